@@ -1,0 +1,38 @@
+// Options as JSON.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <span>
+#include <string>
+#include <variant>
+
+#include "moest/base/option.h"
+
+namespace moest {
+
+/// The value of one option; null for an absent optional.
+template <class Owner>
+nlohmann::ordered_json option_json(const Option<Owner>& option, const Owner& owner) {
+  return std::visit(
+      [&](auto member) -> nlohmann::ordered_json {
+        const auto& value = owner.*member;
+        if constexpr (requires { value.has_value(); }) {
+          return value ? nlohmann::ordered_json(*value) : nlohmann::ordered_json(nullptr);
+        } else {
+          return value;
+        }
+      },
+      option.member);
+}
+
+/// {"name": value, ..} of all options.
+template <class Owner>
+nlohmann::ordered_json options_json(std::span<const Option<Owner>> options, const Owner& owner) {
+  nlohmann::ordered_json json = nlohmann::ordered_json::object();
+  for (const Option<Owner>& option : options) {
+    json[std::string(option.name)] = option_json(option, owner);
+  }
+  return json;
+}
+
+}  // namespace moest

@@ -1,0 +1,488 @@
+#include "moest/data/dataset.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <optional>
+#include <string_view>
+#include <unordered_map>
+#include <unordered_set>
+#include <utility>
+
+#include "moest/base/error.h"
+#include "moest/base/number.h"
+#include "moest/data/text.h"
+
+namespace moest {
+namespace {
+
+using Rows = std::vector<std::size_t>;
+
+// --- choosing columns
+
+const Column& chosen_column(const Table& table, const std::string& name, std::string_view role) {
+  const Column* const column = table.find(name);
+  if (column != nullptr) {
+    return *column;
+  }
+  const std::vector<std::string> names = table.names();
+  const std::string near = nearest_name(name, names);
+  throw InputError(fmt::format("{} has no column {} for the {}", table.source, shown(name), role),
+                   fmt::format("its columns are {}", shown_list(names)),
+                   near.empty() ? "Name one of its columns." : fmt::format("Did you mean {}?", shown(near)));
+}
+
+void check_inputs_differ(std::span<const std::string> inputs, const std::string& target) {
+  std::unordered_set<std::string_view> seen;
+  for (const std::string& name : inputs) {
+    if (name == target) {
+      throw InputError(fmt::format("the target {} is among the inputs", shown(name)),
+                       "a target cannot predict itself", "Leave it out of --inputs.");
+    }
+    if (!seen.insert(name).second) {
+      throw InputError(fmt::format("the input {} is given twice", shown(name)), "inputs must differ",
+                       "Name it once.");
+    }
+  }
+}
+
+std::vector<const Column*> chosen_inputs(const Table& table, const DatasetOptions& options) {
+  check_inputs_differ(options.inputs, options.target);
+  std::vector<const Column*> columns;
+  for (const std::string& name : options.inputs) {
+    columns.push_back(&chosen_column(table, name, "input"));
+  }
+  if (options.inputs.empty()) {
+    for (const Column& column : table.columns) {
+      if (column.name != options.target) {
+        columns.push_back(&column);
+      }
+    }
+  }
+  if (columns.empty()) {
+    throw InputError(fmt::format("{} has no input", table.source),
+                     fmt::format("its only column is the target {}", shown(options.target)),
+                     "Add a column to predict from.");
+  }
+  return columns;
+}
+
+void check_categorical(const Table& table, std::span<const Column* const> inputs,
+                       const DatasetOptions& options) {
+  for (const std::string& name : options.categorical) {
+    const Column& column = chosen_column(table, name, "categorical input");
+    MOEST_EXPECT(column.is_categorical);
+    if (std::find(inputs.begin(), inputs.end(), &column) == inputs.end()) {
+      throw InputError(fmt::format("the categorical column {} is not an input", shown(name)),
+                       name == options.target ? "the target must be a number" : "the inputs are given",
+                       "Leave it out of --categorical, or add it to --inputs.");
+    }
+  }
+}
+
+bool contains(std::span<const std::string> names, const std::string& name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+// --- checking cells
+
+std::string cell_place(const Table& table, const Column& column, std::size_t row) {
+  return fmt::format("{}, column {}", table.place(row), shown(column.name));
+}
+
+bool has_decimal_comma(std::string text) {
+  std::replace(text.begin(), text.end(), ',', '.');
+  return parse_number(text).status == NumberStatus::ok;
+}
+
+InputError bad_cell(const Table& table, const Column& column, const std::string& text_suggestion) {
+  const BadCell& cell = *column.first_bad;
+  const std::string problem = fmt::format("{}: {}", cell_place(table, column, cell.row), shown(cell.text));
+  switch (cell.kind) {
+    case BadCellKind::not_finite:
+      return {problem + " is not a finite number", "every value in use must be finite",
+              "Correct it; if the value is missing, leave the field empty."};
+    case BadCellKind::out_of_range:
+      return {problem + " is out of range", "double precision ends at 1.8e308", "Use a larger unit."};
+    default:
+      return {problem + " is not a number",
+              "a column in use holds numbers; an empty field or NA is a missing value",
+              has_decimal_comma(cell.text) ? "Write numbers with a decimal point." : text_suggestion};
+  }
+}
+
+void check_numbers(const Table& table, const Column& column, const std::string& text_suggestion) {
+  if (column.first_bad) {
+    throw bad_cell(table, column, text_suggestion);
+  }
+  const auto large = std::find_if(column.values.begin(), column.values.end(),
+                                  [](double x) { return std::abs(x) > kLargestValue; });
+  if (large != column.values.end()) {
+    const auto row = static_cast<std::size_t>(large - column.values.begin());
+    throw InputError(fmt::format("{}: {} is too large", cell_place(table, column, row), exact_text(*large)),
+                     fmt::format("squares of values beyond {} overflow", exact_text(kLargestValue)),
+                     "Use a larger unit.");
+  }
+}
+
+// A missing value is a NaN of a column without bad cells; in a categorical column an empty label.
+bool is_missing(const Column& column, std::size_t row) {
+  return column.is_categorical ? column.labels[row].empty() : std::isnan(column.values[row]);
+}
+
+Rows complete_rows(const Table& table, std::span<const Column* const> used) {
+  std::vector<char> is_incomplete(table.num_rows, 0);
+  for (const Column* const column : used) {
+    for (std::size_t row = 0; column->num_missing > 0 && row < table.num_rows; ++row) {
+      is_incomplete[row] = static_cast<char>(is_incomplete[row] | (is_missing(*column, row) ? 1 : 0));
+    }
+  }
+  Rows rows;
+  for (std::size_t row = 0; row < table.num_rows; ++row) {
+    if (is_incomplete[row] == 0) {
+      rows.push_back(row);
+    }
+  }
+  return rows;
+}
+
+struct MissingValues {
+  std::size_t num_cells = 0;
+  std::vector<std::string> columns;
+  Rows first_rows;
+};
+
+MissingValues missing_values(std::span<const Column* const> used) {
+  MissingValues missing;
+  for (const Column* const column : used) {
+    if (column->num_missing > 0) {
+      missing.num_cells += column->num_missing;
+      missing.columns.push_back(column->name);
+      missing.first_rows.insert(missing.first_rows.end(), column->first_missing_rows.begin(),
+                                column->first_missing_rows.end());
+    }
+  }
+  std::sort(missing.first_rows.begin(), missing.first_rows.end());
+  missing.first_rows.erase(std::unique(missing.first_rows.begin(), missing.first_rows.end()),
+                           missing.first_rows.end());
+  missing.first_rows.resize(std::min(missing.first_rows.size(), Column::kMostMissingRowsKept));
+  return missing;
+}
+
+std::string counted(std::size_t count, std::string_view noun) {
+  return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
+}
+
+void refuse_missing(const Table& table, std::span<const Column* const> used, std::string_view suggestion) {
+  const MissingValues missing = missing_values(used);
+  if (missing.num_cells == 0) {
+    return;
+  }
+  const std::size_t num_rows = table.num_rows - complete_rows(table, used).size();
+  throw InputError(fmt::format("{} lacks {} in {}", table.source, counted(missing.num_cells, "value"),
+                               counted(num_rows, "row")),
+                   fmt::format("column{} {}; first at {}", missing.columns.size() == 1 ? "" : "s",
+                               shown_list(missing.columns), table.places(missing.first_rows)),
+                   suggestion);
+}
+
+Rows kept_rows(const Table& table, std::span<const Column* const> used, MissingPolicy policy,
+               std::vector<std::string>& notes) {
+  if (policy == MissingPolicy::refuse) {
+    refuse_missing(table, used, "Fill them in, or leave the rows out with --drop-missing.");
+  }
+  Rows rows = complete_rows(table, used);
+  const std::string columns = shown_list(missing_values(used).columns);
+  if (rows.empty()) {
+    throw InputError(fmt::format("{} has no complete row", table.source),
+                     fmt::format("every row lacks a value in {}", columns),
+                     "Leave the columns out with --inputs, or fill in the values.");
+  }
+  if (rows.size() < table.num_rows) {
+    notes.push_back(fmt::format("{} of {} rows left out: missing values in {}", table.num_rows - rows.size(),
+                                table.num_rows, columns));
+  }
+  return rows;
+}
+
+// --- numbers
+
+Eigen::VectorXd numbers(const Column& column, const Rows& rows) {
+  Eigen::VectorXd result(static_cast<Eigen::Index>(rows.size()));
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    result(static_cast<Eigen::Index>(i)) = column.values[rows[i]];
+  }
+  return result;
+}
+
+bool is_constant(const Eigen::VectorXd& values) { return values.minCoeff() == values.maxCoeff(); }
+
+std::string constant_note(const Column& column, const std::string& value) {
+  return fmt::format("input {} left out: it is {} in every row", shown(column.name), value);
+}
+
+// --- categories
+
+std::optional<double> number_of(const std::string& label) {
+  const ParsedNumber parsed = parse_number(label);
+  return parsed.status == NumberStatus::ok ? std::optional(parsed.value) : std::nullopt;
+}
+
+void check_numeric_levels_differ(const Column& column, std::span<const std::string> levels) {
+  for (std::size_t i = 1; i < levels.size(); ++i) {
+    if (number_of(levels[i - 1]) == number_of(levels[i])) {
+      throw InputError(fmt::format("the categorical column {} has the levels {} and {}", shown(column.name),
+                                   shown(levels[i - 1]), shown(levels[i])),
+                       "they are the same number", "Write the level in the same way everywhere.");
+    }
+  }
+}
+
+// Distinct labels of the rows, sorted as Categories says.
+std::vector<std::string> sorted_levels(const Column& column, const Rows& rows) {
+  std::unordered_set<std::string_view> distinct;
+  for (const std::size_t row : rows) {
+    distinct.insert(column.labels[row]);
+    if (distinct.size() > kMostLevels) {
+      throw InputError(
+          fmt::format("the categorical column {} has more than {} levels", shown(column.name), kMostLevels),
+          "each level becomes an input", "Use it as a number, or leave it out with --inputs.");
+    }
+  }
+  std::vector<std::string> levels(distinct.begin(), distinct.end());
+  std::sort(levels.begin(), levels.end());
+  if (std::all_of(levels.begin(), levels.end(),
+                  [](const auto& level) { return number_of(level).has_value(); })) {
+    std::stable_sort(levels.begin(), levels.end(),
+                     [](const auto& a, const auto& b) { return *number_of(a) < *number_of(b); });
+    check_numeric_levels_differ(column, levels);
+  }
+  return levels;
+}
+
+void check_labels(const Table& table, const Column& column) {
+  for (std::size_t row = 0; row < table.num_rows; ++row) {
+    if (!is_utf8(column.labels[row])) {
+      throw InputError(fmt::format("{}: the label {} is not UTF-8", cell_place(table, column, row),
+                                   shown(column.labels[row])),
+                       "labels are kept in the model file", "Save the file in UTF-8.");
+    }
+  }
+}
+
+std::string indicator_name(std::string_view column, std::string_view level) {
+  return fmt::format("{}={}", column, level);
+}
+
+// Finds the level that a label means: the same text, else the same number.
+class LevelIndex {
+ public:
+  explicit LevelIndex(std::span<const std::string> levels) {
+    for (std::size_t i = 0; i < levels.size(); ++i) {
+      by_text_.emplace(levels[i], i);
+      if (const auto number = number_of(levels[i])) {
+        by_number_.emplace(*number, i);
+      }
+    }
+  }
+
+  std::optional<std::size_t> find(const std::string& label) const {
+    if (const auto found = by_text_.find(label); found != by_text_.end()) {
+      return found->second;
+    }
+    const auto number = number_of(label);
+    const auto found = number ? by_number_.find(*number) : by_number_.end();
+    return found == by_number_.end() ? std::nullopt : std::optional(found->second);
+  }
+
+ private:
+  std::unordered_map<std::string_view, std::size_t> by_text_;
+  std::unordered_map<double, std::size_t> by_number_;
+};
+
+// n x (levels - 1): column j - 1 is 1 where the level is levels[j].
+Eigen::MatrixXd indicators(const Table& table, const Column& column, const Rows& rows,
+                           std::span<const std::string> levels) {
+  const LevelIndex index(levels);
+  Eigen::MatrixXd result = Eigen::MatrixXd::Zero(static_cast<Eigen::Index>(rows.size()),
+                                                 static_cast<Eigen::Index>(levels.size()) - 1);
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const auto level = index.find(column.labels[rows[i]]);
+    if (!level) {
+      throw InputError(fmt::format("{}: the level {} is unknown", cell_place(table, column, rows[i]),
+                                   shown(column.labels[rows[i]])),
+                       fmt::format("the model knows {}", shown_list(levels)),
+                       "Leave the row out, or fit a model to data with this level.");
+    }
+    if (*level > 0) {
+      result(static_cast<Eigen::Index>(i), static_cast<Eigen::Index>(*level) - 1) = 1;
+    }
+  }
+  return result;
+}
+
+// --- building a dataset
+
+// Blocks of columns are gathered first, so that the matrix is built once.
+struct InputBlocks {
+  std::vector<std::string> names;
+  std::vector<Eigen::MatrixXd> blocks;
+};
+
+void add_numbers(const Column& column, const Rows& rows, InputBlocks& inputs, Dataset& data) {
+  Eigen::VectorXd values = numbers(column, rows);
+  if (is_constant(values)) {
+    data.notes.push_back(constant_note(column, exact_text(values(0))));
+    return;
+  }
+  inputs.names.push_back(column.name);
+  inputs.blocks.emplace_back(std::move(values));
+}
+
+void add_indicators(const Table& table, const Column& column, InputBlocks& inputs, Dataset& data) {
+  std::vector<std::string> levels = sorted_levels(column, data.rows);
+  if (levels.size() == 1) {
+    data.notes.push_back(constant_note(column, shown(levels[0])));
+    return;
+  }
+  for (std::size_t j = 1; j < levels.size(); ++j) {
+    inputs.names.push_back(indicator_name(column.name, levels[j]));
+  }
+  inputs.blocks.push_back(indicators(table, column, data.rows, levels));
+  data.categories.emplace(column.name, std::move(levels));
+}
+
+void check_names_differ(std::span<const std::string> names) {
+  std::unordered_set<std::string_view> seen;
+  for (const std::string& name : names) {
+    if (!seen.insert(name).second) {
+      throw InputError(fmt::format("two inputs have the name {}", shown(name)),
+                       "an indicator of a categorical column has the name of another column",
+                       "Rename that column.");
+    }
+  }
+}
+
+void set_inputs(InputBlocks inputs, const Table& table, Dataset& data) {
+  if (inputs.names.empty()) {
+    throw InputError(fmt::format("{} has no input that varies", table.source),
+                     fmt::format("{}", fmt::join(data.notes, "; ")), "Add a column to predict from.");
+  }
+  check_names_differ(inputs.names);
+  data.input_names = std::move(inputs.names);
+  data.inputs.resize(static_cast<Eigen::Index>(data.rows.size()),
+                     static_cast<Eigen::Index>(data.input_names.size()));
+  Eigen::Index first = 0;
+  for (const Eigen::MatrixXd& block : inputs.blocks) {
+    data.inputs.middleCols(first, block.cols()) = block;
+    first += block.cols();
+  }
+}
+
+void set_target(const Table& table, const Column& column, Dataset& data) {
+  data.target_name = column.name;
+  data.target = numbers(column, data.rows);
+  if (is_constant(data.target)) {
+    throw InputError(fmt::format("{}: the target {} is {} in every row", table.source, shown(column.name),
+                                 exact_text(data.target(0))),
+                     "there is nothing to fit", "Check the choice of the target.");
+  }
+}
+
+// --- the inputs of a prediction
+
+// The column and level that an indicator's name means; null for the name of a column of numbers.
+struct InputSource {
+  const std::string* category = nullptr;
+  std::size_t level = 0;
+};
+
+std::unordered_map<std::string, InputSource> indicator_sources(const Categories& categories) {
+  std::unordered_map<std::string, InputSource> sources;
+  for (const auto& [column, levels] : categories) {
+    MOEST_EXPECT(!levels.empty());
+    for (std::size_t j = 1; j < levels.size(); ++j) {
+      sources.emplace(indicator_name(column, levels[j]), InputSource{&column, j});
+    }
+  }
+  return sources;
+}
+
+constexpr std::string_view kPredictionRole = "model's input";
+
+}  // namespace
+
+Dataset make_dataset(const Table& table, const DatasetOptions& options) {
+  const Column& target = chosen_column(table, options.target, "target");
+  const std::vector<const Column*> inputs = chosen_inputs(table, options);
+  check_categorical(table, inputs, options);
+  const auto is_categorical = [&](const Column& c) { return contains(options.categorical, c.name); };
+
+  check_numbers(table, target, "The target must be a number in every row.");
+  for (const Column* const column : inputs) {
+    if (is_categorical(*column)) {
+      check_labels(table, *column);
+    } else {
+      check_numbers(table, *column,
+                    fmt::format("Use --categorical {0} if these are labels, or leave {0} out with --inputs.",
+                                column->name));
+    }
+  }
+
+  Dataset data;
+  std::vector<const Column*> used = inputs;
+  used.push_back(&target);
+  data.rows = kept_rows(table, used, options.missing, data.notes);
+  set_target(table, target, data);
+  InputBlocks blocks;
+  for (const Column* const column : inputs) {
+    if (is_categorical(*column)) {
+      add_indicators(table, *column, blocks, data);
+    } else {
+      add_numbers(*column, data.rows, blocks, data);
+    }
+  }
+  set_inputs(std::move(blocks), table, data);
+  return data;
+}
+
+Eigen::MatrixXd input_matrix(const Table& table, std::span<const std::string> input_names,
+                             const Categories& categories) {
+  const auto indicator_of = indicator_sources(categories);
+  std::map<std::string, Eigen::MatrixXd> indicators_of;
+  std::vector<const Column*> used;
+  for (const std::string& name : input_names) {
+    const auto found = indicator_of.find(name);
+    const bool is_indicator = found != indicator_of.end();
+    const Column& column =
+        chosen_column(table, is_indicator ? *found->second.category : name, kPredictionRole);
+    if (!is_indicator) {
+      check_numbers(table, column, "Correct the cell, or leave the row out.");
+      used.push_back(&column);
+    } else if (indicators_of.emplace(column.name, Eigen::MatrixXd()).second) {
+      MOEST_EXPECT(column.is_categorical);
+      used.push_back(&column);
+    }
+  }
+  refuse_missing(table, used, "Fill them in, or leave the rows out.");
+
+  Rows rows(table.num_rows);
+  std::iota(rows.begin(), rows.end(), std::size_t{0});
+  for (auto& [name, block] : indicators_of) {
+    block = indicators(table, *table.find(name), rows, categories.at(name));
+  }
+  Eigen::MatrixXd result(static_cast<Eigen::Index>(table.num_rows),
+                         static_cast<Eigen::Index>(input_names.size()));
+  for (std::size_t j = 0; j < input_names.size(); ++j) {
+    const auto found = indicator_of.find(input_names[j]);
+    result.col(static_cast<Eigen::Index>(j)) =
+        found == indicator_of.end() ? numbers(*table.find(input_names[j]), rows)
+                                    : indicators_of.at(*found->second.category)
+                                          .col(static_cast<Eigen::Index>(found->second.level) - 1);
+  }
+  return result;
+}
+
+}  // namespace moest

@@ -1,0 +1,103 @@
+#include "moest/fit/active_set.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace moest {
+namespace {
+
+// A point this close to a bound, relative to the bound, is on it.
+constexpr double kOnBound = 1e-12;
+
+}  // namespace
+
+ActiveSet::ActiveSet(const MixtureChart& chart, const Eigen::VectorXd& theta, const NormalEquations& equations)
+    : gram_(equations.gram),
+      gradient_(equations.gradient),
+      displacement_(Eigen::VectorXd::Zero(theta.size())),
+      frozen_(static_cast<std::size_t>(theta.size()), false),
+      bound_gauge_(static_cast<std::size_t>(theta.size()), false) {
+  freeze_bounds(chart, theta);
+  fix_gauges(chart);
+  collect_free();
+}
+
+void ActiveSet::freeze_bounds(const MixtureChart& chart, const Eigen::VectorXd& theta) {
+  for (const RegionBlock& block : chart.regions()) {
+    const double limit = block.region.size * (1 - kOnBound);
+    if (block.region.shape == Region::Shape::ball) {
+      const auto point = theta.segment(block.offset, block.size);
+      if (point.norm() >= limit && point.dot(gradient_.segment(block.offset, block.size)) > 0) {
+        rotate(block, theta);
+      }
+      continue;
+    }
+    for (int j = block.offset; j < block.offset + block.size; ++j) {
+      if (std::abs(theta[j]) >= limit && theta[j] * gradient_[j] > 0) {
+        const auto index = static_cast<std::size_t>(j);
+        frozen_[index] = bound_gauge_[index] = true;
+        ++num_active_bounds_;
+      }
+    }
+  }
+}
+
+void ActiveSet::rotate(const RegionBlock& block, const Eigen::VectorXd& theta) {
+  const auto point = theta.segment(block.offset, block.size);
+  const double multiplier = point.dot(gradient_.segment(block.offset, block.size)) / point.squaredNorm();
+  Eigen::VectorXd reflection = point.normalized();
+  reflection[0] += reflection[0] >= 0 ? 1.0 : -1.0;
+  reflection.normalize();
+  auto rows = gram_.middleRows(block.offset, block.size);
+  rows -= 2 * reflection * (reflection.transpose() * rows).eval();
+  auto columns = gram_.middleCols(block.offset, block.size);
+  columns -= 2 * (columns * reflection).eval() * reflection.transpose();
+  auto gradient = gradient_.segment(block.offset, block.size);
+  gradient -= 2 * reflection * reflection.dot(gradient);
+  gram_.diagonal().segment(block.offset, block.size).array() += multiplier;
+  frozen_[static_cast<std::size_t>(block.offset)] = true;
+  std::fill_n(bound_gauge_.begin() + block.offset, block.size, true);
+  normals_.push_back({block.offset, std::move(reflection)});
+  ++num_active_bounds_;
+}
+
+void ActiveSet::fix_gauges(const MixtureChart& chart) {
+  for (const std::vector<int>& places : chart.shift_gauges()) {
+    const bool held = std::any_of(places.begin(), places.end(),
+                                  [&](int place) { return bound_gauge_[static_cast<std::size_t>(place)]; });
+    if (!held) {
+      frozen_[static_cast<std::size_t>(places.back())] = true;
+    }
+  }
+}
+
+void ActiveSet::collect_free() {
+  free_.clear();
+  for (int j = 0; j < static_cast<int>(frozen_.size()); ++j) {
+    if (!frozen_[static_cast<std::size_t>(j)]) {
+      free_.push_back(j);
+    }
+  }
+}
+
+Eigen::MatrixXd ActiveSet::reduced_gram() const { return gram_(free_, free_); }
+
+Eigen::VectorXd ActiveSet::reduced_gradient() const { return (gradient_ - gram_ * displacement_)(free_); }
+
+Eigen::VectorXd ActiveSet::expand(const Eigen::VectorXd& step) const {
+  Eigen::VectorXd full = displacement_;
+  full(free_) = step;
+  for (const Normal& normal : normals_) {
+    auto block = full.segment(normal.offset, normal.reflection.size());
+    block -= 2 * normal.reflection * normal.reflection.dot(block);
+  }
+  return full;
+}
+
+void ActiveSet::fix(int index, double displacement) {
+  frozen_[static_cast<std::size_t>(index)] = true;
+  displacement_[index] = displacement;
+  collect_free();
+}
+
+}  // namespace moest

@@ -1,0 +1,56 @@
+// Which directions a fit may move in: inside the regions and across the gauges.
+#pragma once
+
+#include <Eigen/Core>
+#include <vector>
+
+#include "moest/kernel/fused_pass.h"
+#include "moest/model/chart.h"
+
+namespace moest {
+
+/// The normal equations restricted to the directions that are free at theta. With g = J'e (descent is along +g):
+/// - a box coordinate at its bound that g pushes outwards is frozen;
+/// - for an atom on the sphere of its ball that g pushes outwards, coordinates are rotated so that the first is the
+///   normal, which is frozen, and the sphere's curvature (g.v / ‖v‖^2) I is added to the tangent block;
+/// - if nothing of a shift gauge is frozen, its coordinate in the last atom is (this fixes the gauge).
+class ActiveSet {
+ public:
+  ActiveSet(const MixtureChart& chart, const Eigen::VectorXd& theta, const NormalEquations& equations);
+
+  /// Free directions: as many as parameters that the data can identify here, at most.
+  int num_free() const { return static_cast<int>(free_.size()); }
+  /// Coordinates frozen by a bound, not by the gauge.
+  int num_active_bounds() const { return num_active_bounds_; }
+
+  /// J'J (with curvature) and J'e in the free directions.
+  Eigen::MatrixXd reduced_gram() const;
+  Eigen::VectorXd reduced_gradient() const;
+  /// The step in theta of a step in the free directions.
+  Eigen::VectorXd expand(const Eigen::VectorXd& step) const;
+  /// Holds coordinate `index` of theta fixed at `displacement` from now on: reduced_gradient() then has
+  /// J'e - J'J displacement. Not for coordinates of a ball.
+  void fix(int index, double displacement);
+
+ private:
+  struct Normal {
+    int offset;
+    Eigen::VectorXd reflection;  // Householder vector of unit length, or empty for the identity
+  };
+
+  void freeze_bounds(const MixtureChart& chart, const Eigen::VectorXd& theta);
+  void rotate(const RegionBlock& block, const Eigen::VectorXd& theta);
+  void fix_gauges(const MixtureChart& chart);
+  void collect_free();
+
+  Eigen::MatrixXd gram_;
+  Eigen::VectorXd gradient_;
+  Eigen::VectorXd displacement_;
+  std::vector<bool> frozen_;
+  std::vector<bool> bound_gauge_;  // the coordinate belongs to a block that a bound holds
+  std::vector<int> free_;
+  std::vector<Normal> normals_;
+  int num_active_bounds_ = 0;
+};
+
+}  // namespace moest

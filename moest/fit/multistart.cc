@@ -1,0 +1,203 @@
+#include "moest/fit/multistart.h"
+
+#include <algorithm>
+#include <cmath>
+#include <mutex>
+
+#include "moest/base/parallel.h"
+#include "moest/base/random.h"
+#include "moest/fit/starts.h"
+
+namespace moest {
+namespace {
+
+constexpr int kStartsPerRound = 16;
+constexpr int kMostRounds = 8;
+constexpr int kEnoughAgreeing = 3;
+
+// Effort of a greedy start on the way to its last split; the last fit gets the user's options.
+constexpr LocalOptions kTrySplit{1e-2, 12};
+constexpr LocalOptions kPolishSplit{1e-2, 100};
+constexpr int kSplitsPerExpert = 3;
+constexpr int kFirstExperts = 4;
+
+bool is_better(const LocalFit& a, const LocalFit& b) {
+  return a.status != FitStatus::failed && (b.status == FitStatus::failed || a.rss < b.rss);
+}
+
+/// Runs the starts of one specification. One object serves all threads: it only reads.
+class Starter {
+ public:
+  Starter(const MixtureSpec& spec, const SampleBlocks& samples, const FitOptions& options, const Budget& budget)
+      : spec_(spec), samples_(samples), statistics_(samples), options_(options), budget_(budget) {}
+
+  LocalFit from(const Eigen::VectorXd& start) const {
+    Problem problem(spec_, options_.bound, samples_);
+    return minimise(problem, start, full_effort(), budget_);
+  }
+
+  LocalFit random(Stream& stream) const {
+    Problem problem(spec_, options_.bound, samples_);
+    const Eigen::VectorXd start = random_start(problem, statistics_, stream);
+    return minimise(problem, start, full_effort(), budget_);
+  }
+
+  LocalFit greedy(Stream& stream) const {
+    Problem current = problem_of(1);
+    LocalFit fit = first_expert(current, stream);
+    for (int k = 1; k < spec_.num_experts; ++k) {
+      Problem larger = problem_of(k + 1);
+      fit = best_split(current, larger, fit.theta, stream);
+      fit = minimise(larger, fit.theta, k + 1 == spec_.num_experts ? full_effort() : kPolishSplit, budget_);
+      current = std::move(larger);
+    }
+    return fit;
+  }
+
+ private:
+  LocalOptions full_effort() const { return {options_.tolerance, options_.max_iterations}; }
+
+  Problem problem_of(int num_experts) const {
+    MixtureSpec spec = spec_;
+    spec.num_experts = num_experts;
+    return {spec, options_.bound, samples_};
+  }
+
+  LocalFit first_expert(Problem& problem, Stream& stream) const {
+    const LocalOptions effort = spec_.num_experts == 1 ? full_effort() : kPolishSplit;
+    LocalFit best;
+    for (int i = 0; i < kFirstExperts; ++i) {
+      LocalFit fit = minimise(problem, random_start(problem, statistics_, stream), effort, budget_);
+      if (i == 0 || is_better(fit, best)) {
+        best = std::move(fit);
+      }
+    }
+    return best;
+  }
+
+  LocalFit best_split(Problem& smaller, Problem& larger, const Eigen::VectorXd& theta, Stream& stream) const {
+    LocalFit best;
+    for (int expert = 0; expert < smaller.chart().num_experts(); ++expert) {
+      for (int i = 0; i < kSplitsPerExpert; ++i) {
+        const Eigen::VectorXd start = split_expert(smaller, larger, theta, expert, statistics_, stream);
+        LocalFit fit = minimise(larger, start, kTrySplit, budget_);
+        if (best.theta.size() == 0 || is_better(fit, best)) {
+          best = std::move(fit);
+        }
+      }
+    }
+    return best;
+  }
+
+  const MixtureSpec& spec_;
+  const SampleBlocks& samples_;
+  SampleStatistics statistics_;
+  const FitOptions& options_;
+  const Budget& budget_;
+};
+
+/// Tells the listener, one thread at a time, of each start that is done.
+class ProgressBoard {
+ public:
+  ProgressBoard(const FitControl& control, const Budget& budget) : control_(control), budget_(budget) {}
+
+  void plan(int starts) { progress_.starts_planned = starts; }
+  void done(const LocalFit& fit) {
+    const std::lock_guard lock(mutex_);
+    const bool first = progress_.starts_done++ == 0;
+    progress_.best_rss = first ? fit.rss : std::min(progress_.best_rss, fit.rss);
+    progress_.seconds = budget_.seconds();
+    if (control_.progress) {
+      control_.progress(progress_);
+    }
+  }
+
+ private:
+  const FitControl& control_;
+  const Budget& budget_;
+  std::mutex mutex_;
+  FitProgress progress_;
+};
+
+int best_of(const std::vector<StartResult>& starts) {
+  int best = -1;
+  for (int i = 0; i < static_cast<int>(starts.size()); ++i) {
+    const LocalFit& fit = starts[static_cast<std::size_t>(i)].fit;
+    if (fit.theta.size() > 0 && fit.status != FitStatus::failed &&
+        (best < 0 || is_better(fit, starts[static_cast<std::size_t>(best)].fit))) {
+      best = i;
+    }
+  }
+  return best;
+}
+
+bool best_is_settled(const MultistartResult& result, const SampleBlocks& samples, int num_parameters) {
+  if (result.best < 0) {
+    return false;
+  }
+  const double rss = result.starts[static_cast<std::size_t>(result.best)].fit.rss;
+  const auto degrees = std::max<double>(1, static_cast<double>(samples.num_samples()) - num_parameters);
+  return count_agreeing(result.starts, rss, rss / degrees) >= kEnoughAgreeing;
+}
+
+}  // namespace
+
+std::string_view name_of(StartKind kind) {
+  switch (kind) {
+    case StartKind::greedy:
+      return "greedy";
+    case StartKind::random:
+      return "random";
+    case StartKind::given:
+      break;
+  }
+  return "given";
+}
+
+int count_agreeing(const std::vector<StartResult>& starts, double best_rss, double noise_variance) {
+  return static_cast<int>(std::count_if(starts.begin(), starts.end(), [&](const StartResult& start) {
+    return start.fit.theta.size() > 0 && start.fit.rss <= best_rss + noise_variance;
+  }));
+}
+
+MultistartResult run_starts(const MixtureSpec& spec, const SampleBlocks& samples,
+                            const std::optional<Eigen::VectorXd>& given, const FitOptions& options,
+                            const FitControl& control, const Budget& budget) {
+  const Starter starter(spec, samples, options, budget);
+  const int num_parameters = MixtureChart(spec, options.bound).layout().num_parameters;
+  ProgressBoard board(control, budget);
+  MultistartResult result;
+  const auto run_round = [&](int count) {
+    const auto first = static_cast<int>(result.starts.size());
+    result.starts.resize(static_cast<std::size_t>(first + count));
+    board.plan(first + count);
+    parallel_for(options.threads, count, [&](int i) {
+      StartResult& start = result.starts[static_cast<std::size_t>(first + i)];
+      const int draw = first + i - (given ? 1 : 0);
+      start.kind = draw < 0 ? StartKind::given : draw % 2 == 0 ? StartKind::greedy : StartKind::random;
+      if (budget.exhausted() && first + i > 0) {
+        return;
+      }
+      Stream stream(options.seed, static_cast<std::uint64_t>(std::max(draw, 0)), "start");
+      start.fit = start.kind == StartKind::given    ? starter.from(*given)
+                  : start.kind == StartKind::greedy ? starter.greedy(stream)
+                                                    : starter.random(stream);
+      board.done(start.fit);
+    });
+    result.best = best_of(result.starts);
+    result.stopped = budget.exhausted();
+  };
+  if (options.starts) {
+    run_round(*options.starts + (given ? 1 : 0));
+    return result;
+  }
+  for (int round = 0; round < kMostRounds && !result.stopped; ++round) {
+    run_round(kStartsPerRound + (round == 0 && given ? 1 : 0));
+    if (best_is_settled(result, samples, num_parameters)) {
+      break;
+    }
+  }
+  return result;
+}
+
+}  // namespace moest

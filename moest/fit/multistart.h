@@ -1,0 +1,48 @@
+// Many starts, in parallel, in an order that does not depend on the threads.
+#pragma once
+
+#include <Eigen/Core>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "moest/fit/control.h"
+#include "moest/fit/levenberg_marquardt.h"
+#include "moest/fit/options.h"
+#include "moest/fit/problem.h"
+
+namespace moest {
+
+enum class StartKind {
+  greedy,  // one expert, split again and again
+  random,
+  given,  // by the user
+};
+
+std::string_view name_of(StartKind kind);
+
+/// One start and where it ended; a start that was never run (time was up) has a theta of size 0.
+struct StartResult {
+  StartKind kind = StartKind::random;
+  LocalFit fit;
+};
+
+/// All starts in the order of their index. Start i draws from the stream (seed, i) alone, and decisions are taken between
+/// rounds of starts, never by who finished first: the same bits for any number of threads.
+struct MultistartResult {
+  std::vector<StartResult> starts;
+  int best = -1;                                // index of the smallest RSS; -1 if there is none
+  std::optional<FitStatus> stopped;             // the budget ended before the plan did
+};
+
+/// Fits `spec` to the samples from `given` (if any) and from options.starts starts, half greedy, half random; without a
+/// number, in rounds of kStartsPerRound until kEnoughAgreeing starts ended within one noise variance of the best or
+/// kMostRounds rounds were run. options.threads tasks at once.
+MultistartResult run_starts(const MixtureSpec& spec, const SampleBlocks& samples,
+                            const std::optional<Eigen::VectorXd>& given, const FitOptions& options,
+                            const FitControl& control, const Budget& budget);
+
+/// Starts within one noise variance of the best, that variance being best RSS / (n - num_parameters).
+int count_agreeing(const std::vector<StartResult>& starts, double best_rss, double noise_variance);
+
+}  // namespace moest

@@ -1,0 +1,27 @@
+// What a user may choose about a fit.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+
+#include "moest/base/option.h"
+
+namespace moest {
+
+/// Options of fit(); the sentences, ranges and units are in fit_options().
+struct FitOptions {
+  std::optional<int> starts;
+  double bound = 200;
+  double tolerance = 1e-6;
+  int max_iterations = 500;
+  std::optional<double> max_seconds;
+  bool scaling = true;
+  std::uint64_t seed = 0;
+  int threads = 0;
+};
+
+/// The options in the order of the documentation.
+std::span<const Option<FitOptions>> fit_options();
+
+}  // namespace moest

@@ -1,0 +1,148 @@
+#include "moest/fit/starts.h"
+
+#include <cmath>
+#include <tuple>
+#include <utility>
+
+namespace moest {
+namespace {
+
+// The standard deviation over the data of a random gate's score: gates neither flat nor hard.
+constexpr double kScoreSd = 2.0;
+
+double feature_value(const SampleBlocks& samples, int row, int column) {
+  return samples.feature(row / kBlockSize, column)[row % kBlockSize];
+}
+
+// A gate (v, b) whose score is 0 at sample `row` and varies with standard deviation score_sd if the features are
+// uncorrelated.
+Eigen::VectorXd random_hyperplane(const Problem& problem, const SampleStatistics& statistics, int row, double score_sd,
+                                  Stream& stream) {
+  const FeatureSet& set = problem.chart().layout().feature_sets[0];
+  Eigen::VectorXd gate(set.num_columns + 1);
+  for (int j = 0; j < set.num_columns; ++j) {
+    gate[j] = stream.normal();
+  }
+  gate.head(set.num_columns).normalize();
+  double score = 0;
+  for (int j = 0; j < set.num_columns; ++j) {
+    gate[j] *= score_sd / statistics.feature_sd[set.first_column + j];
+    score += gate[j] * feature_value(problem.samples(), row, set.first_column + j);
+  }
+  gate[set.num_columns] = -score;
+  return gate;
+}
+
+void randomise_expert(const Problem& problem, const SampleStatistics& statistics, Stream& stream,
+                      Eigen::Ref<Eigen::VectorXd> expert) {
+  const ExpertUnits& units = problem.chart().layout().experts[0];
+  const FeatureSet& set = problem.chart().layout().feature_sets[static_cast<std::size_t>(units.inner.feature_set)];
+  const bool identity = units.inner.link == Link::identity;
+  const double height = identity ? statistics.target_sd : 1.0;
+  Eigen::Index next = 0;
+  for (int j = 0; j < set.num_columns; ++j) {
+    expert[next++] = height * stream.normal() /
+                     (statistics.feature_sd[set.first_column + j] * std::sqrt(static_cast<double>(set.num_columns)));
+  }
+  if (set.constant) {
+    expert[next++] = height * stream.normal() + (identity ? statistics.target_mean : 0.0);
+  }
+  if (units.weight >= 0) {
+    expert[next++] = statistics.target_sd * stream.normal();
+  }
+  if (units.shift >= 0) {
+    expert[next] = statistics.target_mean;
+  }
+}
+
+void project_all(const MixtureChart& chart, Eigen::VectorXd& theta) {
+  for (const RegionBlock& block : chart.regions()) {
+    project(block.region, theta.segment(block.offset, block.size));
+  }
+}
+
+int random_row(const Problem& problem, Stream& stream) {
+  return stream.below(static_cast<int>(problem.samples().num_samples()));
+}
+
+// A row drawn with probability proportional to the expert's weight, among a few dozen random rows.
+int row_of_expert(Problem& problem, const Eigen::VectorXd& theta, int expert, Stream& stream) {
+  constexpr int kCandidates = 32;
+  int chosen = 0;
+  double total = 0;
+  for (int i = 0; i < kCandidates; ++i) {
+    const int row = random_row(problem, stream);
+    const BlockValues& values = problem.evaluate(theta, row / kBlockSize);
+    const double weight = values.weights[static_cast<std::size_t>(expert)][row % kBlockSize];
+    total += weight;
+    if (stream.uniform() * total <= weight) {
+      chosen = row;
+    }
+  }
+  return chosen;
+}
+
+}  // namespace
+
+SampleStatistics::SampleStatistics(const SampleBlocks& samples)
+    : feature_sd(Eigen::VectorXd::Ones(samples.num_features())) {
+  const auto n = static_cast<double>(samples.num_samples());
+  const auto moments = [&](auto&& run) {
+    double sum = 0;
+    for (int block = 0; block < samples.num_blocks(); ++block) {
+      sum += Eigen::Map<const Eigen::VectorXd>(run(block), samples.block_samples(block)).sum();
+    }
+    const double mean = sum / n;
+    double sum_sq = 0;
+    for (int block = 0; block < samples.num_blocks(); ++block) {
+      const Eigen::Map<const Eigen::VectorXd> values(run(block), samples.block_samples(block));
+      sum_sq += (values.array() - mean).square().sum();
+    }
+    return std::pair(mean, sum_sq > 0 ? std::sqrt(sum_sq / n) : 1.0);
+  };
+  for (int column = 0; column < samples.num_features(); ++column) {
+    feature_sd[column] = moments([&](int block) { return samples.feature(block, column); }).second;
+  }
+  std::tie(target_mean, target_sd) = moments([&](int block) { return samples.target(block); });
+}
+
+Eigen::VectorXd random_start(const Problem& problem, const SampleStatistics& statistics, Stream& stream) {
+  const MixtureChart& chart = problem.chart();
+  Eigen::VectorXd theta(chart.num_coordinates());
+  for (int i = 0; i < chart.num_experts(); ++i) {
+    theta.segment(chart.gate_offset(i), chart.num_gate_features() + 1) =
+        random_hyperplane(problem, statistics, random_row(problem, stream), kScoreSd, stream);
+    randomise_expert(problem, statistics, stream,
+                     theta.segment(chart.expert_offset(i), chart.num_expert_parameters()));
+  }
+  project_all(chart, theta);
+  return theta;
+}
+
+Eigen::VectorXd split_expert(Problem& smaller, const Problem& larger, const Eigen::VectorXd& theta, int expert,
+                             const SampleStatistics& statistics, Stream& stream) {
+  const MixtureChart& from = smaller.chart();
+  const MixtureChart& to = larger.chart();
+  const int gate_size = from.num_gate_features() + 1;
+  const int last = from.num_experts();
+  Eigen::VectorXd result(to.num_coordinates());
+  result.head(from.gate_offset(last)) = theta.head(from.gate_offset(last));
+  result.segment(to.expert_offset(0), last * from.num_expert_parameters()) =
+      theta.tail(last * from.num_expert_parameters());
+
+  const double steepness = kScoreSd * std::exp(stream.uniform(-1.0, 2.0));
+  const int row = row_of_expert(smaller, theta, expert, stream);
+  const Eigen::VectorXd difference = random_hyperplane(larger, statistics, row, steepness, stream);
+  const Eigen::VectorXd gate = theta.segment(from.gate_offset(expert), gate_size);
+  result.segment(to.gate_offset(expert), gate_size) = gate + 0.5 * difference;
+  result.segment(to.gate_offset(last), gate_size) = gate - 0.5 * difference;
+  auto new_expert = result.segment(to.expert_offset(last), to.num_expert_parameters());
+  new_expert = theta.segment(from.expert_offset(expert), from.num_expert_parameters());
+  if (to.layout().experts[0].inner.link != Link::identity && stream.uniform() < 0.5) {
+    randomise_expert(larger, statistics, stream, new_expert);
+  }
+  project_all(to, result);
+  return result;
+}
+
+}  // namespace moest

@@ -1,0 +1,32 @@
+// Where the optimisation starts: at random, or from a fit with one expert less.
+#pragma once
+
+#include <Eigen/Core>
+#include <vector>
+
+#include "moest/base/random.h"
+#include "moest/fit/problem.h"
+#include "moest/kernel/sample_blocks.h"
+
+namespace moest {
+
+/// Location and spread of the columns that the starts are drawn to match.
+struct SampleStatistics {
+  explicit SampleStatistics(const SampleBlocks& samples);
+
+  Eigen::VectorXd feature_sd;  // per column; 1 for a constant column
+  double target_mean = 0;
+  double target_sd = 1;  // 1 for a constant target
+};
+
+/// A random point of the regions. Each gate is a random hyperplane through a random sample, steep enough that its
+/// score varies by about `kScoreSd` over the data; expert parameters are normal at the scale of inputs and target.
+Eigen::VectorXd random_start(const Problem& problem, const SampleStatistics& statistics, Stream& stream);
+
+/// A point of `larger` (k + 1 experts) made from theta of `smaller` (k experts) by splitting expert `expert`: two copies
+/// whose scores differ along a random direction through a random sample of that expert's region, so that they
+/// share its weight; the new one is the last.
+Eigen::VectorXd split_expert(Problem& smaller, const Problem& larger, const Eigen::VectorXd& theta, int expert,
+                             const SampleStatistics& statistics, Stream& stream);
+
+}  // namespace moest

@@ -1,0 +1,47 @@
+// A mixture as the kernel sees it: ridge units over fixed features, in one flat parameter vector v.
+#pragma once
+
+#include <vector>
+
+#include "moest/kernel/links.h"
+
+namespace moest {
+
+/// Features z of a unit: columns first_column .. first_column + num_columns - 1 of the sample blocks, followed by
+/// the constant 1 if `constant`. A set with no columns and the constant is [1].
+struct FeatureSet {
+  int first_column = 0;
+  int num_columns = 0;
+  bool constant = true;
+
+  int size() const { return num_columns + (constant ? 1 : 0); }
+};
+
+/// One ridge unit: link(v[offset .. offset + size - 1] . z), z and its size from the feature set.
+struct RidgeUnit {
+  int feature_set = 0;
+  int offset = 0;
+  Link link = Link::identity;
+};
+
+/// One expert: h = c phi(t) + c_0 with phi(t) the inner unit. c and c_0 are v[weight] and v[shift];
+/// a negative index means that the model has none (c = 1, c_0 = 0).
+struct ExpertUnits {
+  RidgeUnit inner;
+  int weight = -1;
+  int shift = -1;
+};
+
+/// f(x) = sum_i w_i(x) h_i(x), w = softmax(scores). There is one gate unit less than experts: the score of the
+/// last expert is anchored at 0, which takes nothing away since a common shift of all scores changes no weight.
+struct MixtureLayout {
+  std::vector<FeatureSet> feature_sets;
+  std::vector<RidgeUnit> gates;     // k - 1 units
+  std::vector<ExpertUnits> experts;  // k experts
+  int constant_set = 0;             // the feature set [1] of every c and c_0
+  int num_parameters = 0;           // length of v
+
+  int num_experts() const { return static_cast<int>(experts.size()); }
+};
+
+}  // namespace moest

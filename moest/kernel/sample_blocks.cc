@@ -1,0 +1,46 @@
+#include "moest/kernel/sample_blocks.h"
+
+#include <algorithm>
+
+#include "moest/base/error.h"
+
+namespace moest {
+
+SampleBlocks::SampleBlocks(Eigen::Index num_samples, int num_features)
+    : num_samples_(num_samples),
+      num_features_(num_features),
+      num_blocks_(static_cast<int>((num_samples + kBlockSize - 1) / kBlockSize)) {
+  MOEST_EXPECT(num_samples >= 1);
+  MOEST_EXPECT(num_features >= 0);
+  const auto columns = static_cast<std::size_t>(num_features) + 2;
+  values_.assign(columns * static_cast<std::size_t>(num_blocks_) * kBlockSize, 0.0);
+  set_column(num_features_ + 1, Eigen::VectorXd::Ones(num_samples));
+}
+
+int SampleBlocks::block_samples(int block) const {
+  return static_cast<int>(std::min<Eigen::Index>(kBlockSize, num_samples_ - Eigen::Index{block} * kBlockSize));
+}
+
+void SampleBlocks::set_feature(int column, const Eigen::Ref<const Eigen::VectorXd>& values) {
+  MOEST_EXPECT(column >= 0 && column < num_features_);
+  set_column(column, values);
+}
+
+void SampleBlocks::set_target(const Eigen::Ref<const Eigen::VectorXd>& values) {
+  set_column(num_features_, values);
+}
+
+const double* SampleBlocks::at(int block, int column) const {
+  const auto columns = static_cast<std::size_t>(num_features_) + 2;
+  return values_.data() + (static_cast<std::size_t>(block) * columns + static_cast<std::size_t>(column)) * kBlockSize;
+}
+
+void SampleBlocks::set_column(int column, const Eigen::Ref<const Eigen::VectorXd>& values) {
+  MOEST_EXPECT(values.size() == num_samples_);
+  for (int block = 0; block < num_blocks_; ++block) {
+    double* run = const_cast<double*>(at(block, column));
+    std::copy_n(values.data() + Eigen::Index{block} * kBlockSize, block_samples(block), run);
+  }
+}
+
+}  // namespace moest

@@ -1,0 +1,47 @@
+// Samples in blocks of structure-of-arrays form, the shape in which the kernel reads them.
+#pragma once
+
+#include <oneapi/tbb/cache_aligned_allocator.h>
+
+#include <Eigen/Core>
+#include <span>
+#include <vector>
+
+namespace moest {
+
+/// Samples per block: large enough to amortise a block's fixed cost, small enough for the first cache.
+inline constexpr int kBlockSize = 256;
+
+/// n samples of `num_features` columns, a target and a weight. In each block every column is a run of kBlockSize
+/// numbers; the last block is padded with zeros, whose weight 0 takes them out of every sum.
+class SampleBlocks {
+ public:
+  /// n = num_samples >= 1; all features and targets are zero, the weights of the samples one.
+  SampleBlocks(Eigen::Index num_samples, int num_features);
+
+  Eigen::Index num_samples() const { return num_samples_; }
+  int num_blocks() const { return num_blocks_; }
+  int num_features() const { return num_features_; }
+  /// Samples of a block that are not padding.
+  int block_samples(int block) const;
+
+  /// values: n numbers.
+  void set_feature(int column, const Eigen::Ref<const Eigen::VectorXd>& values);
+  void set_target(const Eigen::Ref<const Eigen::VectorXd>& values);
+
+  /// kBlockSize numbers each.
+  const double* feature(int block, int column) const { return at(block, column); }
+  const double* target(int block) const { return at(block, num_features_); }
+  const double* weight(int block) const { return at(block, num_features_ + 1); }
+
+ private:
+  const double* at(int block, int column) const;
+  void set_column(int column, const Eigen::Ref<const Eigen::VectorXd>& values);
+
+  Eigen::Index num_samples_;
+  int num_features_;
+  int num_blocks_;
+  std::vector<double, oneapi::tbb::cache_aligned_allocator<double>> values_;
+};
+
+}  // namespace moest

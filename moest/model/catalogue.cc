@@ -1,0 +1,82 @@
+#include "moest/model/catalogue.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "moest/base/error.h"
+
+namespace moest {
+namespace {
+
+template <class... Gates>
+std::vector<const KindInfo*> infos_of(std::tuple<Gates...>*) {
+  return {&Gates::kInfo...};
+}
+
+const std::vector<const KindInfo*>& gate_infos() {
+  static const std::vector<const KindInfo*> infos = infos_of(static_cast<GateKinds*>(nullptr));
+  return infos;
+}
+
+[[noreturn]] void refuse_kind(std::string_view what, std::string_view kind, const std::vector<std::string>& known) {
+  const std::string nearest = nearest_name(kind, known);
+  throw InputError(fmt::format("unknown {} `{}`", what, kind), fmt::format("known: {}", listed(known)),
+                   nearest.empty() ? fmt::format("Choose a known {}.", what)
+                                   : fmt::format("Did you mean `{}`?", nearest));
+}
+
+}  // namespace
+
+std::vector<std::string> gate_names() {
+  std::vector<std::string> names;
+  for (const KindInfo* info : gate_infos()) {
+    names.emplace_back(info->name);
+  }
+  return names;
+}
+
+std::vector<std::string> expert_names() {
+  std::vector<std::string> names;
+  for (const ExpertKind& kind : kExpertKinds) {
+    names.emplace_back(kind.info.name);
+  }
+  return names;
+}
+
+void check_gate_kind(std::string_view kind) { gate_info(kind); }
+
+const KindInfo& gate_info(std::string_view kind) {
+  for (const KindInfo* info : gate_infos()) {
+    if (info->name == kind) {
+      return *info;
+    }
+  }
+  refuse_kind("gate", kind, gate_names());
+}
+
+const ExpertKind& expert_kind(std::string_view kind) {
+  const auto* found = std::find_if(kExpertKinds.begin(), kExpertKinds.end(),
+                                   [&](const ExpertKind& known) { return known.info.name == kind; });
+  if (found == kExpertKinds.end()) {
+    refuse_kind("expert", kind, expert_names());
+  }
+  return *found;
+}
+
+void check(const MixtureSpec& spec) {
+  const int min_inputs = visit_gate(spec.gate.kind, [](auto gate) { return decltype(gate)::kMinInputs; });
+  expert_kind(spec.expert.kind);
+  if (spec.num_experts < 1) {
+    throw InputError(fmt::format("a mixture of {} experts is not possible", spec.num_experts),
+                     "the number of experts must be at least 1", "Give --experts a positive number.");
+  }
+  if (spec.num_inputs < min_inputs) {
+    throw InputError(fmt::format("the {} gate cannot be used with {} input(s)", spec.gate.kind, spec.num_inputs),
+                     fmt::format("it needs at least {}", min_inputs), "Choose another gate or more inputs.");
+  }
+  check_options(spec.gate, gate_options());
+  check_options(spec.expert, expert_options());
+}
+
+}  // namespace moest

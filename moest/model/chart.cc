@@ -1,0 +1,195 @@
+#include "moest/model/chart.h"
+
+#include "moest/base/error.h"
+#include "moest/model/catalogue.h"
+
+namespace moest {
+namespace {
+
+MixtureLayout make_layout(const MixtureSpec& spec, int num_gate_features, int num_expert_parameters) {
+  const ExpertKind& expert = expert_kind(spec.expert.kind);
+  const bool shared =
+      visit_gate(spec.gate.kind, [](auto gate) { return decltype(gate)::kFeaturesAreInputs; }) &&
+      spec.expert.bias && expert.uses_inputs;
+  const bool own_columns =
+      visit_gate(spec.gate.kind, [](auto gate) { return !decltype(gate)::kFeaturesAreInputs; });
+  const int first_input = own_columns ? num_gate_features : 0;
+  const Link gate_link = visit_gate(spec.gate.kind, [](auto gate) { return decltype(gate)::kLink; });
+
+  MixtureLayout layout;
+  layout.feature_sets = {{0, num_gate_features, true},
+                         {first_input, expert.uses_inputs ? spec.num_inputs : 0, spec.expert.bias},
+                         {0, 0, true}};
+  layout.constant_set = 2;
+  int offset = 0;
+  for (int i = 0; i + 1 < spec.num_experts; ++i, offset += num_gate_features + 1) {
+    layout.gates.push_back({0, offset, gate_link});
+  }
+  for (int i = 0; i < spec.num_experts; ++i, offset += num_expert_parameters) {
+    ExpertUnits units{{shared ? 0 : 1, offset, expert.link}, -1, -1};
+    int next = offset + layout.feature_sets[1].size();
+    units.weight = spec.expert.output_weight ? next++ : -1;
+    units.shift = spec.expert.output_offset ? next : -1;
+    layout.experts.push_back(units);
+  }
+  layout.num_parameters = offset;
+  return layout;
+}
+
+std::span<const double> as_span(const Eigen::Ref<const Eigen::VectorXd>& vector) {
+  return {vector.data(), static_cast<std::size_t>(vector.size())};
+}
+
+}  // namespace
+
+MixtureChart::MixtureChart(const MixtureSpec& spec, double bound) : spec_(spec), bound_(bound) {
+  check(spec);
+  MOEST_EXPECT(bound > 0);
+  num_gate_features_ =
+      visit_gate(spec.gate.kind, [&](auto gate) { return gate.num_features(spec.num_inputs); });
+  num_expert_parameters_ = moest::num_expert_parameters(spec);
+  layout_ = make_layout(spec, num_gate_features_, num_expert_parameters_);
+  const Region gate_region =
+      visit_gate(spec.gate.kind, [&](auto gate) { return gate.region(spec.gate, bound); });
+  const Region number{Region::Shape::box, bound};
+  for (int i = 0; i < num_experts(); ++i) {
+    regions_.push_back({gate_offset(i), num_gate_features_, gate_region});
+    regions_.push_back({gate_offset(i) + num_gate_features_, 1, number});
+  }
+  for (int i = 0; i < num_experts(); ++i) {
+    regions_.push_back({expert_offset(i), num_expert_parameters_, number});
+  }
+  num_coordinates_ = expert_offset(num_experts());
+  for (int j = 0; j <= num_gate_features_; ++j) {
+    std::vector<int>& places = shift_gauges_.emplace_back();
+    for (int i = 0; i < num_experts(); ++i) {
+      places.push_back(gate_offset(i) + j);
+    }
+  }
+}
+
+int MixtureChart::expert_offset(int expert) const {
+  return gate_offset(num_experts()) + expert * num_expert_parameters_;
+}
+
+// The gates as columns (v_i, b_i).
+Eigen::MatrixXd MixtureChart::gates(const Eigen::VectorXd& theta) const {
+  return Eigen::Map<const Eigen::MatrixXd>(theta.data(), num_gate_features_ + 1, num_experts());
+}
+
+Eigen::VectorXd MixtureChart::kernel_parameters(const Eigen::VectorXd& theta) const {
+  MOEST_EXPECT(theta.size() == num_coordinates_);
+  const int anchor = gate_offset(num_experts() - 1);
+  Eigen::VectorXd v(layout_.num_parameters);
+  for (int i = 0; i + 1 < num_experts(); ++i) {
+    v.segment(gate_offset(i), num_gate_features_ + 1) =
+        theta.segment(gate_offset(i), num_gate_features_ + 1) - theta.segment(anchor, num_gate_features_ + 1);
+  }
+  v.tail(v.size() - anchor) = theta.tail(v.size() - anchor);
+  return v;
+}
+
+// dv/dtheta is the identity, but for the rows -1 of the anchored gate's coordinates.
+void MixtureChart::pull_back(const NormalEquations& in_v, NormalEquations& in_theta) const {
+  const int size = num_gate_features_ + 1;
+  const int anchor = gate_offset(num_experts() - 1);
+  const int num_rest = num_coordinates_ - anchor - size;
+  in_theta.rss = in_v.rss;
+  in_theta.gradient.setZero(num_coordinates_);
+  in_theta.gradient.head(anchor) = in_v.gradient.head(anchor);
+  in_theta.gradient.tail(num_rest) = in_v.gradient.tail(num_rest);
+
+  Eigen::MatrixXd& gram = in_theta.gram;
+  gram.setZero(num_coordinates_, num_coordinates_);
+  gram.topLeftCorner(anchor, anchor) = in_v.gram.topLeftCorner(anchor, anchor);
+  gram.topRightCorner(anchor, num_rest) = in_v.gram.topRightCorner(anchor, num_rest);
+  gram.bottomRightCorner(num_rest, num_rest) = in_v.gram.bottomRightCorner(num_rest, num_rest);
+  gram.bottomLeftCorner(num_rest, anchor) = gram.topRightCorner(anchor, num_rest).transpose();
+  for (int i = 0; i + 1 < num_experts(); ++i) {
+    in_theta.gradient.segment(anchor, size) -= in_v.gradient.segment(gate_offset(i), size);
+    gram.middleRows(anchor, size) -= gram.middleRows(gate_offset(i), size);
+  }
+  for (int i = 0; i + 1 < num_experts(); ++i) {
+    gram.middleCols(anchor, size) -= gram.middleCols(gate_offset(i), size);
+  }
+}
+
+Eigen::VectorXd MixtureChart::coordinates(const std::vector<Atom>& atoms) const {
+  MOEST_EXPECT(static_cast<int>(atoms.size()) == num_experts());
+  Eigen::MatrixXd gates(num_gate_features_, num_experts());
+  Eigen::MatrixXd biases(1, num_experts());
+  for (int i = 0; i < num_experts(); ++i) {
+    const Atom& atom = atoms[static_cast<std::size_t>(i)];
+    visit_gate(spec_.gate.kind, [&](auto gate) {
+      gate.template to_chart<double>(spec_.gate, atom.gate,
+                                     {gates.col(i).data(), static_cast<std::size_t>(gates.rows())});
+    });
+    biases(0, i) = atom.bias;
+  }
+  gates.colwise() -= region_centre(regions_[0].region.shape, gates);
+  biases.colwise() -= region_centre(Region::Shape::box, biases);
+  Eigen::VectorXd theta(num_coordinates_);
+  for (int i = 0; i < num_experts(); ++i) {
+    const Atom& atom = atoms[static_cast<std::size_t>(i)];
+    theta.segment(gate_offset(i), num_gate_features_) = gates.col(i);
+    theta[gate_offset(i) + num_gate_features_] = biases(0, i);
+    theta.segment(expert_offset(i), num_expert_parameters_) =
+        Eigen::Map<const Eigen::VectorXd>(atom.expert.data(), num_expert_parameters_);
+  }
+  for (const RegionBlock& block : regions_) {
+    project(block.region, theta.segment(block.offset, block.size));
+  }
+  return theta;
+}
+
+std::vector<Atom> MixtureChart::atoms(const Eigen::VectorXd& theta) const {
+  MOEST_EXPECT(theta.size() == num_coordinates_);
+  Eigen::MatrixXd gates = this->gates(theta);
+  gates.row(num_gate_features_).array() -= gates(num_gate_features_, num_experts() - 1);
+  gates.topRows(num_gate_features_).colwise() -= visit_gate(spec_.gate.kind, [&](auto gate) {
+    return Eigen::VectorXd(gate.section_origin(gates.topRows(num_gate_features_)));
+  });
+  std::vector<Atom> atoms(static_cast<std::size_t>(num_experts()));
+  for (int i = 0; i < num_experts(); ++i) {
+    Atom& atom = atoms[static_cast<std::size_t>(i)];
+    atom.bias = gates(num_gate_features_, i);
+    atom.gate.resize(static_cast<std::size_t>(num_gate_parameters(spec_)));
+    visit_gate(spec_.gate.kind, [&](auto gate) {
+      gate.template to_raw<double>(spec_.gate, as_span(gates.col(i).head(num_gate_features_)), atom.gate);
+    });
+    const auto expert = theta.segment(expert_offset(i), num_expert_parameters_);
+    atom.expert.assign(expert.begin(), expert.end());
+  }
+  return atoms;
+}
+
+SampleBlocks MixtureChart::blocks(const Eigen::MatrixXd& inputs) const {
+  MOEST_EXPECT(inputs.cols() == spec_.num_inputs);
+  const FeatureSet& gate_set = layout_.feature_sets[0];
+  const int first_input =
+      visit_gate(spec_.gate.kind, [](auto gate) { return decltype(gate)::kFeaturesAreInputs; })
+          ? 0
+          : gate_set.num_columns;
+  SampleBlocks blocks(inputs.rows(), first_input + spec_.num_inputs);
+  for (int j = 0; j < spec_.num_inputs; ++j) {
+    blocks.set_feature(first_input + j, inputs.col(j));
+  }
+  if (first_input > 0) {
+    Eigen::MatrixXd features(inputs.rows(), gate_set.num_columns);
+    Eigen::VectorXd x(inputs.cols());
+    Eigen::VectorXd z(gate_set.num_columns);
+    for (Eigen::Index row = 0; row < inputs.rows(); ++row) {
+      x = inputs.row(row).transpose();
+      visit_gate(spec_.gate.kind, [&](auto gate) {
+        gate.template features<double>(spec_.gate, as_span(x), {z.data(), static_cast<std::size_t>(z.size())});
+      });
+      features.row(row) = z.transpose();
+    }
+    for (int j = 0; j < gate_set.num_columns; ++j) {
+      blocks.set_feature(j, features.col(j));
+    }
+  }
+  return blocks;
+}
+
+}  // namespace moest

@@ -1,0 +1,76 @@
+// The chart: from raw parameters to the coordinates of the fit and on to the kernel's parameter vector.
+#pragma once
+
+#include <Eigen/Core>
+#include <span>
+#include <vector>
+
+#include "moest/kernel/fused_pass.h"
+#include "moest/kernel/layout.h"
+#include "moest/kernel/sample_blocks.h"
+#include "moest/model/model.h"
+#include "moest/model/region.h"
+#include "moest/model/specification.h"
+
+namespace moest {
+
+/// Coordinates that must stay inside a region together.
+struct RegionBlock {
+  int offset;
+  int size;
+  Region region;
+};
+
+/// Three spaces and the maps between them, for one specification and bound B:
+///
+///     raw atoms (b_i, omega_i, eta_i)  ->  coordinates theta  ->  kernel parameters v
+///
+/// theta = (v_1, b_1, .., v_k, b_k, eta_1, .., eta_k): the gates in reduced coordinates, each in its region, the biases
+/// and the expert parameters in [-B, B]. The regions are meant on the gauge-free set: no gate is anchored in theta, so a
+/// point is feasible whenever some common shift of the gates makes it so. The kernel sees the gates relative to
+/// the last one, v_i - v_k and b_i - b_k: there the common shift is gone.
+class MixtureChart {
+ public:
+  /// Throws InputError for an illegal specification.
+  MixtureChart(const MixtureSpec& spec, double bound);
+
+  const MixtureSpec& spec() const { return spec_; }
+  const MixtureLayout& layout() const { return layout_; }
+  int num_experts() const { return spec_.num_experts; }
+  int num_coordinates() const { return num_coordinates_; }
+  const std::vector<RegionBlock>& regions() const { return regions_; }
+  /// For each coordinate of the gates, its place in every atom: adding one number to all of them changes nothing.
+  const std::vector<std::vector<int>>& shift_gauges() const { return shift_gauges_; }
+
+  int gate_offset(int expert) const { return expert * (num_gate_features_ + 1); }
+  int num_gate_features() const { return num_gate_features_; }
+  int expert_offset(int expert) const;
+  int num_expert_parameters() const { return num_expert_parameters_; }
+
+  /// Kernel parameters of theta, and the normal equations of v pulled back to theta: J_theta = J_v dv/dtheta.
+  Eigen::VectorXd kernel_parameters(const Eigen::VectorXd& theta) const;
+  void pull_back(const NormalEquations& in_v, NormalEquations& in_theta) const;
+
+  /// Coordinates of raw atoms after the common shift that brings the gates deepest into their regions; whatever is still
+  /// outside is moved to the nearest point inside.
+  Eigen::VectorXd coordinates(const std::vector<Atom>& atoms) const;
+  /// Raw atoms in the gate's documented section (docs/models.md): the last bias is 0.
+  std::vector<Atom> atoms(const Eigen::VectorXd& theta) const;
+
+  /// Features of the (scaled) inputs, n x d, in the layout's columns; the target is zero.
+  SampleBlocks blocks(const Eigen::MatrixXd& inputs) const;
+
+ private:
+  Eigen::MatrixXd gates(const Eigen::VectorXd& theta) const;
+
+  MixtureSpec spec_;
+  double bound_;
+  int num_gate_features_;
+  int num_expert_parameters_;
+  int num_coordinates_ = 0;
+  MixtureLayout layout_;
+  std::vector<RegionBlock> regions_;
+  std::vector<std::vector<int>> shift_gauges_;
+};
+
+}  // namespace moest

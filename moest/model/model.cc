@@ -1,0 +1,61 @@
+#include "moest/model/model.h"
+
+#include <fmt/format.h>
+
+#include "moest/base/error.h"
+#include "moest/model/catalogue.h"
+
+namespace moest {
+
+int num_gate_parameters(const MixtureSpec& spec) {
+  return visit_gate(spec.gate.kind, [&](auto gate) { return gate.num_raw(spec.num_inputs); });
+}
+
+int num_expert_parameters(const MixtureSpec& spec) {
+  const ExpertKind& kind = expert_kind(spec.expert.kind);
+  return (kind.uses_inputs ? spec.num_inputs : 0) + (spec.expert.bias ? 1 : 0) +
+         (spec.expert.output_weight ? 1 : 0) + (spec.expert.output_offset ? 1 : 0);
+}
+
+std::vector<std::string> expert_parameter_names(const MixtureSpec& spec, const std::vector<std::string>& inputs) {
+  std::vector<std::string> names;
+  if (expert_kind(spec.expert.kind).uses_inputs) {
+    for (const std::string& input : inputs) {
+      names.push_back(fmt::format("a_{}", input));
+    }
+  }
+  if (spec.expert.bias) {
+    names.emplace_back("b");
+  }
+  if (spec.expert.output_weight) {
+    names.emplace_back("c");
+  }
+  if (spec.expert.output_offset) {
+    names.emplace_back("c_0");
+  }
+  return names;
+}
+
+void check(const Model& model) {
+  check(model.spec);
+  const auto expect_length = [](const std::string& path, std::size_t given, int wanted) {
+    if (given != static_cast<std::size_t>(wanted)) {
+      throw InputError(fmt::format("{} has {} numbers", path, given),
+                       fmt::format("this gate, expert and number of inputs need {}", wanted),
+                       "Correct the list or the gate, expert and inputs fields.");
+    }
+  };
+  expect_length("inputs", model.inputs.size(), model.spec.num_inputs);
+  expect_length("atoms", model.atoms.size(), model.spec.num_experts);
+  for (std::size_t i = 0; i < model.atoms.size(); ++i) {
+    expect_length(fmt::format("atoms[{}].gate", i), model.atoms[i].gate.size(), num_gate_parameters(model.spec));
+    expect_length(fmt::format("atoms[{}].expert", i), model.atoms[i].expert.size(),
+                  num_expert_parameters(model.spec));
+  }
+  if (model.scaling) {
+    expect_length("scaling.inputs", model.scaling->inputs.size(), model.spec.num_inputs);
+    expect_length("scaling.targets", model.scaling->targets.size(), 1);
+  }
+}
+
+}  // namespace moest

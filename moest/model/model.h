@@ -1,0 +1,48 @@
+// A mixture of experts with its parameters, as saved, described and used for prediction.
+#pragma once
+
+#include <map>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "moest/data/dataset.h"
+#include "moest/data/scaling.h"
+#include "moest/model/specification.h"
+
+namespace moest {
+
+/// One atom of the mixing measure: an expert and its gate, in raw parameters of the arithmetic type T.
+template <class T>
+struct BasicAtom {
+  T bias = T(0);          // b_i of the gate
+  std::vector<T> gate;    // omega_i, d numbers
+  std::vector<T> expert;  // a_1..a_d, b, output weight, output offset: those that the kind has
+};
+using Atom = BasicAtom<double>;
+
+/// A mixture of experts. The atoms act on scaled inputs and give the scaled target when `scaling` is present;
+/// everything a user sees is in the data's units.
+struct Model {
+  MixtureSpec spec;
+  std::vector<std::string> inputs;  // d names, categorical levels as `column=level`
+  std::string target;
+  std::vector<Atom> atoms;                // k
+  std::optional<double> noise_variance;   // in squared units of the target
+  std::optional<Scaling> scaling;
+  Categories categories;                  // levels of the categorical columns behind the inputs
+  std::optional<nlohmann::ordered_json> fit;  // how the model was fitted, for the record
+};
+
+/// Length of Atom::gate and Atom::expert.
+int num_gate_parameters(const MixtureSpec& spec);
+int num_expert_parameters(const MixtureSpec& spec);
+
+/// Names of an expert's parameters in the order of Atom::expert: "a_<input>", "b", "c", "c_0".
+std::vector<std::string> expert_parameter_names(const MixtureSpec& spec, const std::vector<std::string>& inputs);
+
+/// Throws InputError unless the specification is legal and every length fits it.
+void check(const Model& model);
+
+}  // namespace moest

@@ -1,0 +1,329 @@
+#include "moest/model/model_json.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "moest/base/error.h"
+#include "moest/base/file.h"
+#include "moest/base/option_json.h"
+#include "moest/model/catalogue.h"
+
+namespace moest {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+/// An object of the file with its path, whose fields are taken one by one; what is left over is refused.
+class ObjectReader {
+ public:
+  ObjectReader(const Json& json, std::string path) : json_(json), path_(std::move(path)) {
+    if (!json.is_object()) {
+      throw InputError(fmt::format("{} is not an object", path_.empty() ? "the model" : path_),
+                       fmt::format("it is {} {}", json.is_array() ? "an" : "a", json.type_name()),
+                       "Write it as {\"field\": value, ...}.");
+    }
+  }
+
+  std::string path_of(std::string_view field) const {
+    return path_.empty() ? std::string(field) : fmt::format("{}.{}", path_, field);
+  }
+  const Json* find(std::string_view field) {
+    known_.emplace_back(field);
+    const auto found = json_.find(field);
+    return found == json_.end() ? nullptr : &*found;
+  }
+  const Json& require(std::string_view field) {
+    const Json* found = find(field);
+    if (found == nullptr) {
+      throw InputError(fmt::format("the field {} is missing", path_of(field)), "the model needs it", "Add the field.");
+    }
+    return *found;
+  }
+  void refuse_the_rest() const {
+    for (const auto& [field, value] : json_.items()) {
+      if (std::find(known_.begin(), known_.end(), field) == known_.end()) {
+        throw InputError(fmt::format("unknown field {}", path_of(field)),
+                         fmt::format("known here: {}", listed(known_)), "Remove or correct it.");
+      }
+    }
+  }
+
+ private:
+  const Json& json_;
+  std::string path_;
+  std::vector<std::string> known_;
+};
+
+[[noreturn]] void refuse_type(const std::string& path, const Json& json, std::string_view wanted) {
+  throw InputError(fmt::format("{} = {} cannot be used", path, json.dump()), fmt::format("it must be {}", wanted),
+                   "Correct the field.");
+}
+
+double number_of(const Json& json, const std::string& path) {
+  if (!json.is_number() || !std::isfinite(json.get<double>())) {
+    refuse_type(path, json, "a finite number");
+  }
+  return json.get<double>();
+}
+
+std::string string_of(const Json& json, const std::string& path) {
+  if (!json.is_string()) {
+    refuse_type(path, json, "a text");
+  }
+  return json.get<std::string>();
+}
+
+template <class Item>
+auto list_of(const Json& json, const std::string& path, Item&& item) {
+  if (!json.is_array()) {
+    refuse_type(path, json, "a list");
+  }
+  std::vector<decltype(item(json, path))> values;
+  for (std::size_t i = 0; i < json.size(); ++i) {
+    values.push_back(item(json[i], fmt::format("{}[{}]", path, i)));
+  }
+  return values;
+}
+
+template <class Owner>
+void read_options(ObjectReader& reader, const KindInfo& info, std::span<const Option<Owner>> options, Owner& owner) {
+  for (const Option<Owner>& option : options) {
+    if (std::find(info.options.begin(), info.options.end(), option.name) == info.options.end()) {
+      continue;
+    }
+    const Json* found = reader.find(option.name);
+    if (found == nullptr) {
+      continue;
+    }
+    const std::string path = reader.path_of(option.name);
+    std::visit(
+        [&](auto member) {
+          auto& value = owner.*member;
+          using Value = std::remove_reference_t<decltype(value)>;
+          if constexpr (std::is_same_v<Value, bool>) {
+            if (!found->is_boolean()) {
+              refuse_type(path, *found, "true or false");
+            }
+            value = found->template get<bool>();
+          } else {
+            value = static_cast<Value>(number_of(*found, path));
+          }
+        },
+        option.member);
+  }
+}
+
+template <class Owner>
+Json kind_json(const KindInfo& info, std::span<const Option<Owner>> options, const Owner& owner) {
+  Json json{{"kind", info.name}};
+  for (const Option<Owner>& option : options) {
+    if (std::find(info.options.begin(), info.options.end(), option.name) != info.options.end()) {
+      json[std::string(option.name)] = option_json(option, owner);
+    }
+  }
+  return json;
+}
+
+Affine affine_of(const Json& json, const std::string& path) {
+  ObjectReader reader(json, path);
+  Affine affine;
+  affine.offset = number_of(reader.require("offset"), reader.path_of("offset"));
+  affine.scale = number_of(reader.require("scale"), reader.path_of("scale"));
+  reader.refuse_the_rest();
+  if (!(affine.scale > 0)) {
+    refuse_type(reader.path_of("scale"), json["scale"], "a positive number");
+  }
+  return affine;
+}
+
+Json affine_json(const Affine& affine) { return {{"offset", affine.offset}, {"scale", affine.scale}}; }
+
+Atom atom_of(const Json& json, const std::string& path) {
+  ObjectReader reader(json, path);
+  Atom atom;
+  if (const Json* bias = reader.find("bias")) {
+    atom.bias = number_of(*bias, reader.path_of("bias"));
+  }
+  atom.gate = list_of(reader.require("gate"), reader.path_of("gate"), number_of);
+  atom.expert = list_of(reader.require("expert"), reader.path_of("expert"), number_of);
+  reader.refuse_the_rest();
+  return atom;
+}
+
+Scaling scaling_of(const Json& json, const std::string& path) {
+  ObjectReader reader(json, path);
+  Scaling scaling;
+  scaling.inputs = list_of(reader.require("inputs"), reader.path_of("inputs"), affine_of);
+  scaling.targets = list_of(reader.require("targets"), reader.path_of("targets"), affine_of);
+  reader.refuse_the_rest();
+  return scaling;
+}
+
+Categories categories_of(const Json& json, const std::string& path) {
+  if (!json.is_object()) {
+    refuse_type(path, json, "an object of lists");
+  }
+  Categories categories;
+  for (const auto& [column, levels] : json.items()) {
+    categories[column] = list_of(levels, fmt::format("{}.{}", path, column), string_of);
+  }
+  return categories;
+}
+
+void check_version(ObjectReader& reader) {
+  const Json& version = reader.require("moest_model");
+  if (!version.is_number_integer() || version.get<int>() != kModelFileVersion) {
+    throw InputError(fmt::format("moest_model = {} is not supported", version.dump()),
+                     fmt::format("this program reads version {}", kModelFileVersion),
+                     "Use the moest that wrote the file, or a newer one.");
+  }
+}
+
+bool is_flat(const Json& json) {
+  return std::none_of(json.begin(), json.end(), [](const Json& item) {
+    return item.is_structured() && !std::all_of(item.begin(), item.end(), [](const Json& inner) {
+      return !inner.is_structured();
+    });
+  });
+}
+
+// Compact with a blank after each comma and colon.
+std::string one_line(const Json& json) {
+  if (!json.is_structured()) {
+    return json.dump();
+  }
+  std::vector<std::string> items;
+  for (const auto& [field, value] : json.items()) {
+    items.push_back(json.is_object() ? fmt::format("{}: {}", Json(field).dump(), one_line(value)) : one_line(value));
+  }
+  return json.is_object() ? fmt::format("{{{}}}", fmt::join(items, ", ")) : fmt::format("[{}]", fmt::join(items, ", "));
+}
+
+void append_readable(const Json& json, std::size_t indent, std::string& text) {
+  constexpr std::size_t kLineLength = 110;
+  const std::string line = one_line(json);
+  if (!json.is_structured() || json.empty() || (indent > 0 && is_flat(json) && indent + line.size() <= kLineLength)) {
+    text += line;
+    return;
+  }
+  const bool has_lists_only_of_numbers = json.is_array() && !json.front().is_structured();
+  if (has_lists_only_of_numbers) {
+    text += line;
+    return;
+  }
+  text += json.is_object() ? "{\n" : "[\n";
+  std::size_t left = json.size();
+  for (const auto& [field, value] : json.items()) {
+    text.append(indent + 2, ' ');
+    if (json.is_object()) {
+      text += fmt::format("{}: ", Json(field).dump());
+    }
+    append_readable(value, indent + 2, text);
+    text += --left > 0 ? ",\n" : "\n";
+  }
+  text.append(indent, ' ');
+  text += json.is_object() ? "}" : "]";
+}
+
+}  // namespace
+
+Json to_json(const Model& model) {
+  Json json{{"moest_model", kModelFileVersion},
+            {"gate", kind_json(gate_info(model.spec.gate.kind), gate_options(), model.spec.gate)},
+            {"expert", kind_json(expert_kind(model.spec.expert.kind).info, expert_options(), model.spec.expert)},
+            {"inputs", model.inputs},
+            {"target", model.target}};
+  Json& atoms = json["atoms"] = Json::array();
+  for (const Atom& atom : model.atoms) {
+    atoms.push_back({{"bias", atom.bias}, {"gate", atom.gate}, {"expert", atom.expert}});
+  }
+  if (model.noise_variance) {
+    json["noise_variance"] = *model.noise_variance;
+  }
+  if (model.scaling) {
+    Json inputs = Json::array();
+    for (const Affine& affine : model.scaling->inputs) {
+      inputs.push_back(affine_json(affine));
+    }
+    json["scaling"] = {{"inputs", inputs}, {"targets", Json::array({affine_json(model.scaling->targets.front())})}};
+  }
+  if (!model.categories.empty()) {
+    json["categories"] = model.categories;
+  }
+  if (model.fit) {
+    json["fit"] = *model.fit;
+  }
+  return json;
+}
+
+Model model_from_json(const Json& json) {
+  ObjectReader reader(json, "");
+  check_version(reader);
+  Model model;
+
+  ObjectReader gate(reader.require("gate"), "gate");
+  model.spec.gate.kind = string_of(gate.require("kind"), "gate.kind");
+  read_options(gate, gate_info(model.spec.gate.kind), gate_options(), model.spec.gate);
+  gate.refuse_the_rest();
+
+  ObjectReader expert(reader.require("expert"), "expert");
+  model.spec.expert.kind = string_of(expert.require("kind"), "expert.kind");
+  read_options(expert, expert_kind(model.spec.expert.kind).info, expert_options(), model.spec.expert);
+  expert.refuse_the_rest();
+
+  model.inputs = list_of(reader.require("inputs"), "inputs", string_of);
+  model.target = string_of(reader.require("target"), "target");
+  model.atoms = list_of(reader.require("atoms"), "atoms", atom_of);
+  model.spec.num_inputs = static_cast<int>(model.inputs.size());
+  model.spec.num_experts = static_cast<int>(model.atoms.size());
+  if (const Json* variance = reader.find("noise_variance")) {
+    model.noise_variance = number_of(*variance, "noise_variance");
+    if (*model.noise_variance < 0) {
+      refuse_type("noise_variance", *variance, "a number >= 0");
+    }
+  }
+  if (const Json* scaling = reader.find("scaling")) {
+    model.scaling = scaling_of(*scaling, "scaling");
+  }
+  if (const Json* categories = reader.find("categories")) {
+    model.categories = categories_of(*categories, "categories");
+  }
+  if (const Json* fit = reader.find("fit")) {
+    model.fit = *fit;
+  }
+  reader.refuse_the_rest();
+  check(model);
+  return model;
+}
+
+std::string readable_text(const Json& json) {
+  std::string text;
+  append_readable(json, 0, text);
+  return text + "\n";
+}
+
+Model read_model(const std::string& path) {
+  const std::string text = read_input(path);
+  const std::string name = path == "-" ? "standard input" : path;
+  Json json;
+  try {
+    json = Json::parse(text);
+  } catch (const nlohmann::json::parse_error& error) {
+    const std::size_t offset = std::min(error.byte, text.size());
+    const auto line = std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(offset), '\n') + 1;
+    throw InputError(fmt::format("{} is not a model file", name),
+                     fmt::format("the JSON breaks off or is wrong at line {}, byte {}", line, offset),
+                     "Was the file cut short? Write it again with `moest fit ... --output`.");
+  }
+  try {
+    return model_from_json(json);
+  } catch (const InputError& error) {
+    throw InputError::at(name, error);
+  }
+}
+
+void write_model(const std::string& path, const Model& model) { write_output(path, readable_text(to_json(model))); }
+
+}  // namespace moest

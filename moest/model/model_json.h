@@ -1,0 +1,28 @@
+// The model file: JSON, versioned, readable by a person, exact to the last bit.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+
+#include "moest/model/model.h"
+
+namespace moest {
+
+inline constexpr int kModelFileVersion = 1;
+
+nlohmann::ordered_json to_json(const Model& model);
+
+/// Throws InputError, with the path of the field (`atoms[1].expert`), for an unknown version, kind or field, an option
+/// that does not belong to the kind, a missing field, a wrong type or length, a number that is not finite.
+Model model_from_json(const nlohmann::ordered_json& json);
+
+/// One line per field and per atom; numbers in their shortest exact form. `text` may be any JSON that moest prints.
+std::string readable_text(const nlohmann::ordered_json& json);
+
+/// "-" is standard input or output. read_model throws InputError that names the file and, for text that is no
+/// JSON, line and column.
+Model read_model(const std::string& path);
+void write_model(const std::string& path, const Model& model);
+
+}  // namespace moest

@@ -1,0 +1,69 @@
+// The perturbed cosine gate with fixed offsets and temperature.
+#pragma once
+
+#include <array>
+#include <cmath>
+#include <span>
+
+#include "moest/kernel/links.h"
+#include "moest/model/region.h"
+#include "moest/model/specification.h"
+
+namespace moest {
+
+/// s_i = omega_i . x / ((‖omega_i‖ + tau_1)(‖x‖ + tau_2) tau) + b_i, w = softmax(s) [HN25]. The offsets are fixed
+/// positive numbers, not random draws. In the chart
+///     z = x / (‖x‖ + tau_2),    v_i = omega_i / ((‖omega_i‖ + tau_1) tau),
+/// the score is linear, s_i = v_i . z + b_i, and ‖omega_i‖ <= B is the ball ‖v_i‖ <= B / ((B + tau_1) tau). The weights
+/// do not change when one vector is added to all v_i.
+struct PerturbedCosineGate {
+  static constexpr std::array<std::string_view, 3> kOptions{"tau1", "tau2", "temperature"};
+  static constexpr KindInfo kInfo{
+      "perturbed_cosine", "softmax_i(omega_i . x / ((|omega_i| + tau1)(|x| + tau2)) / temperature + b_i)",
+      "bounded scores that depend on the direction of x", "HN25 (arXiv 2405.14131)", kOptions};
+  static constexpr Link kLink = Link::identity;
+  static constexpr bool kFeaturesAreInputs = false;
+  static constexpr int kMinInputs = 1;
+
+  static int num_raw(int num_inputs) { return num_inputs; }
+  static int num_features(int num_inputs) { return num_inputs; }
+  static Region region(const GateSpec& spec, double bound) {
+    return {Region::Shape::ball, bound / ((bound + spec.tau1) * spec.temperature)};
+  }
+
+  template <class T>
+  static void features(const GateSpec& spec, std::span<const T> x, std::span<T> z) {
+    scale_by(T(1) / (norm(x) + T(spec.tau2)), x, z);
+  }
+  template <class T>
+  static void to_chart(const GateSpec& spec, std::span<const T> raw, std::span<T> v) {
+    scale_by(T(1) / ((norm(raw) + T(spec.tau1)) * T(spec.temperature)), raw, v);
+  }
+  /// omega = tau_1 tau v / (1 - tau ‖v‖); requires tau ‖v‖ < 1.
+  template <class T>
+  static void to_raw(const GateSpec& spec, std::span<const T> v, std::span<T> raw) {
+    const T temperature = T(spec.temperature);
+    scale_by(T(spec.tau1) * temperature / (T(1) - temperature * norm(v)), v, raw);
+  }
+  /// The smallest ball that holds all v_i is centred at 0: the section with the shortest longest omega_i.
+  static Eigen::VectorXd section_origin(const Eigen::MatrixXd& v) { return enclosing_ball_centre(v); }
+
+ private:
+  template <class T>
+  static T norm(std::span<const T> x) {
+    using std::sqrt;
+    T sum_sq = T(0);
+    for (const T& value : x) {
+      sum_sq = sum_sq + value * value;
+    }
+    return sqrt(sum_sq);
+  }
+  template <class T>
+  static void scale_by(const T& factor, std::span<const T> from, std::span<T> to) {
+    for (std::size_t j = 0; j < from.size(); ++j) {
+      to[j] = factor * from[j];
+    }
+  }
+};
+
+}  // namespace moest

@@ -1,0 +1,65 @@
+#include "moest/model/predict.h"
+
+#include <algorithm>
+
+#include "moest/base/error.h"
+#include "moest/base/parallel.h"
+#include "moest/model/chart.h"
+
+namespace moest {
+namespace {
+
+// A chunk of rows is one task: a multiple of the block size, so that chunks split no block.
+constexpr Eigen::Index kRowsPerTask = 64 * Eigen::Index{kBlockSize};
+
+void predict_rows(const MixtureChart& chart, const Eigen::VectorXd& v, const Eigen::MatrixXd& inputs,
+                  Eigen::Index first_row, Predictions& result) {
+  const SampleBlocks blocks = chart.blocks(inputs);
+  FusedPass pass(chart.layout(), blocks);
+  for (int block = 0; block < blocks.num_blocks(); ++block) {
+    const BlockValues& values =
+        pass.evaluate({v.data(), static_cast<std::size_t>(v.size())}, block);
+    const Eigen::Index row = first_row + Eigen::Index{block} * kBlockSize;
+    const int count = blocks.block_samples(block);
+    const auto copy = [&](const double* run, Eigen::Ref<Eigen::VectorXd> column) {
+      column.segment(row, count) = Eigen::Map<const Eigen::VectorXd>(run, count);
+    };
+    copy(values.mean, result.mean);
+    for (int i = 0; i < chart.num_experts(); ++i) {
+      copy(values.weights[static_cast<std::size_t>(i)], result.weights.col(i));
+      copy(values.experts[static_cast<std::size_t>(i)], result.experts.col(i));
+    }
+  }
+}
+
+// Kernel parameters straight from the raw atoms: whatever the file says is what is computed, bounds or not.
+Eigen::VectorXd exact_kernel_parameters(const Model& model) {
+  const MixtureChart unbounded(model.spec, 1e150);
+  return unbounded.kernel_parameters(unbounded.coordinates(model.atoms));
+}
+
+}  // namespace
+
+Predictions predict(const Model& model, const Eigen::MatrixXd& inputs, int num_threads) {
+  check(model);
+  MOEST_EXPECT(inputs.cols() == model.spec.num_inputs);
+  const MixtureChart chart(model.spec, 1.0);
+  const Eigen::VectorXd v = exact_kernel_parameters(model);
+  const Eigen::Index n = inputs.rows();
+  const int k = model.spec.num_experts;
+  Predictions result{Eigen::VectorXd(n), Eigen::MatrixXd(n, k), Eigen::MatrixXd(n, k)};
+  const auto num_tasks = static_cast<int>((n + kRowsPerTask - 1) / kRowsPerTask);
+  parallel_for(num_threads, num_tasks, [&](int task) {
+    const Eigen::Index first = task * kRowsPerTask;
+    const Eigen::MatrixXd rows = inputs.middleRows(first, std::min(kRowsPerTask, n - first));
+    predict_rows(chart, v, model.scaling ? scaled(rows, model.scaling->inputs) : rows, first, result);
+  });
+  if (model.scaling) {
+    const Affine& target = model.scaling->targets.front();
+    result.mean = (target.scale * result.mean).array() + target.offset;
+    result.experts = (target.scale * result.experts).array() + target.offset;
+  }
+  return result;
+}
+
+}  // namespace moest

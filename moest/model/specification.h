@@ -1,0 +1,50 @@
+// What kind of mixture: the gate, the experts, their options and their number.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "moest/base/option.h"
+
+namespace moest {
+
+/// A gate kind of the catalogue and its options; an option that does not belong to the kind is ignored here and
+/// refused by the command line and the model file.
+struct GateSpec {
+  std::string kind = "softmax";
+  double tau1 = 0.1;
+  double tau2 = 0.1;
+  double temperature = 1.0;
+};
+
+/// An expert kind of the catalogue and its options.
+struct ExpertSpec {
+  std::string kind = "linear";
+  bool bias = true;
+  bool output_weight = false;
+  bool output_offset = false;
+};
+
+/// A mixture of k experts of one kind over d inputs.
+struct MixtureSpec {
+  GateSpec gate;
+  ExpertSpec expert;
+  int num_inputs = 1;
+  int num_experts = 1;
+};
+
+/// The options of gates and of experts; a kind of the catalogue names those that belong to it.
+std::span<const Option<GateSpec>> gate_options();
+std::span<const Option<ExpertSpec>> expert_options();
+
+/// What the catalogue says of a gate or an expert.
+struct KindInfo {
+  std::string_view name;
+  std::string_view formula;
+  std::string_view summary;
+  std::string_view source;
+  std::span<const std::string_view> options;  // names of the options that belong to it
+};
+
+}  // namespace moest
