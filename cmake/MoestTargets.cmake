@@ -3,6 +3,8 @@
 add_library(moest_build_settings INTERFACE)
 target_compile_features(moest_build_settings INTERFACE cxx_std_20)
 target_compile_options(moest_build_settings INTERFACE -Wall -Wextra -Wconversion -Wshadow)
+# GCC 12 sees overlapping copies in std::string where there are none (GCC bug 105651).
+target_compile_options(moest_build_settings INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>)
 if(MOEST_WARNINGS_AS_ERRORS)
   target_compile_options(moest_build_settings INTERFACE -Werror)
 endif()

@@ -180,8 +180,7 @@ std::vector<Point> planned_points(const Options& options) {
     for (int i = 0;; ++i) {
       const double bytes =
           static_cast<double>(kMinBytes) * std::exp2(i / static_cast<double>(options.points_per_doubling));
-      const std::uint64_t nodes =
-          static_cast<std::uint64_t>(std::llround(bytes / static_cast<double>(stride)));
+      const auto nodes = static_cast<std::uint64_t>(std::llround(bytes / static_cast<double>(stride)));
       if (nodes * stride > options.max_bytes) {
         break;
       }

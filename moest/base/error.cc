@@ -57,8 +57,6 @@ std::string nearest_name(std::string_view given, std::span<const std::string> ca
   return name;
 }
 
-std::string listed(std::span<const std::string> names) {
-  return fmt::format("{}", fmt::join(names, ", "));
-}
+std::string listed(std::span<const std::string> names) { return fmt::format("{}", fmt::join(names, ", ")); }
 
 }  // namespace moest

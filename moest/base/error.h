@@ -42,9 +42,9 @@ std::string listed(std::span<const std::string> names);
 }  // namespace moest
 
 /// Checks a precondition of a public function; throws ContractError in every build type.
-#define MOEST_EXPECT(condition)                                        \
-  do {                                                                 \
-    if (!(condition)) {                                                \
-      throw ::moest::ContractError(#condition, __FILE__, __LINE__);    \
-    }                                                                  \
+#define MOEST_EXPECT(condition)                                     \
+  do {                                                              \
+    if (!(condition)) {                                             \
+      throw ::moest::ContractError(#condition, __FILE__, __LINE__); \
+    }                                                               \
   } while (false)

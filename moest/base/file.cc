@@ -93,7 +93,7 @@ std::string decompressed(const std::string& content, const std::string& path) {
                            "Free some memory and try again.");
   }
   std::string text;
-  std::array<char, std::size_t{1} << 16> buffer;
+  std::array<char, std::size_t{1} << 16> buffer{};
   std::size_t consumed = 0;
   int status = Z_OK;
   while (consumed < content.size() || status == Z_OK) {
@@ -189,7 +189,8 @@ void check_output(const std::string& path) {
   }
   const fs::path folder = folder_of(path);
   if (!fs::is_directory(folder, ignored)) {
-    throw InputError(fmt::format("cannot write {}", path), fmt::format("there is no folder {}", folder.string()),
+    throw InputError(fmt::format("cannot write {}", path),
+                     fmt::format("there is no folder {}", folder.string()),
                      "Make the folder first or name another.");
   }
   if (!is_written_in_place(path) && ::access(folder.c_str(), W_OK) != 0) {

@@ -42,7 +42,7 @@ ParsedNumber parse_number(std::string_view text) {
 }
 
 std::string exact_text(double value) {
-  std::array<char, 32> buffer;
+  std::array<char, 32> buffer{};
   const auto [end, error] = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value);
   return {buffer.data(), end};
 }

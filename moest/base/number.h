@@ -15,9 +15,9 @@ struct ParsedNumber {
   NumberStatus status = NumberStatus::not_a_number;
 };
 
-/// Reads the whole of `text` (blanks and tabs around it are ignored) as a decimal floating-point number, correctly rounded.
-/// A leading `+` is legal. `nan` and `inf` in any spelling are not_finite; a number beyond the range of double
-/// (1e999) is out_of_range; one that underflows is rounded to zero or a subnormal.
+/// Reads the whole of `text` (blanks and tabs around it are ignored) as a decimal floating-point number,
+/// correctly rounded. A leading `+` is legal. `nan` and `inf` in any spelling are not_finite; a number beyond
+/// the range of double (1e999) is out_of_range; one that underflows is rounded to zero or a subnormal.
 ParsedNumber parse_number(std::string_view text);
 
 /// Shortest decimal text that reads back as exactly the same bits.

@@ -13,9 +13,9 @@
 
 namespace moest {
 
-/// The random stream (seed, key, purpose): Philox4x64-10 (Salmon et al., SC 2011) with key (seed, key) and the
-/// purpose's hash in the counter. Streams of different names are independent; the same name always gives the
-/// same bits, whatever the thread, the order or the number of other streams. Satisfies
+/// The random stream (seed, key, purpose): Philox4x64-10 (Salmon et al., SC 2011) with key (seed, key) and
+/// the purpose's hash in the counter. Streams of different names are independent; the same name always gives
+/// the same bits, whatever the thread, the order or the number of other streams. Satisfies
 /// UniformRandomBitGenerator. A stream must not be shared between threads.
 class Stream {
  public:

@@ -114,10 +114,12 @@ std::string Table::places(std::span<const std::size_t> rows) const {
   return fmt::format("{}, {}{} {}", source, row_word, rows.size() > 1 ? "s" : "", listed(numbers));
 }
 
-Table read_table(const std::string& path, const ReadOptions& options) {
-  const std::string content = read_input(path);
-  const std::string source = path == "-" ? "standard input" : path;
+Table parse_table(std::string_view content, const std::string& source, const ReadOptions& options) {
   return is_npy(content) ? parse_npy(content, source, options) : parse_csv(content, source, options);
+}
+
+Table read_table(const std::string& path, const ReadOptions& options) {
+  return parse_table(read_input(path), path == "-" ? "standard input" : path, options);
 }
 
 }  // namespace moest

@@ -76,6 +76,10 @@ struct ReadOptions {
       categorical;  // columns whose labels are kept; a name that the table lacks is ignored
 };
 
+/// The table in `content`, which messages call `source`: NumPy's format if it begins with its magic string, else CSV.
+/// Throws InputError.
+Table parse_table(std::string_view content, const std::string& source, const ReadOptions& options = {});
+
 /// Reads a table: `path` is a file or "-" for standard input, gzip or not (both as read_input); content that
 /// begins with the magic string of NumPy is read by parse_npy, all other by parse_csv. Throws InputError.
 Table read_table(const std::string& path, const ReadOptions& options = {});

@@ -1,5 +1,6 @@
 #include "moest/fit/active_set.h"
 
+#include <Eigen/QR>
 #include <algorithm>
 #include <cmath>
 
@@ -14,11 +15,13 @@ constexpr double kOnBound = 1e-12;
 ActiveSet::ActiveSet(const MixtureChart& chart, const Eigen::VectorXd& theta, const NormalEquations& equations)
     : gram_(equations.gram),
       gradient_(equations.gradient),
+      curvature_(Eigen::VectorXd::Zero(theta.size())),
       displacement_(Eigen::VectorXd::Zero(theta.size())),
       frozen_(static_cast<std::size_t>(theta.size()), false),
-      bound_gauge_(static_cast<std::size_t>(theta.size()), false) {
+      held_(static_cast<std::size_t>(theta.size()), false) {
   freeze_bounds(chart, theta);
   fix_gauges(chart);
+  count_free_gauges();
   collect_free();
 }
 
@@ -35,7 +38,7 @@ void ActiveSet::freeze_bounds(const MixtureChart& chart, const Eigen::VectorXd& 
     for (int j = block.offset; j < block.offset + block.size; ++j) {
       if (std::abs(theta[j]) >= limit && theta[j] * gradient_[j] > 0) {
         const auto index = static_cast<std::size_t>(j);
-        frozen_[index] = bound_gauge_[index] = true;
+        frozen_[index] = held_[index] = true;
         ++num_active_bounds_;
       }
     }
@@ -45,7 +48,8 @@ void ActiveSet::freeze_bounds(const MixtureChart& chart, const Eigen::VectorXd& 
 void ActiveSet::rotate(const RegionBlock& block, const Eigen::VectorXd& theta) {
   const auto point = theta.segment(block.offset, block.size);
   const double multiplier = point.dot(gradient_.segment(block.offset, block.size)) / point.squaredNorm();
-  Eigen::VectorXd reflection = point.normalized();
+  const Eigen::VectorXd direction = point.normalized();
+  Eigen::VectorXd reflection = direction;
   reflection[0] += reflection[0] >= 0 ? 1.0 : -1.0;
   reflection.normalize();
   auto rows = gram_.middleRows(block.offset, block.size);
@@ -54,21 +58,34 @@ void ActiveSet::rotate(const RegionBlock& block, const Eigen::VectorXd& theta) {
   columns -= 2 * (columns * reflection).eval() * reflection.transpose();
   auto gradient = gradient_.segment(block.offset, block.size);
   gradient -= 2 * reflection * reflection.dot(gradient);
-  gram_.diagonal().segment(block.offset, block.size).array() += multiplier;
+  curvature_.segment(block.offset, block.size).setConstant(multiplier);
   frozen_[static_cast<std::size_t>(block.offset)] = true;
-  std::fill_n(bound_gauge_.begin() + block.offset, block.size, true);
-  normals_.push_back({block.offset, std::move(reflection)});
+  std::fill_n(held_.begin() + block.offset, block.size, true);
+  normals_.push_back({block.offset, direction, std::move(reflection)});
   ++num_active_bounds_;
 }
 
 void ActiveSet::fix_gauges(const MixtureChart& chart) {
   for (const std::vector<int>& places : chart.shift_gauges()) {
     const bool held = std::any_of(places.begin(), places.end(),
-                                  [&](int place) { return bound_gauge_[static_cast<std::size_t>(place)]; });
+                                  [&](int place) { return held_[static_cast<std::size_t>(place)]; });
     if (!held) {
       frozen_[static_cast<std::size_t>(places.back())] = true;
     }
   }
+}
+
+// A common shift t of all atoms is free when no active sphere opposes it: t is orthogonal to every active normal.
+void ActiveSet::count_free_gauges() {
+  if (normals_.empty()) {
+    return;
+  }
+  const Eigen::Index size = normals_.front().direction.size();
+  Eigen::MatrixXd directions(size, static_cast<Eigen::Index>(normals_.size()));
+  for (Eigen::Index j = 0; j < directions.cols(); ++j) {
+    directions.col(j) = normals_[static_cast<std::size_t>(j)].direction;
+  }
+  num_free_gauges_ = static_cast<int>(size - Eigen::ColPivHouseholderQR<Eigen::MatrixXd>(directions).rank());
 }
 
 void ActiveSet::collect_free() {
@@ -81,6 +98,12 @@ void ActiveSet::collect_free() {
 }
 
 Eigen::MatrixXd ActiveSet::reduced_gram() const { return gram_(free_, free_); }
+
+Eigen::MatrixXd ActiveSet::reduced_hessian() const {
+  Eigen::MatrixXd hessian = reduced_gram();
+  hessian.diagonal() += curvature_(free_);
+  return hessian;
+}
 
 Eigen::VectorXd ActiveSet::reduced_gradient() const { return (gradient_ - gram_ * displacement_)(free_); }
 

@@ -12,19 +12,20 @@ namespace moest {
 /// The normal equations restricted to the directions that are free at theta. With g = J'e (descent is along +g):
 /// - a box coordinate at its bound that g pushes outwards is frozen;
 /// - for an atom on the sphere of its ball that g pushes outwards, coordinates are rotated so that the first is the
-///   normal, which is frozen, and the sphere's curvature (g.v / ‖v‖^2) I is added to the tangent block;
+///   normal, which is frozen; the sphere's curvature (g.v / ‖v‖^2) I belongs to the tangent block of the Hessian;
 /// - if nothing of a shift gauge is frozen, its coordinate in the last atom is (this fixes the gauge).
 class ActiveSet {
  public:
   ActiveSet(const MixtureChart& chart, const Eigen::VectorXd& theta, const NormalEquations& equations);
 
-  /// Free directions: as many as parameters that the data can identify here, at most.
-  int num_free() const { return static_cast<int>(free_.size()); }
-  /// Coordinates frozen by a bound, not by the gauge.
+  /// Free directions that are no gauge: as many parameters as the data can identify here, at most.
+  int num_identifiable() const { return static_cast<int>(free_.size()) - num_free_gauges_; }
+  /// Coordinates (box) and atoms (ball) that a bound holds.
   int num_active_bounds() const { return num_active_bounds_; }
 
-  /// J'J (with curvature) and J'e in the free directions.
+  /// J'J, J'J with the curvature of the active spheres, and J'e in the free directions.
   Eigen::MatrixXd reduced_gram() const;
+  Eigen::MatrixXd reduced_hessian() const;
   Eigen::VectorXd reduced_gradient() const;
   /// The step in theta of a step in the free directions.
   Eigen::VectorXd expand(const Eigen::VectorXd& step) const;
@@ -35,22 +36,26 @@ class ActiveSet {
  private:
   struct Normal {
     int offset;
-    Eigen::VectorXd reflection;  // Householder vector of unit length, or empty for the identity
+    Eigen::VectorXd direction;   // of unit length, outwards
+    Eigen::VectorXd reflection;  // the Householder vector of unit length that maps direction to an axis
   };
 
   void freeze_bounds(const MixtureChart& chart, const Eigen::VectorXd& theta);
   void rotate(const RegionBlock& block, const Eigen::VectorXd& theta);
   void fix_gauges(const MixtureChart& chart);
+  void count_free_gauges();
   void collect_free();
 
   Eigen::MatrixXd gram_;
   Eigen::VectorXd gradient_;
+  Eigen::VectorXd curvature_;
   Eigen::VectorXd displacement_;
   std::vector<bool> frozen_;
-  std::vector<bool> bound_gauge_;  // the coordinate belongs to a block that a bound holds
+  std::vector<bool> held_;  // the coordinate belongs to a block that a bound holds
   std::vector<int> free_;
   std::vector<Normal> normals_;
   int num_active_bounds_ = 0;
+  int num_free_gauges_ = 0;
 };
 
 }  // namespace moest

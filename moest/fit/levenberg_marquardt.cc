@@ -35,7 +35,7 @@ class Damping {
 
 /// The damped step in the free directions; empty when the factorisation breaks down.
 std::optional<Eigen::VectorXd> damped_step(const ActiveSet& active, double lambda) {
-  Eigen::MatrixXd gram = active.reduced_gram();
+  Eigen::MatrixXd gram = active.reduced_hessian();
   const Eigen::VectorXd gradient = active.reduced_gradient();
   const double floor = std::numeric_limits<double>::min();
   const Eigen::ArrayXd inverse_root = gram.diagonal().array().max(floor).sqrt().inverse();

@@ -16,7 +16,7 @@ constexpr int kMostRounds = 8;
 constexpr int kEnoughAgreeing = 3;
 
 // Effort of a greedy start on the way to its last split; the last fit gets the user's options.
-constexpr LocalOptions kTrySplit{1e-2, 12};
+constexpr LocalOptions kTrySplit{1e-2, 20};
 constexpr LocalOptions kPolishSplit{1e-2, 100};
 constexpr int kSplitsPerExpert = 3;
 constexpr int kFirstExperts = 4;

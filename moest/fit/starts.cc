@@ -9,27 +9,37 @@ namespace {
 
 // The standard deviation over the data of a random gate's score: gates neither flat nor hard.
 constexpr double kScoreSd = 2.0;
+// The two halves of a split differ by a score of this standard deviation, log-uniform between the two.
+constexpr double kLogSplitSdLow = -0.3;
+constexpr double kLogSplitSdHigh = 2.4;
 
 double feature_value(const SampleBlocks& samples, int row, int column) {
   return samples.feature(row / kBlockSize, column)[row % kBlockSize];
 }
 
 // A gate (v, b) whose score is 0 at sample `row` and varies with standard deviation score_sd if the features are
-// uncorrelated.
+// uncorrelated, or as much as kShareOfBall of its ball allows.
 Eigen::VectorXd random_hyperplane(const Problem& problem, const SampleStatistics& statistics, int row, double score_sd,
                                   Stream& stream) {
+  constexpr double kShareOfBall = 0.7;
   const FeatureSet& set = problem.chart().layout().feature_sets[0];
+  const Region& region = problem.chart().regions()[0].region;
   Eigen::VectorXd gate(set.num_columns + 1);
-  for (int j = 0; j < set.num_columns; ++j) {
-    gate[j] = stream.normal();
+  auto direction = gate.head(set.num_columns);
+  for (double& value : direction) {
+    value = stream.normal();
   }
-  gate.head(set.num_columns).normalize();
-  double score = 0;
+  direction.normalize();
   for (int j = 0; j < set.num_columns; ++j) {
-    gate[j] *= score_sd / statistics.feature_sd[set.first_column + j];
-    score += gate[j] * feature_value(problem.samples(), row, set.first_column + j);
+    direction[j] *= score_sd / statistics.feature_sd[set.first_column + j];
   }
-  gate[set.num_columns] = -score;
+  if (region.shape == Region::Shape::ball) {
+    project({region.shape, kShareOfBall * region.size}, direction);
+  }
+  gate[set.num_columns] = 0;
+  for (int j = 0; j < set.num_columns; ++j) {
+    gate[set.num_columns] -= direction[j] * feature_value(problem.samples(), row, set.first_column + j);
+  }
   return gate;
 }
 
@@ -130,17 +140,14 @@ Eigen::VectorXd split_expert(Problem& smaller, const Problem& larger, const Eige
   result.segment(to.expert_offset(0), last * from.num_expert_parameters()) =
       theta.tail(last * from.num_expert_parameters());
 
-  const double steepness = kScoreSd * std::exp(stream.uniform(-1.0, 2.0));
+  const double score_sd = std::exp(stream.uniform(kLogSplitSdLow, kLogSplitSdHigh));
   const int row = row_of_expert(smaller, theta, expert, stream);
-  const Eigen::VectorXd difference = random_hyperplane(larger, statistics, row, steepness, stream);
+  const Eigen::VectorXd difference = random_hyperplane(larger, statistics, row, score_sd, stream);
   const Eigen::VectorXd gate = theta.segment(from.gate_offset(expert), gate_size);
   result.segment(to.gate_offset(expert), gate_size) = gate + 0.5 * difference;
   result.segment(to.gate_offset(last), gate_size) = gate - 0.5 * difference;
-  auto new_expert = result.segment(to.expert_offset(last), to.num_expert_parameters());
-  new_expert = theta.segment(from.expert_offset(expert), from.num_expert_parameters());
-  if (to.layout().experts[0].inner.link != Link::identity && stream.uniform() < 0.5) {
-    randomise_expert(larger, statistics, stream, new_expert);
-  }
+  randomise_expert(larger, statistics, stream,
+                   result.segment(to.expert_offset(last), to.num_expert_parameters()));
   project_all(to, result);
   return result;
 }

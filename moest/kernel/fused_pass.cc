@@ -38,6 +38,9 @@ double* grown(std::vector<double>& runs) {
 FusedPass::FusedPass(MixtureLayout layout, const SampleBlocks& samples)
     : layout_(std::move(layout)), samples_(&samples) {
   MOEST_EXPECT(!layout_.experts.empty() && layout_.gates.size() + 1 == layout_.experts.size());
+  for (const FeatureSet& set : layout_.feature_sets) {
+    MOEST_EXPECT(set.first_column >= 0 && set.first_column + set.num_columns <= samples.num_features());
+  }
   ones_ = new_run();
   std::fill_n(ones_, kBlockSize, 1.0);
   mean_ = new_run();
@@ -107,6 +110,7 @@ void FusedPass::affine(std::span<const double> v, const RidgeUnit& unit, int blo
 }
 
 const BlockValues& FusedPass::evaluate(std::span<const double> v, int block) {
+  MOEST_EXPECT(static_cast<int>(v.size()) == layout_.num_parameters);
   const auto apply_link = [](Link link, const double* t, double* value, double* slope) {
     visit_link(link, [&](auto function) {
       for (int s = 0; s < kBlockSize; ++s) {
@@ -148,7 +152,7 @@ const BlockValues& FusedPass::evaluate(std::span<const double> v, int block) {
   return values_;
 }
 
-// Everything is scaled by the square root of the sample's weight, which is 0 for padding.
+// Everything is multiplied by the sample's weight: 1, or 0 for padding.
 void FusedPass::compute_sensitivities(std::span<const double> v, int block) {
   evaluate(v, block);
   const double* target = samples_->target(block);

@@ -24,21 +24,27 @@ struct BlockValues {
   std::vector<const double*> experts;  // h_i, k runs
 };
 
-/// The fused kernel over one data set. With u_a = the sensitivity of f to unit a's affine function, a row of J is
-/// u (x) z, so J'J is the moment tensor T = sum (u u') (x) (z z'), symmetric in each pair: per block of samples one
-/// small matrix product W'Z2 with W = [u_a u_b] and Z2 = [z_i z_j], for each pair of feature sets. The sums run
-/// in a fixed order: the same input gives the same bits. Not for use by two threads at once; the blocks may be
-/// shared, and must outlive the pass.
+/// The fused kernel over one data set. With u_a = the sensitivity of f to unit a's affine function, a row of
+/// J is u (x) z, so J'J is the moment tensor T = sum (u u') (x) (z z'), symmetric in each pair: per block of
+/// samples one small matrix product W'Z2 with W = [u_a u_b] and Z2 = [z_i z_j], for each pair of feature
+/// sets. The sums run in a fixed order: the same input gives the same bits. Not for use by two threads at
+/// once; the blocks may be shared, and must outlive the pass.
 class FusedPass {
  public:
+  /// The feature sets of `layout` must name columns that `samples` has.
   FusedPass(MixtureLayout layout, const SampleBlocks& samples);
+  FusedPass(FusedPass&&) = default;
+  FusedPass& operator=(FusedPass&&) = default;
+  FusedPass(const FusedPass&) = delete;  // the runs are pointed to
+  FusedPass& operator=(const FusedPass&) = delete;
+  ~FusedPass() = default;
 
   const MixtureLayout& layout() const { return layout_; }
   const SampleBlocks& samples() const { return *samples_; }
 
   /// v: layout().num_parameters numbers. Overflow gives a result that is not finite, never a trap.
   void linearise(std::span<const double> v, NormalEquations& result);
-  /// sum of w e^2 only.
+  /// e'e only.
   double residual_sum_of_squares(std::span<const double> v);
   /// Values on one block; they stay until the next call.
   const BlockValues& evaluate(std::span<const double> v, int block);
@@ -47,11 +53,11 @@ class FusedPass {
   // Sensitivities of f to the units of one feature set, and the sums that they take part in.
   struct UnitGroup {
     int feature_set;
-    std::vector<int> offsets;              // of each unit in v
+    std::vector<int> offsets;                  // of each unit in v
     std::vector<const double*> sensitivities;  // runs of kBlockSize
   };
   struct GroupPair {
-    int first, second;       // indices into groups_
+    int first, second;        // indices into groups_
     Eigen::MatrixXd moments;  // unit pairs x feature pairs
   };
 

@@ -19,11 +19,29 @@ const std::vector<const KindInfo*>& gate_infos() {
   return infos;
 }
 
-[[noreturn]] void refuse_kind(std::string_view what, std::string_view kind, const std::vector<std::string>& known) {
+[[noreturn]] void refuse_kind(std::string_view what, std::string_view kind,
+                              const std::vector<std::string>& known) {
   const std::string nearest = nearest_name(kind, known);
-  throw InputError(fmt::format("unknown {} `{}`", what, kind), fmt::format("known: {}", listed(known)),
-                   nearest.empty() ? fmt::format("Choose a known {}.", what)
-                                   : fmt::format("Did you mean `{}`?", nearest));
+  throw InputError(
+      fmt::format("unknown {} `{}`", what, kind), fmt::format("known: {}", listed(known)),
+      nearest.empty() ? fmt::format("Choose a known {}.", what) : fmt::format("Did you mean `{}`?", nearest));
+}
+
+// An option that does not belong to the kind must be at its default: no model file would keep it.
+template <class Owner>
+void check_belonging(const KindInfo& info, const Owner& owner, std::span<const Option<Owner>> options) {
+  for (const Option<Owner>& option : options) {
+    const bool belongs =
+        std::find(info.options.begin(), info.options.end(), option.name) != info.options.end();
+    const bool is_default =
+        std::visit([&](auto member) { return owner.*member == Owner{}.*member; }, option.member);
+    if (!belongs && !is_default) {
+      throw InputError(
+          fmt::format("the option {} does not belong to `{}`", option.name, info.name),
+          info.options.empty() ? "it has none" : fmt::format("it has {}", fmt::join(info.options, ", ")),
+          fmt::format("Leave out {}.", flag_name(option.name)));
+    }
+  }
 }
 
 }  // namespace
@@ -66,14 +84,15 @@ const ExpertKind& expert_kind(std::string_view kind) {
 
 void check(const MixtureSpec& spec) {
   const int min_inputs = visit_gate(spec.gate.kind, [](auto gate) { return decltype(gate)::kMinInputs; });
-  expert_kind(spec.expert.kind);
+  check_belonging(expert_kind(spec.expert.kind).info, spec.expert, expert_options());
   if (spec.num_experts < 1) {
     throw InputError(fmt::format("a mixture of {} experts is not possible", spec.num_experts),
                      "the number of experts must be at least 1", "Give --experts a positive number.");
   }
   if (spec.num_inputs < min_inputs) {
-    throw InputError(fmt::format("the {} gate cannot be used with {} input(s)", spec.gate.kind, spec.num_inputs),
-                     fmt::format("it needs at least {}", min_inputs), "Choose another gate or more inputs.");
+    throw InputError(
+        fmt::format("the {} gate cannot be used with {} input(s)", spec.gate.kind, spec.num_inputs),
+        fmt::format("it needs at least {}", min_inputs), "Choose another gate or more inputs.");
   }
   check_options(spec.gate, gate_options());
   check_options(spec.expert, expert_options());

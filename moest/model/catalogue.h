@@ -1,4 +1,5 @@
-// The catalogue of gates and experts: the one list that the fit, the files, the command line and the tests read.
+// The catalogue of gates and experts: the one list that the fit, the files, the command line and the tests
+// read.
 #pragma once
 
 #include <array>
@@ -50,8 +51,8 @@ auto visit_gate(std::string_view kind, F&& f) {
   return std::forward<F>(f)(Gate{});
 }
 
-/// Throws InputError when the specification is not a legal mixture: unknown kinds, k < 1, fewer inputs than the gate
-/// needs, an option out of range.
+/// Throws InputError when the specification is not a legal mixture: unknown kinds, k < 1, fewer inputs than
+/// the gate needs, an option out of range, an option of another expert.
 void check(const MixtureSpec& spec);
 
 }  // namespace moest

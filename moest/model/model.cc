@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
+#include <span>
+
 #include "moest/base/error.h"
 #include "moest/model/catalogue.h"
 
@@ -17,7 +20,8 @@ int num_expert_parameters(const MixtureSpec& spec) {
          (spec.expert.output_weight ? 1 : 0) + (spec.expert.output_offset ? 1 : 0);
 }
 
-std::vector<std::string> expert_parameter_names(const MixtureSpec& spec, const std::vector<std::string>& inputs) {
+std::vector<std::string> expert_parameter_names(const MixtureSpec& spec,
+                                                const std::vector<std::string>& inputs) {
   std::vector<std::string> names;
   if (expert_kind(spec.expert.kind).uses_inputs) {
     for (const std::string& input : inputs) {
@@ -45,12 +49,24 @@ void check(const Model& model) {
                        "Correct the list or the gate, expert and inputs fields.");
     }
   };
+  const auto expect_finite = [](const std::string& path, std::span<const double> numbers) {
+    for (std::size_t j = 0; j < numbers.size(); ++j) {
+      if (!std::isfinite(numbers[j])) {
+        throw InputError(fmt::format("{}[{}] = {} cannot be used", path, j, numbers[j]),
+                         "it must be a finite number", "Correct the number.");
+      }
+    }
+  };
   expect_length("inputs", model.inputs.size(), model.spec.num_inputs);
   expect_length("atoms", model.atoms.size(), model.spec.num_experts);
   for (std::size_t i = 0; i < model.atoms.size(); ++i) {
-    expect_length(fmt::format("atoms[{}].gate", i), model.atoms[i].gate.size(), num_gate_parameters(model.spec));
-    expect_length(fmt::format("atoms[{}].expert", i), model.atoms[i].expert.size(),
-                  num_expert_parameters(model.spec));
+    const Atom& atom = model.atoms[i];
+    const std::string path = fmt::format("atoms[{}]", i);
+    expect_length(path + ".gate", atom.gate.size(), num_gate_parameters(model.spec));
+    expect_length(path + ".expert", atom.expert.size(), num_expert_parameters(model.spec));
+    expect_finite(path + ".bias", {&atom.bias, 1});
+    expect_finite(path + ".gate", atom.gate);
+    expect_finite(path + ".expert", atom.expert);
   }
   if (model.scaling) {
     expect_length("scaling.inputs", model.scaling->inputs.size(), model.spec.num_inputs);

@@ -28,10 +28,10 @@ struct Model {
   MixtureSpec spec;
   std::vector<std::string> inputs;  // d names, categorical levels as `column=level`
   std::string target;
-  std::vector<Atom> atoms;                // k
-  std::optional<double> noise_variance;   // in squared units of the target
+  std::vector<Atom> atoms;               // k
+  std::optional<double> noise_variance;  // in squared units of the target
   std::optional<Scaling> scaling;
-  Categories categories;                  // levels of the categorical columns behind the inputs
+  Categories categories;                      // levels of the categorical columns behind the inputs
   std::optional<nlohmann::ordered_json> fit;  // how the model was fitted, for the record
 };
 
@@ -40,9 +40,10 @@ int num_gate_parameters(const MixtureSpec& spec);
 int num_expert_parameters(const MixtureSpec& spec);
 
 /// Names of an expert's parameters in the order of Atom::expert: "a_<input>", "b", "c", "c_0".
-std::vector<std::string> expert_parameter_names(const MixtureSpec& spec, const std::vector<std::string>& inputs);
+std::vector<std::string> expert_parameter_names(const MixtureSpec& spec,
+                                                const std::vector<std::string>& inputs);
 
-/// Throws InputError unless the specification is legal and every length fits it.
+/// Throws InputError unless the specification is legal, every length fits it and every atom is finite.
 void check(const Model& model);
 
 }  // namespace moest

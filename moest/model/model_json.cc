@@ -37,7 +37,8 @@ class ObjectReader {
   const Json& require(std::string_view field) {
     const Json* found = find(field);
     if (found == nullptr) {
-      throw InputError(fmt::format("the field {} is missing", path_of(field)), "the model needs it", "Add the field.");
+      throw InputError(fmt::format("the field {} is missing", path_of(field)), "the model needs it",
+                       "Add the field.");
     }
     return *found;
   }
@@ -57,8 +58,8 @@ class ObjectReader {
 };
 
 [[noreturn]] void refuse_type(const std::string& path, const Json& json, std::string_view wanted) {
-  throw InputError(fmt::format("{} = {} cannot be used", path, json.dump()), fmt::format("it must be {}", wanted),
-                   "Correct the field.");
+  throw InputError(fmt::format("{} = {} cannot be used", path, json.dump()),
+                   fmt::format("it must be {}", wanted), "Correct the field.");
 }
 
 double number_of(const Json& json, const std::string& path) {
@@ -87,8 +88,19 @@ auto list_of(const Json& json, const std::string& path, Item&& item) {
   return values;
 }
 
+// Runs `action`; an InputError that it throws gets the path of the field in front.
+template <class Action>
+decltype(auto) at_path(const std::string& path, Action&& action) {
+  try {
+    return action();
+  } catch (const InputError& error) {
+    throw InputError::at(path, error);
+  }
+}
+
 template <class Owner>
-void read_options(ObjectReader& reader, const KindInfo& info, std::span<const Option<Owner>> options, Owner& owner) {
+void read_options(ObjectReader& reader, const KindInfo& info, std::span<const Option<Owner>> options,
+                  Owner& owner) {
   for (const Option<Owner>& option : options) {
     if (std::find(info.options.begin(), info.options.end(), option.name) == info.options.end()) {
       continue;
@@ -108,7 +120,9 @@ void read_options(ObjectReader& reader, const KindInfo& info, std::span<const Op
             }
             value = found->template get<bool>();
           } else {
-            value = static_cast<Value>(number_of(*found, path));
+            const double number = number_of(*found, path);
+            at_path(path, [&] { check_range(option.name, number, option.low, option.high); });
+            value = static_cast<Value>(number);
           }
         },
         option.member);
@@ -172,9 +186,81 @@ Categories categories_of(const Json& json, const std::string& path) {
   return categories;
 }
 
+/// Follows a parse and knows the path of the value at which it stops.
+class PathFollower : public nlohmann::json_sax<Json> {
+ public:
+  const std::string& path() const { return path_; }
+
+  bool null() override { return value(); }
+  bool boolean(bool) override { return value(); }
+  bool number_integer(number_integer_t) override { return value(); }
+  bool number_unsigned(number_unsigned_t) override { return value(); }
+  bool number_float(number_float_t, const string_t&) override { return value(); }
+  bool string(string_t&) override { return value(); }
+  bool binary(binary_t&) override { return value(); }
+  bool start_object(std::size_t) override { return open(false); }
+  bool key(string_t& name) override {
+    levels_.back().key = name;
+    return true;
+  }
+  bool end_object() override { return close(); }
+  bool start_array(std::size_t) override { return open(true); }
+  bool end_array() override { return close(); }
+  bool parse_error(std::size_t, const std::string&, const nlohmann::detail::exception&) override {
+    for (const Level& level : levels_) {
+      path_ += level.is_array  ? fmt::format("[{}]", level.index)
+               : path_.empty() ? level.key
+                               : "." + level.key;
+    }
+    return false;
+  }
+
+ private:
+  struct Level {
+    bool is_array;
+    std::size_t index = 0;
+    std::string key = {};
+  };
+
+  bool value() {
+    if (!levels_.empty()) {
+      ++levels_.back().index;
+    }
+    return true;
+  }
+  bool open(bool is_array) {
+    levels_.push_back({is_array});
+    return true;
+  }
+  bool close() {
+    levels_.pop_back();
+    return value();
+  }
+
+  std::vector<Level> levels_;
+  std::string path_;
+};
+
+Json parse(const std::string& text, const std::string& name) {
+  try {
+    return Json::parse(text);
+  } catch (const nlohmann::json::parse_error& error) {
+    const std::size_t offset = std::min(error.byte, text.size());
+    const auto line = std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(offset), '\n') + 1;
+    throw InputError(fmt::format("{} is not a model file", name),
+                     fmt::format("the JSON breaks off or is wrong at line {}, byte {}", line, offset),
+                     "Was the file cut short? Write it again with `moest fit ... --output`.");
+  } catch (const nlohmann::json::out_of_range&) {
+    PathFollower follower;
+    Json::sax_parse(text, &follower);
+    throw InputError(fmt::format("{}: {} is beyond the range of a number", name, follower.path()),
+                     "it must be a finite number", "Correct the field.");
+  }
+}
+
 void check_version(ObjectReader& reader) {
   const Json& version = reader.require("moest_model");
-  if (!version.is_number_integer() || version.get<int>() != kModelFileVersion) {
+  if (!version.is_number_integer() || version != Json(kModelFileVersion)) {
     throw InputError(fmt::format("moest_model = {} is not supported", version.dump()),
                      fmt::format("this program reads version {}", kModelFileVersion),
                      "Use the moest that wrote the file, or a newer one.");
@@ -183,9 +269,8 @@ void check_version(ObjectReader& reader) {
 
 bool is_flat(const Json& json) {
   return std::none_of(json.begin(), json.end(), [](const Json& item) {
-    return item.is_structured() && !std::all_of(item.begin(), item.end(), [](const Json& inner) {
-      return !inner.is_structured();
-    });
+    return item.is_structured() &&
+           !std::all_of(item.begin(), item.end(), [](const Json& inner) { return !inner.is_structured(); });
   });
 }
 
@@ -196,15 +281,18 @@ std::string one_line(const Json& json) {
   }
   std::vector<std::string> items;
   for (const auto& [field, value] : json.items()) {
-    items.push_back(json.is_object() ? fmt::format("{}: {}", Json(field).dump(), one_line(value)) : one_line(value));
+    items.push_back(json.is_object() ? fmt::format("{}: {}", Json(field).dump(), one_line(value))
+                                     : one_line(value));
   }
-  return json.is_object() ? fmt::format("{{{}}}", fmt::join(items, ", ")) : fmt::format("[{}]", fmt::join(items, ", "));
+  return json.is_object() ? fmt::format("{{{}}}", fmt::join(items, ", "))
+                          : fmt::format("[{}]", fmt::join(items, ", "));
 }
 
 void append_readable(const Json& json, std::size_t indent, std::string& text) {
   constexpr std::size_t kLineLength = 110;
   const std::string line = one_line(json);
-  if (!json.is_structured() || json.empty() || (indent > 0 && is_flat(json) && indent + line.size() <= kLineLength)) {
+  if (!json.is_structured() || json.empty() ||
+      (indent > 0 && is_flat(json) && indent + line.size() <= kLineLength)) {
     text += line;
     return;
   }
@@ -230,11 +318,12 @@ void append_readable(const Json& json, std::size_t indent, std::string& text) {
 }  // namespace
 
 Json to_json(const Model& model) {
-  Json json{{"moest_model", kModelFileVersion},
-            {"gate", kind_json(gate_info(model.spec.gate.kind), gate_options(), model.spec.gate)},
-            {"expert", kind_json(expert_kind(model.spec.expert.kind).info, expert_options(), model.spec.expert)},
-            {"inputs", model.inputs},
-            {"target", model.target}};
+  Json json{
+      {"moest_model", kModelFileVersion},
+      {"gate", kind_json(gate_info(model.spec.gate.kind), gate_options(), model.spec.gate)},
+      {"expert", kind_json(expert_kind(model.spec.expert.kind).info, expert_options(), model.spec.expert)},
+      {"inputs", model.inputs},
+      {"target", model.target}};
   Json& atoms = json["atoms"] = Json::array();
   for (const Atom& atom : model.atoms) {
     atoms.push_back({{"bias", atom.bias}, {"gate", atom.gate}, {"expert", atom.expert}});
@@ -247,7 +336,8 @@ Json to_json(const Model& model) {
     for (const Affine& affine : model.scaling->inputs) {
       inputs.push_back(affine_json(affine));
     }
-    json["scaling"] = {{"inputs", inputs}, {"targets", Json::array({affine_json(model.scaling->targets.front())})}};
+    json["scaling"] = {{"inputs", inputs},
+                       {"targets", Json::array({affine_json(model.scaling->targets.front())})}};
   }
   if (!model.categories.empty()) {
     json["categories"] = model.categories;
@@ -265,12 +355,16 @@ Model model_from_json(const Json& json) {
 
   ObjectReader gate(reader.require("gate"), "gate");
   model.spec.gate.kind = string_of(gate.require("kind"), "gate.kind");
-  read_options(gate, gate_info(model.spec.gate.kind), gate_options(), model.spec.gate);
+  const KindInfo& gate_kind =
+      at_path("gate.kind", [&]() -> const KindInfo& { return gate_info(model.spec.gate.kind); });
+  read_options(gate, gate_kind, gate_options(), model.spec.gate);
   gate.refuse_the_rest();
 
   ObjectReader expert(reader.require("expert"), "expert");
   model.spec.expert.kind = string_of(expert.require("kind"), "expert.kind");
-  read_options(expert, expert_kind(model.spec.expert.kind).info, expert_options(), model.spec.expert);
+  const KindInfo& expert_info =
+      at_path("expert.kind", [&]() -> const KindInfo& { return expert_kind(model.spec.expert.kind).info; });
+  read_options(expert, expert_info, expert_options(), model.spec.expert);
   expert.refuse_the_rest();
 
   model.inputs = list_of(reader.require("inputs"), "inputs", string_of);
@@ -304,26 +398,22 @@ std::string readable_text(const Json& json) {
   return text + "\n";
 }
 
-Model read_model(const std::string& path) {
-  const std::string text = read_input(path);
-  const std::string name = path == "-" ? "standard input" : path;
-  Json json;
-  try {
-    json = Json::parse(text);
-  } catch (const nlohmann::json::parse_error& error) {
-    const std::size_t offset = std::min(error.byte, text.size());
-    const auto line = std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(offset), '\n') + 1;
-    throw InputError(fmt::format("{} is not a model file", name),
-                     fmt::format("the JSON breaks off or is wrong at line {}, byte {}", line, offset),
-                     "Was the file cut short? Write it again with `moest fit ... --output`.");
-  }
+Model parse_model(const std::string& text, const std::string& source) {
+  const Json json = parse(text, source);
   try {
     return model_from_json(json);
   } catch (const InputError& error) {
-    throw InputError::at(name, error);
+    throw InputError::at(source, error);
   }
 }
 
-void write_model(const std::string& path, const Model& model) { write_output(path, readable_text(to_json(model))); }
+Model read_model(const std::string& path) {
+  return parse_model(read_input(path), path == "-" ? "standard input" : path);
+}
+
+void write_model(const std::string& path, const Model& model) {
+  check(model);
+  write_output(path, readable_text(to_json(model)));
+}
 
 }  // namespace moest

@@ -13,15 +13,20 @@ inline constexpr int kModelFileVersion = 1;
 
 nlohmann::ordered_json to_json(const Model& model);
 
-/// Throws InputError, with the path of the field (`atoms[1].expert`), for an unknown version, kind or field, an option
-/// that does not belong to the kind, a missing field, a wrong type or length, a number that is not finite.
+/// Throws InputError, with the path of the field (`atoms[1].expert`), for an unknown version, kind or field,
+/// an option that does not belong to the kind, a missing field, a wrong type or length, a number that is not
+/// finite.
 Model model_from_json(const nlohmann::ordered_json& json);
 
-/// One line per field and per atom; numbers in their shortest exact form. `text` may be any JSON that moest prints.
+/// One line per field and per atom; numbers in their shortest exact form. `text` may be any JSON that moest
+/// prints.
 std::string readable_text(const nlohmann::ordered_json& json);
 
-/// "-" is standard input or output. read_model throws InputError that names the file and, for text that is no
-/// JSON, line and column.
+/// The model in `text`, which messages call `source`. Throws InputError that names the source and, for text
+/// that is no JSON, the line.
+Model parse_model(const std::string& text, const std::string& source);
+
+/// "-" is standard input or output. read_model throws as parse_model.
 Model read_model(const std::string& path);
 void write_model(const std::string& path, const Model& model);
 

@@ -11,11 +11,11 @@
 
 namespace moest {
 
-/// s_i = omega_i . x / ((‖omega_i‖ + tau_1)(‖x‖ + tau_2) tau) + b_i, w = softmax(s) [HN25]. The offsets are fixed
-/// positive numbers, not random draws. In the chart
+/// s_i = omega_i . x / ((‖omega_i‖ + tau_1)(‖x‖ + tau_2) tau) + b_i, w = softmax(s) [HN25]. The offsets are
+/// fixed positive numbers, not random draws. In the chart
 ///     z = x / (‖x‖ + tau_2),    v_i = omega_i / ((‖omega_i‖ + tau_1) tau),
-/// the score is linear, s_i = v_i . z + b_i, and ‖omega_i‖ <= B is the ball ‖v_i‖ <= B / ((B + tau_1) tau). The weights
-/// do not change when one vector is added to all v_i.
+/// the score is linear, s_i = v_i . z + b_i, and ‖omega_i‖ <= B is the ball ‖v_i‖ <= B / ((B + tau_1) tau).
+/// The weights do not change when one vector is added to all v_i.
 struct PerturbedCosineGate {
   static constexpr std::array<std::string_view, 3> kOptions{"tau1", "tau2", "temperature"};
   static constexpr KindInfo kInfo{
@@ -28,7 +28,7 @@ struct PerturbedCosineGate {
   static int num_raw(int num_inputs) { return num_inputs; }
   static int num_features(int num_inputs) { return num_inputs; }
   static Region region(const GateSpec& spec, double bound) {
-    return {Region::Shape::ball, bound / ((bound + spec.tau1) * spec.temperature)};
+    return {Region::Shape::ball, bound / (bound + spec.tau1) / spec.temperature};
   }
 
   template <class T>
@@ -49,14 +49,22 @@ struct PerturbedCosineGate {
   static Eigen::VectorXd section_origin(const Eigen::MatrixXd& v) { return enclosing_ball_centre(v); }
 
  private:
+  // In units of the largest magnitude, so that no square overflows.
   template <class T>
   static T norm(std::span<const T> x) {
-    using std::sqrt;
+    using std::abs, std::sqrt;
+    T unit = T(0);
+    for (const T& value : x) {
+      unit = unit < abs(value) ? T(abs(value)) : unit;
+    }
+    if (!(T(0) < unit)) {
+      return unit;
+    }
     T sum_sq = T(0);
     for (const T& value : x) {
-      sum_sq = sum_sq + value * value;
+      sum_sq = sum_sq + (value / unit) * (value / unit);
     }
-    return sqrt(sum_sq);
+    return unit * sqrt(sum_sq);
   }
   template <class T>
   static void scale_by(const T& factor, std::span<const T> from, std::span<T> to) {

@@ -1,6 +1,7 @@
 #include "moest/model/predict.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "moest/base/error.h"
 #include "moest/base/parallel.h"
@@ -17,8 +18,7 @@ void predict_rows(const MixtureChart& chart, const Eigen::VectorXd& v, const Eig
   const SampleBlocks blocks = chart.blocks(inputs);
   FusedPass pass(chart.layout(), blocks);
   for (int block = 0; block < blocks.num_blocks(); ++block) {
-    const BlockValues& values =
-        pass.evaluate({v.data(), static_cast<std::size_t>(v.size())}, block);
+    const BlockValues& values = pass.evaluate({v.data(), static_cast<std::size_t>(v.size())}, block);
     const Eigen::Index row = first_row + Eigen::Index{block} * kBlockSize;
     const int count = blocks.block_samples(block);
     const auto copy = [&](const double* run, Eigen::Ref<Eigen::VectorXd> column) {
@@ -34,7 +34,7 @@ void predict_rows(const MixtureChart& chart, const Eigen::VectorXd& v, const Eig
 
 // Kernel parameters straight from the raw atoms: whatever the file says is what is computed, bounds or not.
 Eigen::VectorXd exact_kernel_parameters(const Model& model) {
-  const MixtureChart unbounded(model.spec, 1e150);
+  const MixtureChart unbounded(model.spec, std::numeric_limits<double>::max());
   return unbounded.kernel_parameters(unbounded.coordinates(model.atoms));
 }
 

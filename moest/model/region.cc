@@ -85,7 +85,7 @@ Eigen::VectorXd region_centre(Region::Shape shape, const Eigen::MatrixXd& points
   if (shape == Region::Shape::ball) {
     return enclosing_ball_centre(points);
   }
-  return 0.5 * (points.rowwise().maxCoeff() + points.rowwise().minCoeff());
+  return 0.5 * points.rowwise().maxCoeff() + 0.5 * points.rowwise().minCoeff();
 }
 
 void project(const Region& region, Eigen::Ref<Eigen::VectorXd> point) {

@@ -9,8 +9,8 @@
 
 namespace moest {
 
-/// A gate kind of the catalogue and its options; an option that does not belong to the kind is ignored here and
-/// refused by the command line and the model file.
+/// A gate kind of the catalogue and its options; an option that does not belong to the kind is ignored here
+/// and refused by the command line and the model file.
 struct GateSpec {
   std::string kind = "softmax";
   double tau1 = 0.1;
@@ -18,7 +18,8 @@ struct GateSpec {
   double temperature = 1.0;
 };
 
-/// An expert kind of the catalogue and its options.
+/// An expert kind of the catalogue and its options; one that does not belong to the kind must be at its
+/// default.
 struct ExpertSpec {
   std::string kind = "linear";
   bool bias = true;

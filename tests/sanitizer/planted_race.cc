@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <mutex>
 #include <string_view>
+#include <thread>
 
 #include "moest/base/parallel.h"
 
@@ -25,6 +26,9 @@ __attribute__((noinline)) void write_with_lock(int value) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  if (std::thread::hardware_concurrency() < kNumThreads) {
+    return 77;
+  }
   const bool locks = argc > 1 && std::string_view(argv[1]) == "lock";
   std::barrier both_here(kNumThreads);
   moest::parallel_for(kNumThreads, kNumThreads, [&](int task) {

@@ -1,0 +1,101 @@
+// moest predict: predictions of a model for the rows of a table.
+#include <cmath>
+#include <memory>
+
+#include "app/command.h"
+#include "moest/base/file.h"
+#include "moest/data/csv.h"
+#include "moest/data/dataset.h"
+#include "moest/model/model_json.h"
+#include "moest/model/predict.h"
+#include "moest/report/text_table.h"
+
+namespace moest::app {
+namespace {
+
+struct PredictCommand {
+  CommonOptions common;
+  std::string model;
+  std::string data;
+  bool weights = false;
+  bool experts = false;
+  int threads = 0;
+  std::string output;
+};
+
+struct Columns {
+  std::vector<std::string> names;
+  std::vector<std::vector<double>> values;
+
+  void add(std::string name, const Eigen::Ref<const Eigen::VectorXd>& column) {
+    names.push_back(std::move(name));
+    values.emplace_back(column.begin(), column.end());
+  }
+};
+
+/// Where the table has the target too, says how far the predictions are from it.
+void note_error(const PredictCommand& command, const Model& model, const Table& table, const Eigen::VectorXd& mean) {
+  const Column* target = table.find(model.target);
+  if (target == nullptr || target->num_missing + target->num_bad > 0) {
+    return;
+  }
+  const Eigen::Map<const Eigen::VectorXd> observed(target->values.data(), mean.size());
+  const double rmse = std::sqrt((observed - mean).squaredNorm() / static_cast<double>(mean.size()));
+  note(command.common, fmt::format("root mean square error against the column {}: {}", model.target, short_number(rmse)));
+}
+
+int run_predict(const PredictCommand& command) {
+  check_output(command.output);
+  const Model model = read_model(command.model);
+  ReadOptions read;
+  for (const auto& [column, levels] : model.categories) {
+    read.categorical.push_back(column);
+  }
+  const Table table = read_table(command.data, read);
+  const Eigen::MatrixXd inputs = input_matrix(table, model.inputs, model.categories);
+  const Predictions predictions = predict(model, inputs, command.threads);
+  if (!predictions.mean.allFinite() || !predictions.experts.allFinite()) {
+    throw InputError("the predictions overflow", "inputs or parameters of the model are too large",
+                     "Check the model and the units of the data.");
+  }
+
+  Columns columns;
+  columns.add("prediction", predictions.mean);
+  for (Eigen::Index i = 0; command.weights && i < predictions.weights.cols(); ++i) {
+    columns.add(fmt::format("weight_{}", i + 1), predictions.weights.col(i));
+  }
+  for (Eigen::Index i = 0; command.experts && i < predictions.experts.cols(); ++i) {
+    columns.add(fmt::format("expert_{}", i + 1), predictions.experts.col(i));
+  }
+  if (command.common.json) {
+    nlohmann::ordered_json lists = nlohmann::ordered_json::object();
+    for (std::size_t j = 0; j < columns.names.size(); ++j) {
+      lists[columns.names[j]] = columns.values[j];
+    }
+    print_json({{"command", "predict"}, {"num_samples", predictions.mean.size()}, {"columns", lists}});
+  }
+  if (!command.output.empty() || !command.common.json) {
+    write_output(command.output.empty() ? "-" : command.output, csv_text(columns.names, columns.values));
+  }
+  note_error(command, model, table, predictions.mean);
+  return kDone;
+}
+
+}  // namespace
+
+Command make_predict_command(CLI::App& program) {
+  CLI::App* parser = program.add_subcommand("predict", "predict the target for the rows of a table");
+  const auto command = std::make_shared<PredictCommand>();
+  parser->add_option("model", command->model, "model file")->type_name("MODEL")->required();
+  parser->add_option("data", command->data, "table with the model's inputs; - for standard input")
+      ->type_name("DATA")
+      ->required();
+  parser->add_flag("--weights", command->weights, "add the gate weights weight_1, .., weight_k");
+  parser->add_flag("--experts", command->experts, "add the values of the experts expert_1, .., expert_k");
+  parser->add_option("--output", command->output, "where the CSV goes (default: standard output)")->type_name("CSV");
+  add_threads_option(*parser, command->threads);
+  add_common_options(*parser, command->common);
+  return {parser, [command] { return run_predict(*command); }};
+}
+
+}  // namespace moest::app

@@ -1,0 +1,114 @@
+// moest simulate: data drawn from a model.
+#include <cmath>
+#include <memory>
+#include <optional>
+
+#include "app/command.h"
+#include "moest/base/file.h"
+#include "moest/base/number.h"
+#include "moest/data/csv.h"
+#include "moest/model/model_json.h"
+#include "moest/model/simulate.h"
+
+namespace moest::app {
+namespace {
+
+constexpr double kMostSamples = 1e9;
+
+struct SimulateCommand {
+  CommonOptions common;
+  std::string model;
+  double num_samples = 0;
+  std::string inputs = "uniform:-1,1";
+  std::optional<double> noise;
+  std::uint64_t seed = 0;
+  int threads = 0;
+  std::string output;
+};
+
+InputDistribution parse_distribution(const std::string& text) {
+  const auto colon = text.find(':');
+  const auto comma = text.find(',');
+  const std::string kind = text.substr(0, colon);
+  if ((kind == "uniform" || kind == "normal") && colon < comma && comma != std::string::npos) {
+    const ParsedNumber first = parse_number(std::string_view(text).substr(colon + 1, comma - colon - 1));
+    const ParsedNumber second = parse_number(std::string_view(text).substr(comma + 1));
+    const bool numbers = first.status == NumberStatus::ok && second.status == NumberStatus::ok;
+    if (numbers && kind == "uniform" && first.value < second.value) {
+      return {InputDistribution::Kind::uniform, first.value, second.value};
+    }
+    if (numbers && kind == "normal" && second.value >= 0) {
+      return {InputDistribution::Kind::normal, first.value, second.value};
+    }
+  }
+  throw InputError(fmt::format("--inputs {} is no distribution", text),
+                   "known: uniform:LOW,HIGH with LOW < HIGH and normal:MEAN,SD with SD >= 0",
+                   "For example --inputs uniform:-1,1.");
+}
+
+double noise_sd(const SimulateCommand& command, const Model& model) {
+  if (command.noise) {
+    check_range("noise", *command.noise, 0, 1e150);
+    return *command.noise;
+  }
+  if (!model.noise_variance) {
+    throw InputError("the noise is not known", "the model has no noise_variance and --noise was not given",
+                     "Give --noise SD, for example --noise 0.1, or --noise 0.");
+  }
+  return std::sqrt(*model.noise_variance);
+}
+
+int run_simulate(const SimulateCommand& command) {
+  check_output(command.output);
+  check_range("n", command.num_samples, 1, kMostSamples);
+  const InputDistribution distribution = parse_distribution(command.inputs);
+  const Model model = read_model(command.model);
+  if (!model.categories.empty()) {
+    throw InputError("cannot draw categorical inputs", "the model has indicator inputs, which are not numbers to draw",
+                     "Simulate from a model of numeric inputs.");
+  }
+  const double noise = noise_sd(command, model);
+  const SimulatedData data = simulate(model, static_cast<Eigen::Index>(command.num_samples), distribution, noise,
+                                      command.seed, command.threads);
+  std::vector<std::string> names = model.inputs;
+  names.push_back(model.target);
+  Eigen::MatrixXd values(data.inputs.rows(), data.inputs.cols() + 1);
+  values << data.inputs, data.target;
+  if (command.common.json) {
+    nlohmann::ordered_json lists = nlohmann::ordered_json::object();
+    for (std::size_t j = 0; j < names.size(); ++j) {
+      const auto column = values.col(static_cast<Eigen::Index>(j));
+      lists[names[j]] = std::vector<double>(column.begin(), column.end());
+    }
+    print_json({{"command", "simulate"},
+                {"num_samples", values.rows()},
+                {"noise", noise},
+                {"seed", command.seed},
+                {"columns", lists}});
+  }
+  if (!command.output.empty() || !command.common.json) {
+    write_output(command.output.empty() ? "-" : command.output, csv_text(names, values));
+  }
+  return kDone;
+}
+
+}  // namespace
+
+Command make_simulate_command(CLI::App& program) {
+  CLI::App* parser = program.add_subcommand("simulate", "draw data from a model");
+  const auto command = std::make_shared<SimulateCommand>();
+  parser->add_option("model", command->model, "model file")->type_name("MODEL")->required();
+  parser->add_option("--n", command->num_samples, "number of samples")->type_name("N")->required();
+  parser->add_option("--inputs", command->inputs,
+                     "distribution of each input: uniform:LOW,HIGH or normal:MEAN,SD (default uniform:-1,1)")
+      ->type_name("LAW");
+  parser->add_option("--noise", command->noise, "standard deviation of the noise (default: the model's)")
+      ->type_name("SD");
+  parser->add_option("--seed", command->seed, "same seed, same data (default 0)")->type_name("N");
+  parser->add_option("--output", command->output, "where the CSV goes (default: standard output)")->type_name("CSV");
+  add_threads_option(*parser, command->threads);
+  add_common_options(*parser, command->common);
+  return {parser, [command] { return run_simulate(*command); }};
+}
+
+}  // namespace moest::app

@@ -1,0 +1,271 @@
+#include "moest/fit/fit.h"
+
+#include <fmt/format.h>
+
+#include <Eigen/Eigenvalues>
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+#include <numeric>
+
+#include "moest/base/build_info.h"
+#include "moest/base/error.h"
+#include "moest/base/option_json.h"
+#include "moest/fit/active_set.h"
+#include "moest/fit/problem.h"
+#include "moest/model/catalogue.h"
+#include "moest/model/chart.h"
+
+namespace moest {
+namespace {
+
+/// The part of an expert's range that the scaled target fills: its extremes are reached at finite parameters.
+constexpr double kUsedRange = 0.9;
+
+std::span<const double> as_span(const Eigen::Ref<const Eigen::VectorXd>& column) {
+  return {column.data(), static_cast<std::size_t>(column.size())};
+}
+
+std::optional<Scaling> choose_scaling(const MixtureSpec& spec, const Dataset& data, const FitOptions& options,
+                                      const std::optional<Model>& start) {
+  if (start) {
+    return start->scaling;
+  }
+  if (!options.scaling) {
+    return std::nullopt;
+  }
+  Scaling scaling;
+  for (Eigen::Index j = 0; j < data.inputs.cols(); ++j) {
+    scaling.inputs.push_back(standardisation(as_span(data.inputs.col(j))));
+  }
+  const ExpertKind& kind = expert_kind(spec.expert.kind);
+  const double middle = 0.5 * (kind.low + kind.high);
+  const double half = 0.5 * kUsedRange * (kind.high - kind.low);
+  const bool bounded = std::isfinite(half) && !spec.expert.output_weight;
+  scaling.targets.push_back(bounded ? range_scaling(as_span(data.target), middle - half, middle + half)
+                                    : standardisation(as_span(data.target)));
+  return scaling;
+}
+
+void check_start(const MixtureSpec& spec, const Dataset& data, const Model& start) {
+  const auto refuse = [](std::string_view what, const std::string& of_start, const std::string& of_fit) {
+    throw InputError(fmt::format("the start cannot be used: its {} is {}", what, of_start),
+                     fmt::format("the fit's is {}", of_fit), "Start from a model of the same kind and data.");
+  };
+  const MixtureSpec& given = start.spec;
+  const bool same_gate = given.gate.kind == spec.gate.kind && given.gate.tau1 == spec.gate.tau1 &&
+                         given.gate.tau2 == spec.gate.tau2 && given.gate.temperature == spec.gate.temperature;
+  if (!same_gate) {
+    refuse("gate", options_json(gate_options(), given.gate).dump(), options_json(gate_options(), spec.gate).dump());
+  }
+  const bool same_expert = given.expert.kind == spec.expert.kind && given.expert.bias == spec.expert.bias &&
+                           given.expert.output_weight == spec.expert.output_weight &&
+                           given.expert.output_offset == spec.expert.output_offset;
+  if (!same_expert) {
+    refuse("expert", given.expert.kind, spec.expert.kind + " with these options");
+  }
+  if (given.num_experts != spec.num_experts) {
+    refuse("number of experts", std::to_string(given.num_experts), std::to_string(spec.num_experts));
+  }
+  if (start.inputs != data.input_names) {
+    refuse("list of inputs", listed(start.inputs), listed(data.input_names));
+  }
+}
+
+/// The samples as the kernel reads them, with what leads back to the target's units.
+struct ScaledSamples {
+  SampleBlocks blocks;
+  double target_scale;
+};
+
+ScaledSamples scale_samples(const MixtureChart& chart, const Dataset& data, const std::optional<Scaling>& scaling) {
+  const Affine target = scaling ? scaling->targets.front() : Affine{};
+  ScaledSamples samples{chart.blocks(scaling ? scaled(data.inputs, scaling->inputs) : data.inputs), target.scale};
+  samples.blocks.set_target((data.target.array() - target.offset) / target.scale);
+  return samples;
+}
+
+/// Moves the experts of theta into the order in which a reader meets them.
+Eigen::VectorXd ordered(Problem& problem, const Eigen::VectorXd& theta, const Dataset& data,
+                        std::vector<double>& shares) {
+  const MixtureChart& chart = problem.chart();
+  const auto k = static_cast<std::size_t>(chart.num_experts());
+  std::vector<double> weight(k, 0.0);
+  std::vector<double> location(k, 0.0);
+  for (int block = 0; block < problem.samples().num_blocks(); ++block) {
+    const BlockValues& values = problem.evaluate(theta, block);
+    for (std::size_t i = 0; i < k; ++i) {
+      for (int s = 0; s < problem.samples().block_samples(block); ++s) {
+        weight[i] += values.weights[i][s];
+        location[i] += values.weights[i][s] * data.inputs(Eigen::Index{block} * kBlockSize + s, 0);
+      }
+    }
+  }
+  std::vector<std::size_t> order(k);
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  const bool along_input = data.inputs.cols() == 1;
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+    return along_input ? location[a] * weight[b] < location[b] * weight[a] : weight[a] > weight[b];
+  });
+  Eigen::VectorXd result(theta.size());
+  shares.clear();
+  for (std::size_t i = 0; i < k; ++i) {
+    const auto from = static_cast<int>(order[i]);
+    const auto to = static_cast<int>(i);
+    const int gate_size = chart.num_gate_features() + 1;
+    result.segment(chart.gate_offset(to), gate_size) = theta.segment(chart.gate_offset(from), gate_size);
+    result.segment(chart.expert_offset(to), chart.num_expert_parameters()) =
+        theta.segment(chart.expert_offset(from), chart.num_expert_parameters());
+    shares.push_back(weight[order[i]] / static_cast<double>(data.target.size()));
+  }
+  return result;
+}
+
+/// Rank of J in the free directions, from the eigenvalues of J'J with unit diagonal.
+int rank_of(const ActiveSet& active) {
+  Eigen::MatrixXd gram = active.reduced_gram();
+  const Eigen::ArrayXd diagonal = gram.diagonal().array();
+  const Eigen::ArrayXd scale = (diagonal > 0).select(diagonal.sqrt().inverse(), 0.0);
+  gram = scale.matrix().asDiagonal() * gram * scale.matrix().asDiagonal();
+  if (gram.size() == 0) {
+    return 0;
+  }
+  // Rounding of J'J: eigenvalues below this, relative to the largest, cannot be told from zero.
+  constexpr double kRelativeRounding = 1e-12;
+  const Eigen::VectorXd eigenvalues =
+      Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd>(gram, Eigen::EigenvaluesOnly).eigenvalues();
+  const double threshold = kRelativeRounding * eigenvalues[eigenvalues.size() - 1];
+  return static_cast<int>((eigenvalues.array() > threshold).count());
+}
+
+void describe_optimum(Problem& problem, const Eigen::VectorXd& theta, FitSummary& summary) {
+  NormalEquations equations;
+  problem.linearise(theta, equations);
+  const ActiveSet active(problem.chart(), theta, equations);
+  summary.active_bounds = active.num_active_bounds();
+  summary.num_identifiable_parameters = rank_of(active);
+  summary.rank_deficient = summary.num_identifiable_parameters < active.num_identifiable();
+}
+
+void add_statistics(const Dataset& data, FitSummary& summary) {
+  const auto n = static_cast<double>(summary.num_samples);
+  const double mean = data.target.mean();
+  summary.r_squared = 1 - summary.rss / (data.target.array() - mean).square().sum();
+  const double degrees = n - summary.num_identifiable_parameters;
+  if (degrees > 0) {
+    summary.noise_variance = summary.rss / degrees;
+  }
+  if (summary.rss > 0) {
+    const double deviance = n * (std::log(2 * std::numbers::pi * summary.rss / n) + 1);
+    const double num_parameters = summary.num_identifiable_parameters + 1;
+    summary.aic = deviance + 2 * num_parameters;
+    summary.bic = deviance + std::log(n) * num_parameters;
+  }
+}
+
+std::string sentence_of(const FitSummary& summary, const LocalFit& best) {
+  const auto num_starts = summary.starts.size();
+  switch (summary.status) {
+    case FitStatus::converged:
+      return fmt::format("the best start converged in {} iterations; {} of {} starts agree with it within one noise "
+                         "variance",
+                         best.iterations, summary.agreeing_starts, num_starts);
+    case FitStatus::iteration_limit:
+      return fmt::format("the best start was still descending after {} iterations; raise --max-iterations",
+                         best.iterations);
+    case FitStatus::time_limit:
+      return fmt::format("the time of {} s was up; the best of {} starts so far is given; raise --max-seconds",
+                         summary.options.max_seconds.value_or(0), num_starts);
+    case FitStatus::interrupted:
+      return fmt::format("interrupted; the best of {} starts so far is given", num_starts);
+    case FitStatus::failed:
+      break;
+  }
+  return "no start had a finite residual sum of squares; look for huge values in the data or lower --bound";
+}
+
+double single_expert_rss(MixtureSpec spec, const SampleBlocks& blocks, const FitOptions& options,
+                         const Budget& budget) {
+  spec.num_experts = 1;
+  FitOptions single = options;
+  single.starts = 1;
+  const MultistartResult result = run_starts(spec, blocks, std::nullopt, single, {}, budget);
+  return result.best < 0 ? std::numeric_limits<double>::infinity() : result.starts.front().fit.rss;
+}
+
+// What the model file remembers; nothing here may depend on the machine's speed or the number of threads.
+nlohmann::ordered_json record_of(const FitSummary& summary) {
+  nlohmann::ordered_json options = options_json(fit_options(), summary.options);
+  options.erase("threads");
+  return {{"program", fmt::format("moest {}", build_info().version)},
+          {"status", name_of(summary.status)},
+          {"num_samples", summary.num_samples},
+          {"rss", summary.rss},
+          {"num_identifiable_parameters", summary.num_identifiable_parameters},
+          {"agreeing_starts", summary.agreeing_starts},
+          {"num_starts", summary.starts.size()},
+          {"options", options}};
+}
+
+}  // namespace
+
+int num_free_parameters(const MixtureSpec& spec) { return MixtureChart(spec, 1.0).layout().num_parameters; }
+
+FitResult fit(MixtureSpec spec, const Dataset& data, const FitOptions& options, const FitControl& control,
+              const std::optional<Model>& start) {
+  MOEST_EXPECT(data.inputs.rows() == data.target.size() && data.inputs.rows() > 0);
+  check_options(options, fit_options());
+  spec.num_inputs = static_cast<int>(data.inputs.cols());
+  if (start) {
+    check_start(spec, data, *start);
+  }
+  const MixtureChart chart(spec, options.bound);
+  const std::optional<Scaling> scaling = choose_scaling(spec, data, options, start);
+  const ScaledSamples samples = scale_samples(chart, data, scaling);
+  const double to_rss = samples.target_scale * samples.target_scale;
+
+  FitControl in_units = control;
+  if (control.progress) {
+    in_units.progress = [&](FitProgress progress) {
+      progress.best_rss *= to_rss;
+      control.progress(progress);
+    };
+  }
+  const Budget budget(control.interrupt, options.max_seconds);
+  const std::optional<Eigen::VectorXd> given =
+      start ? std::optional(chart.coordinates(start->atoms)) : std::nullopt;
+  const MultistartResult result = run_starts(spec, samples.blocks, given, options, in_units, budget);
+  if (result.best < 0) {
+    throw InputError("no start could be evaluated", "the residual sum of squares is not finite anywhere",
+                     "Look for huge values in the data or lower --bound.");
+  }
+  const LocalFit& best = result.starts[static_cast<std::size_t>(result.best)].fit;
+
+  FitResult outcome;
+  FitSummary& summary = outcome.summary;
+  summary.options = options;
+  summary.num_samples = data.target.size();
+  summary.num_parameters = spec.num_experts * (1 + num_gate_parameters(spec) + num_expert_parameters(spec));
+  summary.rss = best.rss * to_rss;
+  summary.status = result.stopped.value_or(best.status);
+  for (const StartResult& row : result.starts) {
+    if (row.fit.theta.size() > 0) {
+      summary.starts.push_back({row.kind, row.fit.rss * to_rss, row.fit.iterations, row.fit.status});
+    }
+  }
+  Problem problem(spec, options.bound, samples.blocks);
+  const Eigen::VectorXd theta = ordered(problem, best.theta, data, summary.expert_shares);
+  describe_optimum(problem, theta, summary);
+  add_statistics(data, summary);
+  summary.agreeing_starts =
+      count_agreeing(result.starts, best.rss, summary.noise_variance.value_or(0.0) / to_rss);
+  summary.best_single_expert_rss = to_rss * single_expert_rss(spec, samples.blocks, options, budget);
+  summary.message = sentence_of(summary, best);
+  summary.seconds = budget.seconds();
+
+  outcome.model = {spec,           data.input_names, data.target_name, chart.atoms(theta), summary.noise_variance,
+                   scaling, data.categories, record_of(summary)};
+  return outcome;
+}
+
+}  // namespace moest

@@ -1,0 +1,52 @@
+#include "moest/fit/summary.h"
+
+#include <algorithm>
+
+#include "moest/base/option_json.h"
+
+namespace moest {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json optional_json(const std::optional<double>& value) { return value ? Json(*value) : Json(nullptr); }
+
+}  // namespace
+
+bool FitSummary::any_start_converged() const {
+  return std::any_of(starts.begin(), starts.end(),
+                     [](const StartRow& start) { return start.status == FitStatus::converged; });
+}
+
+Json to_json(const FitSummary& summary) {
+  Json starts = Json::array();
+  for (const StartRow& start : summary.starts) {
+    starts.push_back({{"rss", start.rss},
+                      {"iterations", start.iterations},
+                      {"status", name_of(start.status)},
+                      {"kind", name_of(start.kind)}});
+  }
+  Json used = options_json(fit_options(), summary.options);
+  used["starts"] = summary.starts.size();
+  return {{"status", name_of(summary.status)},
+          {"message", summary.message},
+          {"rss", summary.rss},
+          {"r_squared", summary.r_squared},
+          {"noise_variance", optional_json(summary.noise_variance)},
+          {"num_samples", summary.num_samples},
+          {"num_parameters", summary.num_parameters},
+          {"num_identifiable_parameters", summary.num_identifiable_parameters},
+          {"starts", starts},
+          {"agreeing_starts", summary.agreeing_starts},
+          {"active_bounds", summary.active_bounds},
+          {"rank_deficient", summary.rank_deficient},
+          {"best_single_expert_rss", summary.best_single_expert_rss},
+          {"aic", optional_json(summary.aic)},
+          {"bic", optional_json(summary.bic)},
+          {"expert_shares", summary.expert_shares},
+          {"seconds", summary.seconds},
+          {"options_given", options_json(fit_options(), summary.options)},
+          {"options_used", used}};
+}
+
+}  // namespace moest

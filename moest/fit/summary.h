@@ -1,0 +1,49 @@
+// What a fit found, and how far it can be believed.
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "moest/fit/control.h"
+#include "moest/fit/multistart.h"
+#include "moest/fit/options.h"
+
+namespace moest {
+
+/// One start: where it came from and where it ended. RSS in squared units of the target.
+struct StartRow {
+  StartKind kind;
+  double rss;
+  int iterations;
+  FitStatus status;
+};
+
+/// All numbers are in the target's units. A field that could not be computed is empty.
+struct FitSummary {
+  FitStatus status = FitStatus::failed;
+  std::string message;  // one sentence with the numbers behind the status
+  double rss = 0;       // residual sum of squares of the best start
+  double r_squared = 0;
+  std::optional<double> noise_variance;  // rss / (n - num_identifiable_parameters); empty if n is not larger
+  std::int64_t num_samples = 0;
+  int num_parameters = 0;               // numbers in the atoms, gauges included
+  int num_identifiable_parameters = 0;  // rank of the Jacobian at the optimum, in the free directions
+  std::vector<StartRow> starts;         // in the order of their index
+  int agreeing_starts = 0;              // within one noise variance of the best
+  int active_bounds = 0;                // coordinates, or gates of a ball, that a bound holds
+  bool rank_deficient = false;          // fewer identifiable parameters than free directions
+  double best_single_expert_rss = 0;    // the same expert alone, without a gate
+  std::optional<double> aic, bic;       // Gaussian likelihood, noise variance counted as a parameter
+  std::vector<double> expert_shares;    // mean weight of each expert over the samples, sums to one
+  double seconds = 0;                   // of the fit alone
+  FitOptions options;                   // as given
+
+  bool any_start_converged() const;
+};
+
+nlohmann::ordered_json to_json(const FitSummary& summary);
+
+}  // namespace moest

@@ -1,0 +1,226 @@
+#include "moest/report/model_text.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "moest/base/error.h"
+#include "moest/base/option_json.h"
+#include "moest/model/catalogue.h"
+#include "moest/report/text_table.h"
+
+namespace moest {
+namespace {
+
+std::string counted(std::int64_t count, std::string_view word) {
+  return fmt::format("{} {}{}", count, word, count == 1 ? "" : "s");
+}
+
+/// Whether gate or experts can be told in the data's units: an affine change of the inputs only changes
+/// their parameters.
+bool gate_unscales(const Model& model) { return model.spec.gate.kind == SoftmaxGate::kInfo.name; }
+
+bool expert_unscales(const Model& model) {
+  return expert_kind(model.spec.expert.kind).link == Link::identity && model.spec.expert.bias;
+}
+
+/// a . z + b with z_j = (x_j - offset_j) / scale_j, as slopes and constant in x. `values`: a_1..a_d, then b.
+void unscale_inputs(std::vector<double>& values, const std::vector<Affine>& inputs) {
+  double& constant = values.back();
+  for (std::size_t j = 0; j + 1 < values.size(); ++j) {
+    values[j] /= inputs[j].scale;
+    constant -= values[j] * inputs[j].offset;
+  }
+}
+
+std::vector<double> shown_gate(const Model& model, const Atom& atom) {
+  std::vector<double> values = atom.gate;
+  values.push_back(atom.bias);
+  if (model.scaling && gate_unscales(model)) {
+    unscale_inputs(values, model.scaling->inputs);
+  }
+  return values;
+}
+
+std::vector<double> shown_expert(const Model& model, const Atom& atom) {
+  std::vector<double> values = atom.expert;
+  if (model.scaling && expert_unscales(model)) {
+    unscale_inputs(values, model.scaling->inputs);
+    const Affine& target = model.scaling->targets.front();
+    for (double& value : values) {
+      value *= target.scale;
+    }
+    values.back() += target.offset;
+  }
+  return values;
+}
+
+void add_rows(const std::vector<std::string>& names, const std::vector<std::vector<double>>& columns,
+              TextTable& table) {
+  for (std::size_t row = 0; row < names.size(); ++row) {
+    std::vector<std::string> cells{names[row]};
+    for (const std::vector<double>& column : columns) {
+      cells.push_back(short_number(column[row]));
+    }
+    table.add_row(std::move(cells));
+  }
+}
+
+std::string options_text(const KindInfo& info, const nlohmann::ordered_json& values) {
+  std::string text;
+  for (const std::string_view option : info.options) {
+    text += fmt::format(", {} = {}", option, values[std::string(option)].dump());
+  }
+  return text;
+}
+
+}  // namespace
+
+Regimes find_regimes(const Eigen::MatrixXd& inputs, const Eigen::MatrixXd& weights) {
+  MOEST_EXPECT(inputs.cols() == 1 && inputs.rows() == weights.rows());
+  Regimes regimes{std::vector<std::optional<std::pair<double, double>>>(static_cast<std::size_t>(weights.cols()))};
+  for (Eigen::Index row = 0; row < weights.rows(); ++row) {
+    Eigen::Index leader = 0;
+    weights.row(row).maxCoeff(&leader);
+    const double x = inputs(row, 0);
+    auto& range = regimes.ranges[static_cast<std::size_t>(leader)];
+    range = range ? std::pair(std::min(range->first, x), std::max(range->second, x)) : std::pair(x, x);
+  }
+  return regimes;
+}
+
+std::string model_title(const Model& model) {
+  const auto k = model.spec.num_experts;
+  const auto d = static_cast<std::int64_t>(model.inputs.size());
+  return fmt::format("{} gate, {} {} of {} ({})", model.spec.gate.kind, k,
+                     fmt::format("{} expert{}", model.spec.expert.kind, k == 1 ? "" : "s"), counted(d, "input"),
+                     listed(model.inputs));
+}
+
+std::string coefficient_table(const Model& model, const std::vector<double>& shares,
+                              const std::optional<Regimes>& regimes) {
+  std::vector<std::string> header{"expert"};
+  for (std::size_t i = 0; i < model.atoms.size(); ++i) {
+    header.push_back(std::to_string(i + 1));
+  }
+  TextTable table(header);
+  if (!shares.empty()) {
+    std::vector<std::string> cells{"share of the data"};
+    std::transform(shares.begin(), shares.end(), std::back_inserter(cells), percent);
+    table.add_row(std::move(cells));
+  }
+  if (regimes) {
+    std::vector<std::string> from{"leads from " + model.inputs.front()};
+    std::vector<std::string> to{"leads to " + model.inputs.front()};
+    for (const auto& range : regimes->ranges) {
+      from.push_back(range ? short_number(range->first) : "nowhere");
+      to.push_back(range ? short_number(range->second) : "nowhere");
+    }
+    table.add_row(std::move(from));
+    table.add_row(std::move(to));
+  }
+  const std::string gate_units = model.scaling && !gate_unscales(model) ? " (scaled)" : "";
+  std::vector<std::string> gate_rows;
+  for (const std::string& input : model.inputs) {
+    gate_rows.push_back("gate: omega_" + input + gate_units);
+  }
+  gate_rows.push_back("gate: bias" + gate_units);
+  const std::string expert_units = model.scaling && !expert_unscales(model) ? " (scaled)" : "";
+  std::vector<std::string> expert_rows;
+  for (const std::string& name : expert_parameter_names(model.spec, model.inputs)) {
+    expert_rows.push_back("expert: " + name + expert_units);
+  }
+  std::vector<std::vector<double>> gates;
+  std::vector<std::vector<double>> experts;
+  for (const Atom& atom : model.atoms) {
+    gates.push_back(shown_gate(model, atom));
+    experts.push_back(shown_expert(model, atom));
+  }
+  add_rows(gate_rows, gates, table);
+  add_rows(expert_rows, experts, table);
+  return table.text();
+}
+
+std::string describe_model(const Model& model) {
+  const KindInfo& gate = gate_info(model.spec.gate.kind);
+  const KindInfo& expert = expert_kind(model.spec.expert.kind).info;
+  std::string text = fmt::format("{}, target {}\n\n", model_title(model), model.target);
+  text += "  f(x) = sum_i w_i(x) h_i(x)\n";
+  text += fmt::format("  w_i(x) = {}{}\n", gate.formula,
+                      options_text(gate, options_json(gate_options(), model.spec.gate)));
+  text += fmt::format("  h_i(x) = {}{}\n", expert.formula,
+                      options_text(expert, options_json(expert_options(), model.spec.expert)));
+  text += fmt::format("  noise:   {}\n", model.noise_variance
+                                            ? fmt::format("standard deviation {}", short_number(std::sqrt(*model.noise_variance)))
+                                            : "not known");
+  text += fmt::format("  scaling: {}\n\n", model.scaling ? "inputs and target are scaled inside; see the file"
+                                                          : "none");
+  text += coefficient_table(model, {}, std::nullopt);
+  text += "\n  The gates are relative: a common shift of all of them changes no weight, so one is fixed by "
+          "convention.\n";
+  if (model.fit) {
+    text += fmt::format("\n  fitted by {}: {} samples, RSS {}, {}\n", (*model.fit).value("program", "moest"),
+                        (*model.fit).value("num_samples", 0), short_number((*model.fit).value("rss", 0.0)),
+                        (*model.fit).value("status", ""));
+  }
+  return text;
+}
+
+std::string fit_report(const std::string& source, const Model& model, const FitSummary& summary,
+                       const std::optional<Regimes>& regimes) {
+  std::string text = fmt::format("{}\n\n", model_title(model));
+  const auto line = [&](std::string_view name, const std::string& value) {
+    text += fmt::format("  {:<14}{}\n", name, value);
+  };
+  line("data", fmt::format("{}: {}, target {}", source, counted(summary.num_samples, "sample"), model.target));
+  line("status", fmt::format("{}: {}", name_of(summary.status), summary.message));
+  line("fit", fmt::format("residual sum of squares {}, R-squared {:.4f}", fmt::format("{:.8g}", summary.rss),
+                          summary.r_squared));
+  line("noise", summary.noise_variance
+                    ? fmt::format("standard deviation {} ({} samples less {} identifiable parameters)",
+                                  short_number(std::sqrt(*summary.noise_variance)), summary.num_samples,
+                                  summary.num_identifiable_parameters)
+                    : "not known: there are not more samples than parameters");
+  const double gain = 1 - summary.rss / summary.best_single_expert_rss;
+  line("one expert", fmt::format("residual sum of squares {:.8g}; the mixture leaves {} less",
+                                 summary.best_single_expert_rss, percent(gain)));
+  if (summary.aic && summary.bic) {
+    line("criteria", fmt::format("AIC {:.2f}, BIC {:.2f}", *summary.aic, *summary.bic));
+  }
+  if (summary.active_bounds > 0) {
+    line("bounds", fmt::format("{} at the bound of {}: the fit wants a sharper gate or steeper expert than allowed",
+                               counted(summary.active_bounds, "coordinate"), short_number(summary.options.bound)));
+  }
+  if (summary.rank_deficient) {
+    line("caution", "the data do not determine all parameters: two experts coincide, or one has no weight");
+  }
+  line("time", fmt::format("{:.3g} s", summary.seconds));
+  text += "\n" + coefficient_table(model, summary.expert_shares, regimes);
+  return text;
+}
+
+std::string describe_table(const Table& table, const std::vector<ColumnSummary>& columns) {
+  std::string text = fmt::format("{}: {}, {}\n\n", table.source,
+                                 counted(static_cast<std::int64_t>(table.num_rows), "row"),
+                                 counted(static_cast<std::int64_t>(columns.size()), "column"));
+  TextTable rows({"column", "kind", "missing", "distinct", "min", "mean", "sd", "max"});
+  for (const ColumnSummary& column : columns) {
+    std::vector<std::string> cells{column.name, kind_name(column.kind), std::to_string(column.num_missing),
+                                   column.num_distinct ? std::to_string(*column.num_distinct) : ""};
+    for (const double value : {column.min, column.mean, column.sd, column.max}) {
+      cells.push_back(std::isfinite(value) ? short_number(value) : "");
+    }
+    rows.add_row(std::move(cells));
+  }
+  text += rows.text();
+  for (const ColumnSummary& column : columns) {
+    if (column.first_bad) {
+      text += fmt::format("\n  {}: {} cells are no numbers, the first is `{}` in {}", column.name, column.num_bad,
+                          column.first_bad->text, table.place(column.first_bad->row));
+    }
+  }
+  return text.back() == '\n' ? text : text + "\n";
+}
+
+}  // namespace moest

@@ -1,0 +1,238 @@
+#include "moest/report/plot.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdio>
+#include <filesystem>
+#include <limits>
+#include <memory>
+
+#include "moest/base/error.h"
+#include "moest/base/file.h"
+#include "moest/base/number.h"
+#include "moest/model/predict.h"
+
+namespace moest {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::array<std::string_view, 3> kKindNames{"fit", "gate", "residuals"};
+
+// Okabe and Ito's colours, which colour-blind readers can tell apart; experts beyond the last start again.
+constexpr std::array<std::string_view, 7> kColours{"#0072B2", "#E69F00", "#009E73", "#CC79A7",
+                                                   "#56B4E9", "#D55E00", "#F0E442"};
+// An expert's curve is drawn where its weight is at least this.
+constexpr double kVisibleWeight = 0.02;
+constexpr Eigen::Index kGridPoints = 1000;
+
+/// A file of the system's temporary folder that goes away with its object.
+class TemporaryFile {
+ public:
+  TemporaryFile() : path_((fs::temp_directory_path() / "moest-plot-XXXXXX").string()) {
+    const int descriptor = ::mkstemp(path_.data());
+    if (descriptor < 0) {
+      throw EnvironmentError("cannot make a temporary file", path_, "Check TMPDIR and the free space on its disk.");
+    }
+    ::close(descriptor);
+  }
+  TemporaryFile(const TemporaryFile&) = delete;
+  TemporaryFile& operator=(const TemporaryFile&) = delete;
+  ~TemporaryFile() {
+    std::error_code ignored;
+    fs::remove(path_, ignored);
+  }
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+std::string in_quotes(std::string_view text) {
+  std::string result = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') {
+      result += '\\';
+    }
+    result += c;
+  }
+  return result + "\"";
+}
+
+// A named block of rows; a value that is not finite leaves a gap.
+std::string data_block(std::string_view name, const Eigen::MatrixXd& rows) {
+  std::string text = fmt::format("${} << EOD\n", name);
+  for (Eigen::Index row = 0; row < rows.rows(); ++row) {
+    for (Eigen::Index column = 0; column < rows.cols(); ++column) {
+      const double value = rows(row, column);
+      text += std::isfinite(value) ? exact_text(value) : "NaN";
+      text += column + 1 < rows.cols() ? ' ' : '\n';
+    }
+  }
+  return text + "EOD\n";
+}
+
+std::string colour(Eigen::Index expert) {
+  return std::string(kColours[static_cast<std::size_t>(expert) % kColours.size()]);
+}
+
+std::string terminal(const std::string& path) {
+  const std::string ending = fs::path(path).extension().string();
+  if (ending == ".svg") {
+    return "svg size 900,680 dynamic background '#ffffff' font 'Helvetica,14' noenhanced";
+  }
+  if (ending == ".pdf") {
+    return "pdfcairo size 6.5in,4.9in font 'Helvetica,11' noenhanced";
+  }
+  if (ending == ".png") {
+    return "pngcairo size 1350,1020 font 'Helvetica,20' noenhanced";
+  }
+  throw InputError(fmt::format("cannot draw {}", path), fmt::format("the ending `{}` is no known format", ending),
+                   "Use .svg, .pdf or .png.");
+}
+
+constexpr std::string_view kStyle =
+    "set border 3 lc rgb '#606060'\nset tics nomirror\nset grid lc rgb '#e6e6e6' lt 1\nset datafile missing NaN\n";
+
+// x, f, w_1..w_k, h_1..h_k over the range of the input; h_i only where it counts.
+Eigen::MatrixXd curves(const Model& model, const Eigen::VectorXd& x, int num_threads) {
+  const Eigen::VectorXd grid = Eigen::VectorXd::LinSpaced(kGridPoints, x.minCoeff(), x.maxCoeff());
+  Predictions values = predict(model, grid, num_threads);
+  values.experts = (values.weights.array() >= kVisibleWeight)
+                       .select(values.experts, std::numeric_limits<double>::quiet_NaN());
+  Eigen::MatrixXd rows(grid.size(), 2 + 2 * values.weights.cols());
+  rows << grid, values.mean, values.weights, values.experts;
+  return rows;
+}
+
+std::string gate_panel(const Model& model) {
+  std::string text = fmt::format("set xlabel {}\nset ylabel 'gate weight'\nset yrange [-0.02:1.02]\nplot ",
+                                 in_quotes(model.inputs.front()));
+  const auto k = static_cast<Eigen::Index>(model.atoms.size());
+  for (Eigen::Index i = 0; i < k; ++i) {
+    text += fmt::format("{}$curves using 1:{} with lines lw 2 lc rgb '{}' title 'expert {}'", i > 0 ? ", " : "",
+                        3 + i, colour(i), i + 1);
+  }
+  return text + "\n";
+}
+
+std::string fit_over_input(const Model& model, const Dataset& data, int num_threads) {
+  const auto k = static_cast<Eigen::Index>(model.atoms.size());
+  Eigen::MatrixXd samples(data.target.size(), 2);
+  samples << data.inputs.col(0), data.target;
+  std::string text = data_block("samples", samples);
+  text += data_block("curves", curves(model, data.inputs.col(0), num_threads));
+  text += kStyle;
+  // The picture shows the data's range; an expert may run out of it where its weight is small.
+  const double low = data.target.minCoeff();
+  const double high = data.target.maxCoeff();
+  const double margin = 0.06 * (high - low);
+  text += "set multiplot\nset lmargin 11\nset rmargin 3\nset origin 0,0.36\nset size 1,0.64\n";
+  text += fmt::format("set ylabel {}\nset yrange [{}:{}]\nset key top left opaque\n", in_quotes(model.target),
+                      low - margin, high + margin);
+  text += "plot $samples using 1:2 with points pt 7 ps 0.35 lc rgb '#909090' title 'data', ";
+  for (Eigen::Index i = 0; i < k; ++i) {
+    text += fmt::format("$curves using 1:{} with lines lw 1.5 dt 2 lc rgb '{}' title 'expert {}', ", 3 + k + i,
+                        colour(i), i + 1);
+  }
+  text += "$curves using 1:2 with lines lw 2.5 lc rgb '#000000' title 'fit'\n";
+  text += "set origin 0,0\nset size 1,0.36\nset key off\n" + gate_panel(model) + "unset multiplot\n";
+  return text;
+}
+
+std::string gate_over_input(const Model& model, const Dataset& data, int num_threads) {
+  return data_block("curves", curves(model, data.inputs.col(0), num_threads)) + std::string(kStyle) +
+         "set key outside top center horizontal\n" + gate_panel(model);
+}
+
+// Points coloured by the expert with the largest weight, over a reference curve in gnuplot's words.
+std::string scatter(const Eigen::VectorXd& x, const Eigen::VectorXd& y, const Eigen::MatrixXd& weights,
+                    std::string_view reference) {
+  std::string blocks;
+  std::string curves = fmt::format("plot {}", reference);
+  for (Eigen::Index expert = 0; expert < weights.cols(); ++expert) {
+    std::vector<Eigen::Index> led;
+    for (Eigen::Index row = 0; row < weights.rows(); ++row) {
+      Eigen::Index leader = 0;
+      weights.row(row).maxCoeff(&leader);
+      if (leader == expert) {
+        led.push_back(row);
+      }
+    }
+    if (led.empty()) {
+      continue;
+    }
+    Eigen::MatrixXd rows(static_cast<Eigen::Index>(led.size()), 2);
+    rows << x(led), y(led);
+    blocks += data_block(fmt::format("expert{}", expert + 1), rows);
+    curves += fmt::format(", $expert{} using 1:2 with points pt 7 ps 0.4 lc rgb '{}' title 'expert {} leads'",
+                          expert + 1, colour(expert), expert + 1);
+  }
+  return blocks + std::string(kStyle) + "set key outside top center horizontal\n" + curves + "\n";
+}
+
+void run_gnuplot(const std::string& script, const std::string& path) {
+  const TemporaryFile script_file;
+  const TemporaryFile picture;
+  write_output(script_file.path(),
+               fmt::format("set terminal {}\nset output '{}'\n{}", terminal(path), picture.path(), script));
+  const std::string command = fmt::format("gnuplot '{}' 2>&1", script_file.path());
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> pipe(::popen(command.c_str(), "r"), ::pclose);
+  std::string messages;
+  std::array<char, 512> buffer;
+  while (pipe && std::fgets(buffer.data(), static_cast<int>(buffer.size()), pipe.get()) != nullptr) {
+    messages += buffer.data();
+  }
+  const std::string content = read_input(picture.path());
+  if (content.empty()) {
+    throw EnvironmentError(fmt::format("cannot draw {}", path), fmt::format("gnuplot says: {}", messages),
+                           "Install gnuplot (Debian: gnuplot-nox).");
+  }
+  write_output(path, content);
+}
+
+}  // namespace
+
+std::vector<std::string> plot_kind_names() { return {kKindNames.begin(), kKindNames.end()}; }
+
+PlotKind plot_kind(const std::string& name) {
+  const auto* found = std::find(kKindNames.begin(), kKindNames.end(), name);
+  if (found == kKindNames.end()) {
+    throw InputError(fmt::format("unknown kind of picture `{}`", name),
+                     fmt::format("known: {}", listed(plot_kind_names())), "Choose a known kind.");
+  }
+  return static_cast<PlotKind>(found - kKindNames.begin());
+}
+
+void plot(const Model& model, const Dataset& data, PlotKind kind, const std::string& path, int num_threads) {
+  terminal(path);
+  const bool one_input = data.inputs.cols() == 1;
+  if (kind == PlotKind::gate && !one_input) {
+    throw InputError(fmt::format("cannot draw the gate of {} inputs", data.inputs.cols()),
+                     "this picture has the input on its axis", "Use --kind fit or --kind residuals.");
+  }
+  if (kind == PlotKind::fit && one_input) {
+    run_gnuplot(fit_over_input(model, data, num_threads), path);
+    return;
+  }
+  if (kind == PlotKind::gate) {
+    run_gnuplot(gate_over_input(model, data, num_threads), path);
+    return;
+  }
+  const Predictions values = predict(model, data.inputs, num_threads);
+  const bool residuals = kind == PlotKind::residuals;
+  const Eigen::VectorXd y = residuals ? Eigen::VectorXd(data.target - values.mean) : values.mean;
+  const Eigen::VectorXd& x = residuals ? values.mean : data.target;
+  const std::string labels =
+      fmt::format("set xlabel {}\nset ylabel {}\n", in_quotes((residuals ? "fitted " : "observed ") + model.target),
+                  in_quotes(residuals ? "residual" : "fitted " + model.target));
+  const std::string_view reference =
+      residuals ? "0 with lines lc rgb '#000000' notitle" : "x with lines lc rgb '#000000' title 'perfect fit'";
+  run_gnuplot(labels + scatter(x, y, values.weights, reference), path);
+}
+
+}  // namespace moest

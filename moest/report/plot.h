@@ -1,0 +1,29 @@
+// Pictures, drawn by gnuplot.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "moest/data/dataset.h"
+#include "moest/model/model.h"
+
+namespace moest {
+
+enum class PlotKind {
+  fit,        // one input: data, fitted curve, expert curves, gate weights; more: fitted against observed
+  gate,       // one input: the gate weights alone
+  residuals,  // residuals against fitted values
+};
+
+/// The kinds by name, in the order of PlotKind.
+std::vector<std::string> plot_kind_names();
+/// Throws InputError for an unknown name.
+PlotKind plot_kind(const std::string& name);
+
+/// Draws a picture of a model on the samples of `data` (inputs in the model's order, data's units) into `path`, whose
+/// ending says the format: .svg, .pdf or .png. Throws InputError for another ending, a kind that needs one input, and
+/// EnvironmentError when gnuplot is missing or fails.
+void plot(const Model& model, const Dataset& data, PlotKind kind, const std::string& path, int num_threads);
+
+}  // namespace moest
