@@ -7,6 +7,12 @@
 namespace moest::app {
 namespace {
 
+struct CompletionCommand {
+  std::string shell;
+  int threads = 0;
+  bool quiet = false;
+};
+
 std::vector<std::string> flags_of(const CLI::App& parser) {
   std::vector<std::string> flags;
   for (const CLI::Option* option : parser.get_options()) {
@@ -26,7 +32,8 @@ std::string bash_script(const CLI::App& program) {
   std::string cases;
   for (const CLI::App* command : commands_of(program)) {
     names.push_back(command->get_name());
-    cases += fmt::format("    {}) words=\"{}\" ;;\n", command->get_name(), fmt::join(flags_of(*command), " "));
+    cases +=
+        fmt::format("    {}) words=\"{}\" ;;\n", command->get_name(), fmt::join(flags_of(*command), " "));
   }
   return fmt::format(
       "_moest() {{\n"
@@ -92,10 +99,13 @@ int run_completion(const CLI::App& program, const std::string& shell) {
 
 Command make_completion_command(CLI::App& program) {
   CLI::App* parser = program.add_subcommand("completion", "print a completion script for a shell");
-  const auto shell = std::make_shared<std::string>();
-  parser->add_option("shell", *shell, "bash, zsh or fish")->type_name("SHELL")->required();
+  const auto command = std::make_shared<CompletionCommand>();
+  parser->add_option("shell", command->shell, "bash, zsh or fish")->type_name("SHELL")->required();
+  add_threads_option(*parser, command->threads);
+  parser->add_flag("--quiet", command->quiet, "as everywhere; there are no notes here")
+      ->disable_flag_override();
   parser->footer("For bash: source <(moest completion bash)");
-  return {parser, [&program, shell] { return run_completion(program, *shell); }};
+  return {parser, [&program, command] { return run_completion(program, command->shell); }};
 }
 
 }  // namespace moest::app

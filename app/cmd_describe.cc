@@ -14,6 +14,7 @@ namespace {
 struct DescribeCommand {
   CommonOptions common;
   std::string file;
+  int threads = 0;
 };
 
 nlohmann::ordered_json number_json(double value) {
@@ -26,6 +27,9 @@ nlohmann::ordered_json table_json(const Table& table, const std::vector<ColumnSu
     rows.push_back({{"name", column.name},
                     {"kind", kind_name(column.kind)},
                     {"missing", column.num_missing},
+                    {"bad", column.num_bad},
+                    {"distinct", column.num_distinct ? nlohmann::ordered_json(*column.num_distinct)
+                                                     : nlohmann::ordered_json(nullptr)},
                     {"min", number_json(column.min)},
                     {"mean", number_json(column.mean)},
                     {"sd", number_json(column.sd)},
@@ -39,6 +43,18 @@ bool looks_like_model(const std::string& content) {
   return first != std::string::npos && content[first] == '{';
 }
 
+/// The table with the labels of its text columns kept, so that they can be counted.
+Table table_with_labels(const std::string& content, const std::string& source) {
+  Table table = parse_table(content, source);
+  ReadOptions labels;
+  for (const ColumnSummary& column : summarise(table)) {
+    if (column.kind == ColumnKind::text) {
+      labels.categorical.push_back(column.name);
+    }
+  }
+  return labels.categorical.empty() ? table : parse_table(content, source, labels);
+}
+
 int run_describe(const DescribeCommand& command) {
   const std::string content = read_input(command.file);
   const std::string source = source_name(command.file);
@@ -49,7 +65,7 @@ int run_describe(const DescribeCommand& command) {
     json["model"] = to_json(model);
     text = describe_model(model);
   } else {
-    const Table table = parse_table(content, source);
+    const Table table = table_with_labels(content, source);
     const std::vector<ColumnSummary> columns = summarise(table);
     json["table"] = table_json(table, columns);
     text = describe_table(table, columns);
@@ -70,6 +86,7 @@ Command make_describe_command(CLI::App& program) {
   parser->add_option("file", command->file, "model file or table; - for standard input")
       ->type_name("FILE")
       ->required();
+  add_threads_option(*parser, command->threads);
   add_common_options(*parser, command->common);
   return {parser, [command] { return run_describe(*command); }};
 }

@@ -27,44 +27,107 @@ struct FitCommand {
   FitOptions options;
 };
 
+template <class Owner>
+bool belongs_to(const KindInfo& info, const Option<Owner>& option) {
+  return std::find(info.options.begin(), info.options.end(), option.name) != info.options.end();
+}
+
+/// "perturbed_cosine": the kinds that have the option.
+template <class Owner, class InfoOf>
+std::string kinds_with(const Option<Owner>& option, std::vector<std::string> kinds, InfoOf info_of) {
+  std::erase_if(kinds, [&](const std::string& kind) { return !belongs_to(info_of(kind), option); });
+  return listed(kinds);
+}
+
 /// Refuses options that were given but do not belong to the kind.
 template <class Owner>
 void refuse_foreign_options(const CLI::App& parser, std::string_view what, const KindInfo& info,
                             std::span<const Option<Owner>> options) {
   std::vector<std::string> own;
-  for (const std::string_view name : info.options) {
-    own.push_back(name == "bias" ? "--no-bias" : flag_name(name));
+  for (const Option<Owner>& option : options) {
+    if (belongs_to(info, option)) {
+      own.push_back(flag_of(option));
+    }
   }
   for (const Option<Owner>& option : options) {
-    const std::string flag = option.name == "bias" ? "--no-bias" : flag_name(option.name);
-    const bool belongs = std::find(own.begin(), own.end(), flag) != own.end();
-    if (!belongs && parser.count(flag) > 0) {
-      throw InputError(fmt::format("{} does not belong to the {} {}", flag, info.name, what),
-                       own.empty() ? std::string("it has no options") : fmt::format("its options: {}", listed(own)),
-                       "Leave it out or choose another kind.");
+    const std::string flag = flag_of(option);
+    if (!belongs_to(info, option) && parser.count(flag) > 0) {
+      throw InputError(
+          fmt::format("{} does not belong to the {} {}", flag, info.name, what),
+          own.empty() ? std::string("it has no options") : fmt::format("its options: {}", listed(own)),
+          "Leave it out or choose another kind.");
     }
   }
 }
 
-/// Kind and number of experts are those of the start where they were not given.
+/// Gate or expert of the start, but for what was given on the command line.
+template <class Owner>
+void take_from_start(const CLI::App& parser, const std::string& kind_flag,
+                     std::span<const Option<Owner>> options, const Owner& start, Owner& given) {
+  if (parser.count(kind_flag) > 0 && given.kind != start.kind) {
+    return;
+  }
+  given.kind = start.kind;
+  for (const Option<Owner>& option : options) {
+    if (parser.count(flag_of(option)) == 0) {
+      std::visit([&](auto member) { given.*member = start.*member; }, option.member);
+    }
+  }
+}
+
+/// The columns behind a model's inputs: an indicator `column=level` stands for its categorical column.
+void take_columns(const Model& start, DatasetOptions& columns) {
+  for (const std::string& input : start.inputs) {
+    std::string column = input;
+    for (const auto& [name, levels] : start.categories) {
+      const auto is_indicator = [&](const std::string& level) { return input == name + "=" + level; };
+      if (std::any_of(levels.begin(), levels.end(), is_indicator)) {
+        column = name;
+      }
+    }
+    if (std::find(columns.inputs.begin(), columns.inputs.end(), column) == columns.inputs.end()) {
+      columns.inputs.push_back(column);
+    }
+  }
+  if (columns.categorical.empty()) {
+    for (const auto& [name, levels] : start.categories) {
+      columns.categorical.push_back(name);
+    }
+  }
+}
+
+/// Inputs, kinds, their options and the number of experts are those of the start where they were not given.
 std::optional<Model> read_start(const CLI::App& parser, FitCommand& command) {
   if (command.start_from.empty()) {
     return std::nullopt;
   }
   Model start = read_model(command.start_from);
-  if (parser.count("--gate") == 0) {
-    command.spec.gate = start.spec.gate;
-  }
-  if (parser.count("--expert") == 0) {
-    command.spec.expert = start.spec.expert;
-  }
+  take_from_start(parser, "--gate", gate_options(), start.spec.gate, command.spec.gate);
+  take_from_start(parser, "--expert", expert_options(), start.spec.expert, command.spec.expert);
   if (parser.count("--experts") == 0) {
     command.spec.num_experts = start.spec.num_experts;
   }
-  if (command.columns.inputs.empty() && start.categories.empty()) {
-    command.columns.inputs = start.inputs;
+  if (command.columns.inputs.empty()) {
+    take_columns(start, command.columns);
   }
   return start;
+}
+
+/// Everything that can be refused before the data are read.
+void check_command(const CLI::App& parser, const FitCommand& command) {
+  refuse_foreign_options(parser, "gate", gate_info(command.spec.gate.kind), gate_options());
+  refuse_foreign_options(parser, "expert", expert_kind(command.spec.expert.kind).info, expert_options());
+  check_options(command.spec.gate, gate_options());
+  check_options(command.spec.expert, expert_options());
+  check_options(command.options, fit_options());
+  if (command.spec.num_experts < 1) {
+    throw InputError(fmt::format("--experts {} cannot be used", command.spec.num_experts),
+                     "a mixture has at least one expert", "Give --experts a positive number.");
+  }
+  if (command.options.starts == 0 && command.start_from.empty()) {
+    throw InputError("--starts 0 leaves nothing to do", "there is no --start-from model either",
+                     "Give --starts a positive number, or leave it out.");
+  }
 }
 
 Dataset read_data(const FitCommand& command) {
@@ -75,12 +138,19 @@ Dataset read_data(const FitCommand& command) {
 }
 
 void check_enough_rows(const FitCommand& command, const Dataset& data) {
-  const int needed = num_free_parameters(command.spec);
-  if (data.target.size() < needed) {
+  // Each expert has at least one parameter; a number of experts without bounds must not come near an
+  // allocation.
+  const int experts = command.spec.num_experts;
+  const bool enough =
+      data.target.size() >= experts && data.target.size() >= num_free_parameters(command.spec);
+  if (!enough) {
+    const std::string needed = data.target.size() < experts
+                                   ? ""
+                                   : fmt::format(" for {} parameters", num_free_parameters(command.spec));
     throw InputError(
-        fmt::format("{} rows are too few for {} parameters", data.target.size(), needed),
-        fmt::format("{} {} experts of {} inputs with a {} gate have that many", command.spec.num_experts,
-                    command.spec.expert.kind, data.input_names.size(), command.spec.gate.kind),
+        fmt::format("{}: {} rows are too few{}", source_name(command.data), data.target.size(), needed),
+        fmt::format("{} gate, {} {} expert(s), {} input(s)", command.spec.gate.kind, experts,
+                    command.spec.expert.kind, data.input_names.size()),
         "Take fewer --experts, fewer --inputs or more data.");
   }
 }
@@ -103,22 +173,31 @@ int report_dry_run(const FitCommand& command, const Dataset& data) {
                 {"num_free_parameters", num_parameters}});
     return kDone;
   }
-  fmt::print("all is well: {} samples, target {}, {} inputs ({}), {} free parameters; nothing was fitted\n",
-             data.target.size(), data.target_name, data.input_names.size(), listed(data.input_names), num_parameters);
+  write_output(
+      "-",
+      fmt::format("all is well: {} samples, target {}, inputs {}; {} free parameters; nothing was fitted\n",
+                  data.target.size(), data.target_name, listed(data.input_names), num_parameters));
   return kDone;
 }
 
-int run_fit(const CLI::App& parser, FitCommand command) {
-  refuse_foreign_options(parser, "gate", gate_info(command.spec.gate.kind), gate_options());
-  refuse_foreign_options(parser, "expert", expert_kind(command.spec.expert.kind).info, expert_options());
-  check_options(command.options, fit_options());
-  check_output(command.output);
-  if (command.options.starts == 0 && command.start_from.empty()) {
-    throw InputError("--starts 0 leaves nothing to do", "there is no --start-from model either",
-                     "Give --starts a positive number, or leave it out.");
+/// The summary for people: on standard output, or on standard error when the model goes to standard output.
+void print_report(const FitCommand& command, const FitResult& result, const Dataset& data) {
+  const std::string text = fit_report(source_name(command.data), result.model, result.summary,
+                                      regimes_of(result.model, data, command.options.threads));
+  if (command.output != "-") {
+    const std::string written =
+        command.output.empty() ? "" : fmt::format("\nmodel written to {}\n", command.output);
+    write_output("-", text + written);
+  } else if (!command.common.quiet) {
+    fmt::print(stderr, "{}", text);
   }
+}
+
+int run_fit(const CLI::App& parser, FitCommand command) {
+  check_files(command.common, {command.data}, command.output);
+  check_files({}, {command.data, command.start_from}, "");
   const std::optional<Model> start = read_start(parser, command);
-  check(command.spec);
+  check_command(parser, command);
   const Dataset data = read_data(command);
   for (const std::string& text : data.notes) {
     note(command.common, text);
@@ -143,20 +222,14 @@ int run_fit(const CLI::App& parser, FitCommand command) {
   if (!command.output.empty()) {
     write_model(command.output, result.model);
   }
-  if (command.output == "-") {
-    return result.summary.any_start_converged() ? kDone : kNotConverged;
-  }
   if (command.common.json) {
     print_json({{"command", "fit"}, {"model", to_json(result.model)}, {"summary", to_json(result.summary)}});
   } else {
-    fmt::print("{}", fit_report(source_name(command.data), result.model, result.summary,
-                                regimes_of(result.model, data, command.options.threads)));
-    if (!command.output.empty()) {
-      fmt::print("\nmodel written to {}\n", command.output);
-    }
+    print_report(command, result, data);
   }
-  return result.summary.status != FitStatus::interrupted && result.summary.any_start_converged() ? kDone
-                                                                                                 : kNotConverged;
+  return result.summary.status != FitStatus::interrupted && result.summary.any_start_converged()
+             ? kDone
+             : kNotConverged;
 }
 
 }  // namespace
@@ -167,28 +240,58 @@ Command make_fit_command(CLI::App& program) {
   parser->add_option("data", command->data, "table: CSV (also .gz) or .npy; - for standard input")
       ->type_name("DATA")
       ->required();
-  parser->add_option("--target", command->columns.target, "column to predict")->type_name("COLUMN")->required();
-  parser->add_option("--inputs", command->columns.inputs, "columns to predict from (default: all others)")
-      ->type_name("COLUMN,...")
-      ->delimiter(',');
-  parser->add_option("--categorical", command->columns.categorical, "inputs whose cells are labels: one indicator each")
-      ->type_name("COLUMN,...")
-      ->delimiter(',');
-  parser->add_flag("--drop-missing", command->drop_missing, "leave out rows with missing values");
-  parser->add_option("--gate", command->spec.gate.kind, "gate: " + listed(gate_names()) + " (default softmax)")
-      ->type_name("KIND");
-  parser->add_option("--expert", command->spec.expert.kind, "expert: " + listed(expert_names()) + " (default linear)")
-      ->type_name("KIND");
+  const std::string data = "Data";
+  parser->add_option("--target", command->columns.target, "column to predict")
+      ->type_name("COLUMN")
+      ->required()
+      ->group(data);
+  add_names(*parser, "--inputs", command->columns.inputs, "columns to predict from (default: all others)")
+      ->group(data);
+  add_names(*parser, "--categorical", command->columns.categorical,
+            "inputs whose cells are labels: an indicator for each label but the first")
+      ->group(data);
+  parser->add_flag("--drop-missing", command->drop_missing, "leave out rows with missing values")
+      ->disable_flag_override()
+      ->group(data);
+
+  const std::string model = "Model";
+  parser
+      ->add_option("--gate", command->spec.gate.kind, "gate: " + listed(gate_names()) + " (default softmax)")
+      ->type_name("KIND")
+      ->group(model);
+  parser
+      ->add_option("--expert", command->spec.expert.kind,
+                   "expert: " + listed(expert_names()) + " (default linear)")
+      ->type_name("KIND")
+      ->group(model);
   command->spec.num_experts = 2;
-  parser->add_option("--experts", command->spec.num_experts, "number of experts (default 2)")->type_name("K");
-  add_options(*parser, gate_options(), command->spec.gate);
-  add_options(*parser, expert_options(), command->spec.expert);
-  add_options(*parser, fit_options(), command->options);
-  parser->add_option("--start-from", command->start_from, "a model that adds one start; with --starts 0 the only one")
+  add_number(*parser, "--experts", command->spec.num_experts, "number of experts (default 2)")
+      ->type_name("K")
+      ->group(model);
+  add_options<GateSpec>(
+      *parser, gate_options(), command->spec.gate, model, [](const Option<GateSpec>& option) {
+        return kinds_with(option, gate_names(), [](const std::string& kind) { return gate_info(kind); });
+      });
+  add_options<ExpertSpec>(*parser, expert_options(), command->spec.expert, model,
+                          [](const Option<ExpertSpec>& option) {
+                            return kinds_with(option, expert_names(),
+                                              [](const std::string& kind) { return expert_kind(kind).info; });
+                          });
+
+  const std::string fit = "Fit";
+  add_options<FitOptions>(*parser, fit_options(), command->options, fit);
+  parser
+      ->add_option("--start-from", command->start_from,
+                   "a model that adds one start; with --starts 0 the only one")
+      ->type_name("MODEL")
+      ->group(fit);
+  parser->add_flag("--dry-run", command->dry_run, "check the options and the data, fit nothing")
+      ->disable_flag_override()
+      ->group(fit);
+  parser
+      ->add_option("--output", command->output,
+                   "where the model goes; without it only the summary is printed")
       ->type_name("MODEL");
-  parser->add_option("--output", command->output, "where the model goes; without it only the summary is printed")
-      ->type_name("MODEL");
-  parser->add_flag("--dry-run", command->dry_run, "check the options and the data, fit nothing");
   add_common_options(*parser, command->common);
   return {parser, [parser, command] { return run_fit(*parser, *command); }};
 }

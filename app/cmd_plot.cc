@@ -36,7 +36,7 @@ Dataset samples_of(const Model& model, const std::string& path) {
 }
 
 int run_plot(const PlotCommand& command) {
-  check_output(command.output);
+  check_files(command.common, {command.model, command.data}, command.output);
   const PlotKind kind = plot_kind(command.kind);
   const Model model = read_model(command.model);
   plot(model, samples_of(model, command.data), kind, command.output, command.threads);
@@ -57,7 +57,9 @@ Command make_plot_command(CLI::App& program) {
       ->required();
   parser->add_option("--kind", command->kind, "picture: " + listed(plot_kind_names()) + " (default fit)")
       ->type_name("KIND");
-  parser->add_option("--output", command->output, "the picture: .svg, .pdf or .png")->type_name("PICTURE")->required();
+  parser->add_option("--output", command->output, "the picture: .svg, .pdf or .png")
+      ->type_name("PICTURE")
+      ->required();
   add_threads_option(*parser, command->threads);
   add_common_options(*parser, command->common);
   return {parser, [command] { return run_plot(*command); }};

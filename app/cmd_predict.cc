@@ -34,18 +34,20 @@ struct Columns {
 };
 
 /// Where the table has the target too, says how far the predictions are from it.
-void note_error(const PredictCommand& command, const Model& model, const Table& table, const Eigen::VectorXd& mean) {
+void note_error(const PredictCommand& command, const Model& model, const Table& table,
+                const Eigen::VectorXd& mean) {
   const Column* target = table.find(model.target);
   if (target == nullptr || target->num_missing + target->num_bad > 0) {
     return;
   }
   const Eigen::Map<const Eigen::VectorXd> observed(target->values.data(), mean.size());
   const double rmse = std::sqrt((observed - mean).squaredNorm() / static_cast<double>(mean.size()));
-  note(command.common, fmt::format("root mean square error against the column {}: {}", model.target, short_number(rmse)));
+  note(command.common,
+       fmt::format("root mean square error against the column {}: {}", model.target, short_number(rmse)));
 }
 
 int run_predict(const PredictCommand& command) {
-  check_output(command.output);
+  check_files(command.common, {command.model, command.data}, command.output);
   const Model model = read_model(command.model);
   ReadOptions read;
   for (const auto& [column, levels] : model.categories) {
@@ -92,7 +94,8 @@ Command make_predict_command(CLI::App& program) {
       ->required();
   parser->add_flag("--weights", command->weights, "add the gate weights weight_1, .., weight_k");
   parser->add_flag("--experts", command->experts, "add the values of the experts expert_1, .., expert_k");
-  parser->add_option("--output", command->output, "where the CSV goes (default: standard output)")->type_name("CSV");
+  parser->add_option("--output", command->output, "where the CSV goes (default: standard output)")
+      ->type_name("CSV");
   add_threads_option(*parser, command->threads);
   add_common_options(*parser, command->common);
   return {parser, [command] { return run_predict(*command); }};

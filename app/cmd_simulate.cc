@@ -59,17 +59,22 @@ double noise_sd(const SimulateCommand& command, const Model& model) {
 }
 
 int run_simulate(const SimulateCommand& command) {
-  check_output(command.output);
+  check_files(command.common, {command.model}, command.output);
   check_range("n", command.num_samples, 1, kMostSamples);
+  if (command.num_samples != std::floor(command.num_samples)) {
+    throw InputError(fmt::format("--n {} cannot be used", command.num_samples), "it must be a whole number",
+                     "For example --n 1000 or --n 1e6.");
+  }
   const InputDistribution distribution = parse_distribution(command.inputs);
   const Model model = read_model(command.model);
   if (!model.categories.empty()) {
-    throw InputError("cannot draw categorical inputs", "the model has indicator inputs, which are not numbers to draw",
+    throw InputError("cannot draw categorical inputs",
+                     "the model has indicator inputs, which are not numbers to draw",
                      "Simulate from a model of numeric inputs.");
   }
   const double noise = noise_sd(command, model);
-  const SimulatedData data = simulate(model, static_cast<Eigen::Index>(command.num_samples), distribution, noise,
-                                      command.seed, command.threads);
+  const SimulatedData data = simulate(model, static_cast<Eigen::Index>(command.num_samples), distribution,
+                                      noise, command.seed, command.threads);
   std::vector<std::string> names = model.inputs;
   names.push_back(model.target);
   Eigen::MatrixXd values(data.inputs.rows(), data.inputs.cols() + 1);
@@ -98,14 +103,16 @@ Command make_simulate_command(CLI::App& program) {
   CLI::App* parser = program.add_subcommand("simulate", "draw data from a model");
   const auto command = std::make_shared<SimulateCommand>();
   parser->add_option("model", command->model, "model file")->type_name("MODEL")->required();
-  parser->add_option("--n", command->num_samples, "number of samples")->type_name("N")->required();
-  parser->add_option("--inputs", command->inputs,
-                     "distribution of each input: uniform:LOW,HIGH or normal:MEAN,SD (default uniform:-1,1)")
+  add_number(*parser, "--n", command->num_samples, "number of samples")->type_name("N")->required();
+  parser
+      ->add_option("--inputs", command->inputs,
+                   "distribution of each input: uniform:LOW,HIGH or normal:MEAN,SD (default uniform:-1,1)")
       ->type_name("LAW");
-  parser->add_option("--noise", command->noise, "standard deviation of the noise (default: the model's)")
+  add_number(*parser, "--noise", command->noise, "standard deviation of the noise (default: the model's)")
       ->type_name("SD");
-  parser->add_option("--seed", command->seed, "same seed, same data (default 0)")->type_name("N");
-  parser->add_option("--output", command->output, "where the CSV goes (default: standard output)")->type_name("CSV");
+  add_number(*parser, "--seed", command->seed, "same seed, same data (default 0)");
+  parser->add_option("--output", command->output, "where the CSV goes (default: standard output)")
+      ->type_name("CSV");
   add_threads_option(*parser, command->threads);
   add_common_options(*parser, command->common);
   return {parser, [command] { return run_simulate(*command); }};

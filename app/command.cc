@@ -1,21 +1,47 @@
 #include "app/command.h"
 
+#include <charconv>
 #include <cstdio>
+#include <filesystem>
 
 #include "moest/base/file.h"
+#include "moest/base/number.h"
 #include "moest/model/model_json.h"
 
 namespace moest::app {
+namespace {
+
+template <class Whole>
+void read_whole(const std::string& flag, const std::string& text, Whole& value) {
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error == std::errc::result_out_of_range) {
+    throw InputError(fmt::format("{} {} is out of range", flag, text),
+                     fmt::format("the largest is {}", std::numeric_limits<Whole>::max()),
+                     "Give a smaller number.");
+  }
+  if (error != std::errc() || end != text.data() + text.size()) {
+    throw InputError(fmt::format("{} `{}` cannot be read", flag, text),
+                     std::is_signed_v<Whole> ? "it must be a whole number" : "it must be a whole number >= 0",
+                     fmt::format("For example {} 7.", flag));
+  }
+}
+
+}  // namespace
 
 void add_common_options(CLI::App& parser, CommonOptions& options) {
-  parser.add_flag("--json", options.json, "print one JSON document instead of text");
-  parser.add_flag("--quiet", options.quiet, "no progress and no notes on standard error");
+  parser.add_flag("--json", options.json, "print one JSON document instead of text")->disable_flag_override();
+  parser.add_flag("--quiet", options.quiet, "no progress and no notes on standard error")
+      ->disable_flag_override();
 }
 
 void add_threads_option(CLI::App& parser, int& threads) {
-  parser.add_option("--threads", threads, "number of threads, 0 for all cores (default 0)")
-      ->type_name("N")
-      ->check(CLI::Range(0, 4096));
+  const std::string flag = "--threads";
+  const auto read = [flag, &threads](const std::string& text) {
+    read_number(flag, text, threads);
+    check_range("threads", threads, 0, 4096);
+  };
+  parser.add_option_function<std::string>(flag, read, "number of threads, 0 for all cores (default 0)")
+      ->type_name("N");
 }
 
 void note(const CommonOptions& options, const std::string& text) {
@@ -27,5 +53,59 @@ void note(const CommonOptions& options, const std::string& text) {
 void print_json(const nlohmann::ordered_json& json) { write_output("-", readable_text(json)); }
 
 std::string source_name(const std::string& path) { return path == "-" ? "standard input" : path; }
+
+void check_files(const CommonOptions& options, const std::vector<std::string>& inputs,
+                 const std::string& output) {
+  if (std::count(inputs.begin(), inputs.end(), "-") > 1) {
+    throw InputError("standard input is given twice", "it can be read only once",
+                     "Put one of them into a file.");
+  }
+  if (options.json && output == "-") {
+    throw InputError("--json and --output - exclude each other", "both write to standard output",
+                     "Leave one of them out, or name a file.");
+  }
+  for (const std::string& input : inputs) {
+    std::error_code ignored;
+    if (!output.empty() && std::filesystem::equivalent(input, output, ignored) &&
+        std::filesystem::is_regular_file(output, ignored)) {
+      throw InputError(fmt::format("cannot write {}", output),
+                       fmt::format("the command reads it as {}", input), "Give --output another name.");
+    }
+  }
+  check_output(output);
+}
+
+void read_number(const std::string& flag, const std::string& text, int& value) {
+  read_whole(flag, text, value);
+}
+
+void read_number(const std::string& flag, const std::string& text, std::uint64_t& value) {
+  read_whole(flag, text, value);
+}
+
+void read_number(const std::string& flag, const std::string& text, double& value) {
+  const ParsedNumber parsed = parse_number(text);
+  if (parsed.status != NumberStatus::ok) {
+    throw InputError(fmt::format("{} `{}` cannot be read", flag, text), "it must be a finite number",
+                     fmt::format("For example {} 0.5.", flag));
+  }
+  value = parsed.value;
+}
+
+CLI::Option* add_names(CLI::App& parser, const std::string& flag, std::vector<std::string>& names,
+                       const std::string& help) {
+  const auto read = [flag, &names](const std::string& text) {
+    for (std::size_t begin = 0; begin <= text.size();) {
+      const std::size_t end = std::min(text.find(',', begin), text.size());
+      names.push_back(text.substr(begin, end - begin));
+      if (names.back().empty()) {
+        throw InputError(fmt::format("{} `{}` has an empty name", flag, text),
+                         "names are separated by single commas", fmt::format("For example {} a,b.", flag));
+      }
+      begin = end + 1;
+    }
+  };
+  return parser.add_option_function<std::string>(flag, read, help)->type_name("COLUMN,...");
+}
 
 }  // namespace moest::app

@@ -4,10 +4,13 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <cstdint>
 #include <functional>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <span>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "moest/base/error.h"
@@ -55,34 +58,77 @@ void note(const CommonOptions& options, const std::string& text);
 /// Prints one JSON document on standard output.
 void print_json(const nlohmann::ordered_json& json);
 
-/// Standard output's name in messages.
+/// Standard input's name in messages.
 std::string source_name(const std::string& path);
 
-/// Adds every option of a table of declarations to a parser: a number as --name VALUE, a switch that is off by default
-/// as --name, one that is on as --no-name.
+/// Throws InputError where an output would destroy what is read (the same file as one of `inputs`), where it
+/// and
+/// --json both want standard output, where two inputs are standard input, and as check_output.
+void check_files(const CommonOptions& options, const std::vector<std::string>& inputs,
+                 const std::string& output);
+
+/// The number that `text` spells, for the option `flag`. Throws InputError.
+void read_number(const std::string& flag, const std::string& text, int& value);
+void read_number(const std::string& flag, const std::string& text, std::uint64_t& value);
+void read_number(const std::string& flag, const std::string& text, double& value);
+template <class Number>
+void read_number(const std::string& flag, const std::string& text, std::optional<Number>& value) {
+  read_number(flag, text, value.emplace());
+}
+
+/// Adds an option that takes a number: N in the help for a whole one, X for another.
+template <class Number>
+CLI::Option* add_number(CLI::App& parser, const std::string& flag, Number& value, const std::string& help) {
+  const bool whole = !std::is_same_v<Number, double> && !std::is_same_v<Number, std::optional<double>>;
+  return parser
+      .add_option_function<std::string>(
+          flag, [flag, &value](const std::string& text) { read_number(flag, text, value); }, help)
+      ->type_name(whole ? "N" : "X");
+}
+
+/// Adds an option that takes names separated by commas.
+CLI::Option* add_names(CLI::App& parser, const std::string& flag, std::vector<std::string>& names,
+                       const std::string& help);
+
+/// The option on the command line: --max-iterations for max_iterations, --no-bias for a switch that is on by
+/// default.
 template <class Owner>
-void add_options(CLI::App& parser, std::span<const Option<Owner>> options, Owner& owner) {
+std::string flag_of(const Option<Owner>& option) {
+  const Owner defaults;
+  const std::string flag = flag_name(option.name);
+  const auto* member = std::get_if<bool Owner::*>(&option.member);
+  return member != nullptr && defaults.**member ? "--no-" + flag.substr(2) : flag;
+}
+
+/// Adds every option of a table of declarations to a group of a parser's options: a number as --name VALUE, a
+/// switch that is off by default as --name, one that is on as --no-name. `whose` says to what an option
+/// belongs, if anything.
+template <class Owner>
+void add_options(CLI::App& parser, std::span<const Option<Owner>> options, Owner& owner,
+                 const std::string& group,
+                 const std::function<std::string(const Option<Owner>&)>& whose = {}) {
   const Owner defaults;
   for (const Option<Owner>& option : options) {
+    const std::string flag = flag_of(option);
+    std::string help(option.sentence);
+    if (whose) {
+      help = fmt::format("{}: {}", whose(option), help);
+    }
+    if (!option.unit.empty()) {
+      help += fmt::format(" [{}]", option.unit);
+    }
     std::visit(
         [&](auto member) {
           auto& value = owner.*member;
-          using Value = std::remove_reference_t<decltype(value)>;
-          const std::string flag = flag_name(option.name);
-          std::string help(option.sentence);
-          if constexpr (std::is_same_v<Value, bool>) {
+          if constexpr (std::is_same_v<std::remove_reference_t<decltype(value)>, bool>) {
             const bool on = defaults.*member;
-            parser.add_flag_callback(
-                on ? "--no-" + flag.substr(2) : flag, [&value, on] { value = !on; },
-                on ? "switch off: " + help : help);
+            const auto set = [&value, on] { value = !on; };
+            parser.add_flag_callback(flag, set, on ? "switch off: " + help : help)->group(group);
           } else {
             if constexpr (!requires { value.has_value(); }) {
               help += fmt::format(" (default {})", defaults.*member);
             }
-            if (!option.unit.empty()) {
-              help += fmt::format(" [{}]", option.unit);
-            }
-            parser.add_option(flag, value, help)->type_name("N");
+            add_number(parser, flag, value, help)->group(group);
           }
         },
         option.member);

@@ -3,10 +3,14 @@
 #include <new>
 
 #include "app/command.h"
+#include "app/help.h"
 #include "moest/base/build_info.h"
 
 namespace moest::app {
 namespace {
+
+constexpr const char* kExitStatuses =
+    "Exit status: 0 done, 1 failed, 2 wrong command or input, 3 done but no start converged.";
 
 /// Help or version: CLI11 reports them as errors with exit code 0.
 bool is_answer(const CLI::ParseError& error) { return error.get_exit_code() == 0; }
@@ -21,41 +25,83 @@ std::vector<std::string> known_flags(const CLI::App& parser) {
   return flags;
 }
 
+std::vector<std::string> command_names(const CLI::App& program) {
+  std::vector<std::string> names;
+  for (const CLI::App* command : program.get_subcommands([](const CLI::App*) { return true; })) {
+    names.push_back(command->get_name());
+  }
+  return names;
+}
+
+InputError unknown_word(const CLI::App& program, const CLI::App& parser, const std::string& word,
+                        const std::string& help) {
+  const std::string name = word.substr(0, word.find('='));
+  const bool is_flag = word.starts_with("-");
+  const bool is_command = &parser == &program && !is_flag;
+  const std::vector<std::string> known = is_command ? command_names(program) : known_flags(parser);
+  const std::string nearest = is_command || is_flag ? nearest_name(name, known) : "";
+  const std::string why = is_command ? fmt::format("known: {}", listed(known))
+                          : &parser == &program
+                              ? "options follow the name of a command"
+                              : fmt::format("`moest {}` does not take it", parser.get_name());
+  return {fmt::format("unknown {} `{}`",
+                      is_command ? "command"
+                      : is_flag  ? "option"
+                                 : "argument",
+                      word),
+          why, nearest.empty() ? help : fmt::format("Did you mean `{}`?", nearest)};
+}
+
 /// What CLI11 found wrong with the command line, in the grammar of all messages.
 InputError parse_problem(const CLI::App& program, const CLI::ParseError& error) {
   const auto called = program.get_subcommands();
   const CLI::App& parser = called.empty() ? program : *called.front();
-  const std::string help = fmt::format("See `moest{} --help`.", called.empty() ? "" : " " + parser.get_name());
+  const std::string help =
+      fmt::format("See `moest{} --help`.", called.empty() ? "" : " " + parser.get_name());
   const std::vector<std::string> unknown = program.remaining(true);
   if (!unknown.empty()) {
-    const std::string& word = unknown.front();
-    std::vector<std::string> known = known_flags(parser);
-    if (called.empty()) {
-      known.clear();
-      for (const CLI::App* command : program.get_subcommands([](const CLI::App*) { return true; })) {
-        known.push_back(command->get_name());
-      }
-    }
-    const std::string nearest = nearest_name(word.substr(0, word.find('=')), known);
-    return {fmt::format("unknown {} `{}`", called.empty() ? "command" : "argument", word),
-            called.empty() ? fmt::format("known: {}", listed(known)) : "this command does not take it",
-            nearest.empty() ? help : fmt::format("Did you mean `{}`?", nearest)};
+    return unknown_word(program, parser, unknown.front(), help);
   }
-  return {"the command line is incomplete or wrong", error.what(), help};
+  if (called.empty()) {
+    return {"a command is missing", fmt::format("known: {}", listed(command_names(program))), help};
+  }
+  for (const CLI::Option* option : parser.get_options()) {
+    if (option->count() > 1) {
+      return {fmt::format("{} is given {} times", display_name(*option), option->count()),
+              "once is all it takes", "Leave out all but one."};
+    }
+  }
+  const std::string what = error.what();
+  if (error.get_name() == "ArgumentMismatch") {
+    const std::string flag = what.substr(0, what.find(':'));
+    const CLI::Option* option = parser.get_option_no_throw(flag);
+    return {fmt::format("{} lacks its value", flag), option == nullptr ? what : option->get_description(),
+            help};
+  }
+  for (const CLI::Option* option : parser.get_options()) {
+    if (option->get_required() && option->count() == 0) {
+      return {fmt::format("{} is missing", display_name(*option)), option->get_description(), help};
+    }
+  }
+  return {"the command line is wrong", what, help};
 }
 
 int run(int argc, char** argv) {
   CLI::App program("moest fits mixtures of experts by least squares.", "moest");
-  program.set_version_flag("--version", build_line());
+  program.formatter(std::make_shared<HelpFormatter>());
+  program.set_help_flag("--help,-h", "print this help");
+  program.set_version_flag("--version", build_line(),
+                           "print version, git revision, compiler and SIMD target");
   program.require_subcommand(1);
-  program.footer("Exit status: 0 done, 1 failed, 2 wrong command or input, 3 done but no start converged.\n"
-                 "`moest COMMAND --help` tells the options of a command.");
+  // Commands inherit the footer as it is when they are made.
+  program.footer(kExitStatuses);
   std::vector<Command> commands;
-  for (const auto make : {make_fit_command, make_predict_command, make_simulate_command, make_describe_command,
-                          make_plot_command, make_completion_command}) {
+  for (const auto make : {make_fit_command, make_predict_command, make_simulate_command,
+                          make_describe_command, make_plot_command, make_completion_command}) {
     commands.push_back(make(program));
     commands.back().parser->positionals_at_end(false);
   }
+  program.footer(std::string(kExitStatuses) + "\n`moest COMMAND --help` tells the options of a command.");
   try {
     program.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -83,7 +129,9 @@ int main(int argc, char** argv) {
     fmt::print(stderr, "moest: {}\n", error.what());
     return ExitStatus::kBadInput;
   } catch (const std::bad_alloc&) {
-    fmt::print(stderr, "moest: out of memory (the data or the model do not fit) Use fewer rows, inputs or experts.\n");
+    fmt::print(
+        stderr,
+        "moest: out of memory (the data or the model do not fit) Use fewer rows, inputs or experts.\n");
     return ExitStatus::kFailed;
   } catch (const std::exception& error) {
     fmt::print(stderr, "moest: {}\n", error.what());

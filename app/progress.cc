@@ -41,10 +41,16 @@ void ProgressLine::show(const FitProgress& progress) {
   if (progress.seconds < kSilentSeconds || (shown_ && progress.seconds < last_seconds_ + interval)) {
     return;
   }
-  const double left = progress.seconds / progress.starts_done * (progress.starts_planned - progress.starts_done);
-  fmt::print(stderr, "{}{} of {} starts, best residual sum of squares {:.8g}, {} so far, about {} left{}",
-             terminal_ ? "\r\033[K" : "", progress.starts_done, progress.starts_planned, progress.best_rss,
-             duration(progress.seconds), duration(left), terminal_ ? "" : "\n");
+  const int starts_left = progress.starts_planned - progress.starts_done;
+  const std::string left =
+      progress.starts_done == 0
+          ? "time left not known yet"
+          : "about " + duration(progress.seconds / progress.starts_done * starts_left) + " left";
+  const std::string best =
+      progress.best_rss ? fmt::format("best residual sum of squares {:.8g}, ", *progress.best_rss) : "";
+  fmt::print(stderr, "{}{} of {} starts, {} iterations, {}{} so far, {}{}", terminal_ ? "\r\033[K" : "",
+             progress.starts_done, progress.starts_planned, progress.iterations, best,
+             duration(progress.seconds), left, terminal_ ? "" : "\n");
   std::fflush(stderr);
   shown_ = true;
   last_seconds_ = progress.seconds;

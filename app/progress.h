@@ -8,8 +8,8 @@
 
 namespace moest::app {
 
-/// Writes the state of a fit that takes longer than two seconds: on a terminal one line that is rewritten, in a log file a
-/// plain line every ten seconds, with an estimate of the time left.
+/// Writes the state of a fit that takes longer than two seconds: on a terminal one line that is rewritten, in
+/// a log file a plain line every ten seconds, with an estimate of the time left.
 class ProgressLine {
  public:
   ProgressLine();
@@ -25,7 +25,8 @@ class ProgressLine {
   double last_seconds_ = 0;
 };
 
-/// While it lives, the first Ctrl-C (or SIGTERM) sets a flag instead of ending the program; the second one ends it.
+/// While it lives, the first Ctrl-C (or SIGTERM) sets a flag instead of ending the program; the second one
+/// ends it.
 class InterruptGuard {
  public:
   InterruptGuard();

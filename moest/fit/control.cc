@@ -1,5 +1,7 @@
 #include "moest/fit/control.h"
 
+#include <algorithm>
+
 namespace moest {
 
 std::string_view name_of(FitStatus status) {
@@ -18,19 +20,48 @@ std::string_view name_of(FitStatus status) {
   return "failed";
 }
 
-Budget::Budget(const std::atomic<bool>* interrupt, std::optional<double> max_seconds)
-    : interrupt_(interrupt), max_seconds_(max_seconds) {}
+Monitor::Monitor(const FitControl& control, std::optional<double> max_seconds)
+    : control_(control), max_seconds_(max_seconds) {}
 
-double Budget::seconds() const { return std::chrono::duration<double>(Clock::now() - begin_).count(); }
+double Monitor::seconds() const { return std::chrono::duration<double>(Clock::now() - begin_).count(); }
 
-std::optional<FitStatus> Budget::exhausted() const {
-  if (interrupt_ != nullptr && interrupt_->load(std::memory_order_relaxed)) {
+std::optional<FitStatus> Monitor::exhausted() const {
+  if (control_.interrupt != nullptr && control_.interrupt->load(std::memory_order_relaxed)) {
     return FitStatus::interrupted;
   }
   if (max_seconds_ && seconds() > *max_seconds_) {
     return FitStatus::time_limit;
   }
   return std::nullopt;
+}
+
+std::optional<FitStatus> Monitor::next_iteration() {
+  constexpr double kReportInterval = 0.2;
+  const std::lock_guard lock(mutex_);
+  ++progress_.iterations;
+  if (control_.progress && seconds() > reported_seconds_ + kReportInterval) {
+    report();
+  }
+  return exhausted();
+}
+
+void Monitor::plan_starts(int starts) {
+  const std::lock_guard lock(mutex_);
+  progress_.starts_planned = starts;
+}
+
+void Monitor::end_start(double rss) {
+  const std::lock_guard lock(mutex_);
+  ++progress_.starts_done;
+  progress_.best_rss = std::min(rss, progress_.best_rss.value_or(rss));
+  if (control_.progress) {
+    report();
+  }
+}
+
+void Monitor::report() {
+  progress_.seconds = reported_seconds_ = seconds();
+  control_.progress(progress_);
 }
 
 }  // namespace moest

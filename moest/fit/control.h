@@ -3,7 +3,9 @@
 
 #include <atomic>
 #include <chrono>
+#include <cstdint>
 #include <functional>
+#include <mutex>
 #include <optional>
 #include <string_view>
 
@@ -23,32 +25,44 @@ std::string_view name_of(FitStatus status);
 
 struct FitProgress {
   int starts_done = 0;
-  int starts_planned = 0;  // may grow while the fit runs
-  double best_rss = 0;     // in squared units of the target
+  int starts_planned = 0;        // may grow while the fit runs
+  std::int64_t iterations = 0;   // of all starts so far
+  std::optional<double> best_rss;  // in squared units of the target, once a start is done
   double seconds = 0;
 };
 
-/// Everything that may end a fit early, and who wants to hear of it. `progress` is called by one thread at a time.
+/// How a fit may be ended early, and who wants to hear of it. `progress` is called by one thread at a time, at the end of
+/// each start and a few times a second in between.
 struct FitControl {
   const std::atomic<bool>* interrupt = nullptr;
   std::function<void(const FitProgress&)> progress;
 };
 
-/// The time a fit has taken, and whether it must end now.
-class Budget {
+/// Watches one fit: its time, its progress, and whether it must end now. Shared by all threads of the fit.
+class Monitor {
  public:
-  using Clock = std::chrono::steady_clock;
-
-  Budget(const std::atomic<bool>* interrupt, std::optional<double> max_seconds);
+  Monitor(const FitControl& control, std::optional<double> max_seconds);
 
   double seconds() const;
   /// The status with which to end now, if any.
   std::optional<FitStatus> exhausted() const;
+  /// As exhausted(), at the beginning of an iteration: counts it and reports now and then.
+  std::optional<FitStatus> next_iteration();
+
+  void plan_starts(int starts);
+  void end_start(double rss);
 
  private:
-  Clock::time_point begin_ = Clock::now();
-  const std::atomic<bool>* interrupt_;
+  using Clock = std::chrono::steady_clock;
+
+  void report();
+
+  const FitControl& control_;
   std::optional<double> max_seconds_;
+  Clock::time_point begin_ = Clock::now();
+  std::mutex mutex_;  // guards what follows
+  FitProgress progress_;
+  double reported_seconds_ = 0;
 };
 
 }  // namespace moest

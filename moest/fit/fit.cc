@@ -5,6 +5,7 @@
 #include <Eigen/Eigenvalues>
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numbers>
 #include <numeric>
 
@@ -185,11 +186,13 @@ std::string sentence_of(const FitSummary& summary, const LocalFit& best) {
 }
 
 double single_expert_rss(MixtureSpec spec, const SampleBlocks& blocks, const FitOptions& options,
-                         const Budget& budget) {
+                         const FitControl& control) {
   spec.num_experts = 1;
   FitOptions single = options;
   single.starts = 1;
-  const MultistartResult result = run_starts(spec, blocks, std::nullopt, single, {}, budget);
+  const FitControl silent{control.interrupt, {}};
+  Monitor monitor(silent, options.max_seconds);
+  const MultistartResult result = run_starts(spec, blocks, std::nullopt, single, monitor);
   return result.best < 0 ? std::numeric_limits<double>::infinity() : result.starts.front().fit.rss;
 }
 
@@ -227,14 +230,17 @@ FitResult fit(MixtureSpec spec, const Dataset& data, const FitOptions& options, 
   FitControl in_units = control;
   if (control.progress) {
     in_units.progress = [&](FitProgress progress) {
-      progress.best_rss *= to_rss;
+      if (progress.best_rss) {
+        *progress.best_rss *= to_rss;
+      }
       control.progress(progress);
     };
   }
-  const Budget budget(control.interrupt, options.max_seconds);
+  Monitor monitor(in_units, options.max_seconds);
+  const double single_rss = to_rss * single_expert_rss(spec, samples.blocks, options, control);
   const std::optional<Eigen::VectorXd> given =
       start ? std::optional(chart.coordinates(start->atoms)) : std::nullopt;
-  const MultistartResult result = run_starts(spec, samples.blocks, given, options, in_units, budget);
+  const MultistartResult result = run_starts(spec, samples.blocks, given, options, monitor);
   if (result.best < 0) {
     throw InputError("no start could be evaluated", "the residual sum of squares is not finite anywhere",
                      "Look for huge values in the data or lower --bound.");
@@ -259,9 +265,9 @@ FitResult fit(MixtureSpec spec, const Dataset& data, const FitOptions& options, 
   add_statistics(data, summary);
   summary.agreeing_starts =
       count_agreeing(result.starts, best.rss, summary.noise_variance.value_or(0.0) / to_rss);
-  summary.best_single_expert_rss = to_rss * single_expert_rss(spec, samples.blocks, options, budget);
+  summary.best_single_expert_rss = single_rss;
   summary.message = sentence_of(summary, best);
-  summary.seconds = budget.seconds();
+  summary.seconds = monitor.seconds();
 
   outcome.model = {spec,           data.input_names, data.target_name, chart.atoms(theta), summary.noise_variance,
                    scaling, data.categories, record_of(summary)};

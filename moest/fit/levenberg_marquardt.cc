@@ -105,7 +105,7 @@ double rounding_level(const SampleBlocks& samples) {
 
 }  // namespace
 
-LocalFit minimise(Problem& problem, const Eigen::VectorXd& start, const LocalOptions& options, const Budget& budget) {
+LocalFit minimise(Problem& problem, const Eigen::VectorXd& start, const LocalOptions& options, Monitor& monitor) {
   constexpr int kQuietIterations = 2;
   const double zero_rss = rounding_level(problem.samples());
   const auto n = static_cast<double>(problem.samples().num_samples());
@@ -127,7 +127,7 @@ LocalFit minimise(Problem& problem, const Eigen::VectorXd& start, const LocalOpt
       fit.status = FitStatus::iteration_limit;
       return fit;
     }
-    if (const auto reason = budget.exhausted()) {
+    if (const auto reason = monitor.next_iteration()) {
       fit.status = *reason;
       return fit;
     }

@@ -28,6 +28,6 @@ struct LocalFit {
 /// for the rest, one that leaves a ball is projected. lambda starts at 1e-3 and follows Nielsen's update (1999).
 /// Converged: in two consecutive iterations both the predicted and the actual decrease of RSS were below
 /// tolerance * RSS / n, or RSS is zero up to rounding. RSS never increases.
-LocalFit minimise(Problem& problem, const Eigen::VectorXd& start, const LocalOptions& options, const Budget& budget);
+LocalFit minimise(Problem& problem, const Eigen::VectorXd& start, const LocalOptions& options, Monitor& monitor);
 
 }  // namespace moest

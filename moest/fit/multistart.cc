@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <mutex>
 
 #include "moest/base/parallel.h"
 #include "moest/base/random.h"
@@ -28,18 +27,18 @@ bool is_better(const LocalFit& a, const LocalFit& b) {
 /// Runs the starts of one specification. One object serves all threads: it only reads.
 class Starter {
  public:
-  Starter(const MixtureSpec& spec, const SampleBlocks& samples, const FitOptions& options, const Budget& budget)
-      : spec_(spec), samples_(samples), statistics_(samples), options_(options), budget_(budget) {}
+  Starter(const MixtureSpec& spec, const SampleBlocks& samples, const FitOptions& options, Monitor& monitor)
+      : spec_(spec), samples_(samples), statistics_(samples), options_(options), monitor_(monitor) {}
 
   LocalFit from(const Eigen::VectorXd& start) const {
     Problem problem(spec_, options_.bound, samples_);
-    return minimise(problem, start, full_effort(), budget_);
+    return minimise(problem, start, full_effort(), monitor_);
   }
 
   LocalFit random(Stream& stream) const {
     Problem problem(spec_, options_.bound, samples_);
     const Eigen::VectorXd start = random_start(problem, statistics_, stream);
-    return minimise(problem, start, full_effort(), budget_);
+    return minimise(problem, start, full_effort(), monitor_);
   }
 
   LocalFit greedy(Stream& stream) const {
@@ -48,7 +47,7 @@ class Starter {
     for (int k = 1; k < spec_.num_experts; ++k) {
       Problem larger = problem_of(k + 1);
       fit = best_split(current, larger, fit.theta, stream);
-      fit = minimise(larger, fit.theta, k + 1 == spec_.num_experts ? full_effort() : kPolishSplit, budget_);
+      fit = minimise(larger, fit.theta, k + 1 == spec_.num_experts ? full_effort() : kPolishSplit, monitor_);
       current = std::move(larger);
     }
     return fit;
@@ -67,7 +66,7 @@ class Starter {
     const LocalOptions effort = spec_.num_experts == 1 ? full_effort() : kPolishSplit;
     LocalFit best;
     for (int i = 0; i < kFirstExperts; ++i) {
-      LocalFit fit = minimise(problem, random_start(problem, statistics_, stream), effort, budget_);
+      LocalFit fit = minimise(problem, random_start(problem, statistics_, stream), effort, monitor_);
       if (i == 0 || is_better(fit, best)) {
         best = std::move(fit);
       }
@@ -80,7 +79,7 @@ class Starter {
     for (int expert = 0; expert < smaller.chart().num_experts(); ++expert) {
       for (int i = 0; i < kSplitsPerExpert; ++i) {
         const Eigen::VectorXd start = split_expert(smaller, larger, theta, expert, statistics_, stream);
-        LocalFit fit = minimise(larger, start, kTrySplit, budget_);
+        LocalFit fit = minimise(larger, start, kTrySplit, monitor_);
         if (best.theta.size() == 0 || is_better(fit, best)) {
           best = std::move(fit);
         }
@@ -93,30 +92,7 @@ class Starter {
   const SampleBlocks& samples_;
   SampleStatistics statistics_;
   const FitOptions& options_;
-  const Budget& budget_;
-};
-
-/// Tells the listener, one thread at a time, of each start that is done.
-class ProgressBoard {
- public:
-  ProgressBoard(const FitControl& control, const Budget& budget) : control_(control), budget_(budget) {}
-
-  void plan(int starts) { progress_.starts_planned = starts; }
-  void done(const LocalFit& fit) {
-    const std::lock_guard lock(mutex_);
-    const bool first = progress_.starts_done++ == 0;
-    progress_.best_rss = first ? fit.rss : std::min(progress_.best_rss, fit.rss);
-    progress_.seconds = budget_.seconds();
-    if (control_.progress) {
-      control_.progress(progress_);
-    }
-  }
-
- private:
-  const FitControl& control_;
-  const Budget& budget_;
-  std::mutex mutex_;
-  FitProgress progress_;
+  Monitor& monitor_;
 };
 
 int best_of(const std::vector<StartResult>& starts) {
@@ -162,30 +138,29 @@ int count_agreeing(const std::vector<StartResult>& starts, double best_rss, doub
 
 MultistartResult run_starts(const MixtureSpec& spec, const SampleBlocks& samples,
                             const std::optional<Eigen::VectorXd>& given, const FitOptions& options,
-                            const FitControl& control, const Budget& budget) {
-  const Starter starter(spec, samples, options, budget);
+                            Monitor& monitor) {
+  const Starter starter(spec, samples, options, monitor);
   const int num_parameters = MixtureChart(spec, options.bound).layout().num_parameters;
-  ProgressBoard board(control, budget);
   MultistartResult result;
   const auto run_round = [&](int count) {
     const auto first = static_cast<int>(result.starts.size());
     result.starts.resize(static_cast<std::size_t>(first + count));
-    board.plan(first + count);
+    monitor.plan_starts(first + count);
     parallel_for(options.threads, count, [&](int i) {
       StartResult& start = result.starts[static_cast<std::size_t>(first + i)];
       const int draw = first + i - (given ? 1 : 0);
       start.kind = draw < 0 ? StartKind::given : draw % 2 == 0 ? StartKind::greedy : StartKind::random;
-      if (budget.exhausted() && first + i > 0) {
+      if (monitor.exhausted() && first + i > 0) {
         return;
       }
       Stream stream(options.seed, static_cast<std::uint64_t>(std::max(draw, 0)), "start");
       start.fit = start.kind == StartKind::given    ? starter.from(*given)
                   : start.kind == StartKind::greedy ? starter.greedy(stream)
                                                     : starter.random(stream);
-      board.done(start.fit);
+      monitor.end_start(start.fit.rss);
     });
     result.best = best_of(result.starts);
-    result.stopped = budget.exhausted();
+    result.stopped = monitor.exhausted();
   };
   if (options.starts) {
     run_round(*options.starts + (given ? 1 : 0));

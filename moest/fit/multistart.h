@@ -32,7 +32,7 @@ struct StartResult {
 struct MultistartResult {
   std::vector<StartResult> starts;
   int best = -1;                                // index of the smallest RSS; -1 if there is none
-  std::optional<FitStatus> stopped;             // the budget ended before the plan did
+  std::optional<FitStatus> stopped;             // the monitor ended it before the plan did
 };
 
 /// Fits `spec` to the samples from `given` (if any) and from options.starts starts, half greedy, half random; without a
@@ -40,7 +40,7 @@ struct MultistartResult {
 /// kMostRounds rounds were run. options.threads tasks at once.
 MultistartResult run_starts(const MixtureSpec& spec, const SampleBlocks& samples,
                             const std::optional<Eigen::VectorXd>& given, const FitOptions& options,
-                            const FitControl& control, const Budget& budget);
+                            Monitor& monitor);
 
 /// Starts within one noise variance of the best, that variance being best RSS / (n - num_parameters).
 int count_agreeing(const std::vector<StartResult>& starts, double best_rss, double noise_variance);

@@ -7,6 +7,7 @@
 
 #include "moest/base/error.h"
 #include "moest/base/option_json.h"
+#include "moest/data/text.h"
 #include "moest/model/catalogue.h"
 #include "moest/report/text_table.h"
 
@@ -15,6 +16,16 @@ namespace {
 
 std::string counted(std::int64_t count, std::string_view word) {
   return fmt::format("{} {}{}", count, word, count == 1 ? "" : "s");
+}
+
+/// The first few names; of more than kMostListed only how many there are.
+std::string listed_briefly(const std::vector<std::string>& names) {
+  constexpr std::size_t kMostListed = 8;
+  if (names.size() <= kMostListed) {
+    return listed(names);
+  }
+  const std::vector<std::string> first(names.begin(), names.begin() + kMostListed);
+  return fmt::format("{}, .. {} more", listed(first), names.size() - kMostListed);
 }
 
 /// Whether gate or experts can be told in the data's units: an affine change of the inputs only changes
@@ -75,11 +86,35 @@ std::string options_text(const KindInfo& info, const nlohmann::ordered_json& val
   return text;
 }
 
+/// How the model was fitted; the record is free text of the file and may lack anything.
+std::string provenance(const Model& model) {
+  if (!model.fit || !model.fit->is_object()) {
+    return "";
+  }
+  std::vector<std::string> facts;
+  const auto add = [&](std::string_view field, std::string_view format) {
+    const auto found = model.fit->find(field);
+    if (found == model.fit->end() || !found->is_primitive() || found->is_null()) {
+      return;
+    }
+    const std::string value = found->is_string()         ? found->get<std::string>()
+                              : found->is_number_float() ? short_number(found->get<double>())
+                                                         : found->dump();
+    facts.push_back(fmt::format(fmt::runtime(format), value));
+  };
+  add("program", "by {}");
+  add("num_samples", "{} samples");
+  add("rss", "residual sum of squares {}");
+  add("status", "{}");
+  return facts.empty() ? "" : fmt::format("\n  fitted {}\n", listed(facts));
+}
+
 }  // namespace
 
 Regimes find_regimes(const Eigen::MatrixXd& inputs, const Eigen::MatrixXd& weights) {
   MOEST_EXPECT(inputs.cols() == 1 && inputs.rows() == weights.rows());
-  Regimes regimes{std::vector<std::optional<std::pair<double, double>>>(static_cast<std::size_t>(weights.cols()))};
+  Regimes regimes{
+      std::vector<std::optional<std::pair<double, double>>>(static_cast<std::size_t>(weights.cols()))};
   for (Eigen::Index row = 0; row < weights.rows(); ++row) {
     Eigen::Index leader = 0;
     weights.row(row).maxCoeff(&leader);
@@ -94,8 +129,8 @@ std::string model_title(const Model& model) {
   const auto k = model.spec.num_experts;
   const auto d = static_cast<std::int64_t>(model.inputs.size());
   return fmt::format("{} gate, {} {} of {} ({})", model.spec.gate.kind, k,
-                     fmt::format("{} expert{}", model.spec.expert.kind, k == 1 ? "" : "s"), counted(d, "input"),
-                     listed(model.inputs));
+                     fmt::format("{} expert{}", model.spec.expert.kind, k == 1 ? "" : "s"),
+                     counted(d, "input"), listed_briefly(model.inputs));
 }
 
 std::string coefficient_table(const Model& model, const std::vector<double>& shares,
@@ -152,18 +187,16 @@ std::string describe_model(const Model& model) {
   text += fmt::format("  h_i(x) = {}{}\n", expert.formula,
                       options_text(expert, options_json(expert_options(), model.spec.expert)));
   text += fmt::format("  noise:   {}\n", model.noise_variance
-                                            ? fmt::format("standard deviation {}", short_number(std::sqrt(*model.noise_variance)))
-                                            : "not known");
-  text += fmt::format("  scaling: {}\n\n", model.scaling ? "inputs and target are scaled inside; see the file"
-                                                          : "none");
+                                             ? fmt::format("standard deviation {}",
+                                                           short_number(std::sqrt(*model.noise_variance)))
+                                             : "not known");
+  text += fmt::format("  scaling: {}\n\n",
+                      model.scaling ? "inputs and target are scaled inside; see the file" : "none");
   text += coefficient_table(model, {}, std::nullopt);
-  text += "\n  The gates are relative: a common shift of all of them changes no weight, so one is fixed by "
-          "convention.\n";
-  if (model.fit) {
-    text += fmt::format("\n  fitted by {}: {} samples, RSS {}, {}\n", (*model.fit).value("program", "moest"),
-                        (*model.fit).value("num_samples", 0), short_number((*model.fit).value("rss", 0.0)),
-                        (*model.fit).value("status", ""));
-  }
+  text +=
+      "\n  The gates are relative: a common shift of all of them changes no weight, so one is fixed by "
+      "convention.\n";
+  text += provenance(model);
   return text;
 }
 
@@ -171,9 +204,11 @@ std::string fit_report(const std::string& source, const Model& model, const FitS
                        const std::optional<Regimes>& regimes) {
   std::string text = fmt::format("{}\n\n", model_title(model));
   const auto line = [&](std::string_view name, const std::string& value) {
-    text += fmt::format("  {:<14}{}\n", name, value);
+    constexpr std::size_t kValueColumn = 16;
+    text += fmt::format("  {:<14}{}\n", name, wrapped(value, kValueColumn));
   };
-  line("data", fmt::format("{}: {}, target {}", source, counted(summary.num_samples, "sample"), model.target));
+  line("data",
+       fmt::format("{}: {}, target {}", source, counted(summary.num_samples, "sample"), model.target));
   line("status", fmt::format("{}: {}", name_of(summary.status), summary.message));
   line("fit", fmt::format("residual sum of squares {}, R-squared {:.4f}", fmt::format("{:.8g}", summary.rss),
                           summary.r_squared));
@@ -182,15 +217,22 @@ std::string fit_report(const std::string& source, const Model& model, const FitS
                                   short_number(std::sqrt(*summary.noise_variance)), summary.num_samples,
                                   summary.num_identifiable_parameters)
                     : "not known: there are not more samples than parameters");
-  const double gain = 1 - summary.rss / summary.best_single_expert_rss;
-  line("one expert", fmt::format("residual sum of squares {:.8g}; the mixture leaves {} less",
-                                 summary.best_single_expert_rss, percent(gain)));
+  if (model.spec.num_experts > 1) {
+    const bool comparable =
+        summary.best_single_expert_rss > 0 && std::isfinite(summary.best_single_expert_rss);
+    const std::string gain = comparable
+                                 ? fmt::format("; the mixture leaves {} less",
+                                               percent(1 - summary.rss / summary.best_single_expert_rss))
+                                 : "";
+    line("one expert", fmt::format("residual sum of squares {:.8g}{}", summary.best_single_expert_rss, gain));
+  }
   if (summary.aic && summary.bic) {
     line("criteria", fmt::format("AIC {:.2f}, BIC {:.2f}", *summary.aic, *summary.bic));
   }
   if (summary.active_bounds > 0) {
-    line("bounds", fmt::format("{} at the bound of {}: the fit wants a sharper gate or steeper expert than allowed",
-                               counted(summary.active_bounds, "coordinate"), short_number(summary.options.bound)));
+    line("bounds",
+         fmt::format("{} at the bound of {}: the fit wants a sharper gate or steeper expert than allowed",
+                     counted(summary.active_bounds, "coordinate"), short_number(summary.options.bound)));
   }
   if (summary.rank_deficient) {
     line("caution", "the data do not determine all parameters: two experts coincide, or one has no weight");
@@ -201,9 +243,9 @@ std::string fit_report(const std::string& source, const Model& model, const FitS
 }
 
 std::string describe_table(const Table& table, const std::vector<ColumnSummary>& columns) {
-  std::string text = fmt::format("{}: {}, {}\n\n", table.source,
-                                 counted(static_cast<std::int64_t>(table.num_rows), "row"),
-                                 counted(static_cast<std::int64_t>(columns.size()), "column"));
+  std::string text =
+      fmt::format("{}: {}, {}\n\n", table.source, counted(static_cast<std::int64_t>(table.num_rows), "row"),
+                  counted(static_cast<std::int64_t>(columns.size()), "column"));
   TextTable rows({"column", "kind", "missing", "distinct", "min", "mean", "sd", "max"});
   for (const ColumnSummary& column : columns) {
     std::vector<std::string> cells{column.name, kind_name(column.kind), std::to_string(column.num_missing),
@@ -214,13 +256,18 @@ std::string describe_table(const Table& table, const std::vector<ColumnSummary>&
     rows.add_row(std::move(cells));
   }
   text += rows.text();
+  std::string remarks;
   for (const ColumnSummary& column : columns) {
-    if (column.first_bad) {
-      text += fmt::format("\n  {}: {} cells are no numbers, the first is `{}` in {}", column.name, column.num_bad,
-                          column.first_bad->text, table.place(column.first_bad->row));
+    if (column.kind == ColumnKind::text) {
+      remarks += fmt::format("  {}: labels; `moest fit` takes them with --categorical {}\n", column.name,
+                             column.name);
+    } else if (column.first_bad) {
+      remarks += fmt::format("  {}: {} not a finite number, the first is {} in {}\n", column.name,
+                             column.num_bad == 1 ? "1 cell is" : fmt::format("{} cells are", column.num_bad),
+                             shown(column.first_bad->text), table.place(column.first_bad->row));
     }
   }
-  return text.back() == '\n' ? text : text + "\n";
+  return text + (remarks.empty() ? "" : "\n" + remarks);
 }
 
 }  // namespace moest

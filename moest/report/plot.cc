@@ -9,7 +9,6 @@
 #include <cstdio>
 #include <filesystem>
 #include <limits>
-#include <memory>
 
 #include "moest/base/error.h"
 #include "moest/base/file.h"
@@ -29,6 +28,8 @@ constexpr std::array<std::string_view, 7> kColours{"#0072B2", "#E69F00", "#009E7
 // An expert's curve is drawn where its weight is at least this.
 constexpr double kVisibleWeight = 0.02;
 constexpr Eigen::Index kGridPoints = 1000;
+// Of more samples, one in so many is drawn that the picture stays small.
+constexpr Eigen::Index kMostPoints = 20000;
 
 /// A file of the system's temporary folder that goes away with its object.
 class TemporaryFile {
@@ -36,7 +37,8 @@ class TemporaryFile {
   TemporaryFile() : path_((fs::temp_directory_path() / "moest-plot-XXXXXX").string()) {
     const int descriptor = ::mkstemp(path_.data());
     if (descriptor < 0) {
-      throw EnvironmentError("cannot make a temporary file", path_, "Check TMPDIR and the free space on its disk.");
+      throw EnvironmentError("cannot make a temporary file", path_,
+                             "Check TMPDIR and the free space on its disk.");
     }
     ::close(descriptor);
   }
@@ -52,15 +54,26 @@ class TemporaryFile {
   std::string path_;
 };
 
+// In single quotes, where gnuplot expands nothing: in double ones it would run what stands between backquotes
+// as a shell command. Line ends and other control characters have no place in a label.
 std::string in_quotes(std::string_view text) {
-  std::string result = "\"";
+  std::string result = "'";
   for (const char c : text) {
-    if (c == '"' || c == '\\') {
-      result += '\\';
+    const bool is_control = static_cast<unsigned char>(c) < 0x20 || c == 0x7F;
+    result += is_control ? ' ' : c;
+    if (c == '\'') {
+      result += c;
     }
-    result += c;
   }
-  return result + "\"";
+  return result + "'";
+}
+
+std::string in_shell_quotes(std::string_view text) {
+  std::string result = "'";
+  for (const char c : text) {
+    result += c == '\'' ? "'\\''" : std::string(1, c);
+  }
+  return result + "'";
 }
 
 // A named block of rows; a value that is not finite leaves a gap.
@@ -81,7 +94,9 @@ std::string colour(Eigen::Index expert) {
 }
 
 std::string terminal(const std::string& path) {
-  const std::string ending = fs::path(path).extension().string();
+  std::string ending = fs::path(path).extension().string();
+  std::transform(ending.begin(), ending.end(), ending.begin(),
+                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
   if (ending == ".svg") {
     return "svg size 900,680 dynamic background '#ffffff' font 'Helvetica,14' noenhanced";
   }
@@ -91,12 +106,15 @@ std::string terminal(const std::string& path) {
   if (ending == ".png") {
     return "pngcairo size 1350,1020 font 'Helvetica,20' noenhanced";
   }
-  throw InputError(fmt::format("cannot draw {}", path), fmt::format("the ending `{}` is no known format", ending),
+  throw InputError(fmt::format("cannot draw {}", path),
+                   ending.empty() ? "the name has no ending that tells the format"
+                                  : fmt::format("the ending `{}` is no known format", ending),
                    "Use .svg, .pdf or .png.");
 }
 
 constexpr std::string_view kStyle =
-    "set border 3 lc rgb '#606060'\nset tics nomirror\nset grid lc rgb '#e6e6e6' lt 1\nset datafile missing NaN\n";
+    "set border 3 lc rgb '#606060'\nset tics nomirror\nset grid lc rgb '#e6e6e6' lt 1\nset datafile missing "
+    "NaN\n";
 
 // x, f, w_1..w_k, h_1..h_k over the range of the input; h_i only where it counts.
 Eigen::MatrixXd curves(const Model& model, const Eigen::VectorXd& x, int num_threads) {
@@ -109,35 +127,44 @@ Eigen::MatrixXd curves(const Model& model, const Eigen::VectorXd& x, int num_thr
   return rows;
 }
 
+// One in how many samples is drawn.
+Eigen::Index thinning(Eigen::Index num_samples) { return (num_samples + kMostPoints - 1) / kMostPoints; }
+
+std::string thinning_note(Eigen::Index step) { return step > 1 ? fmt::format(" (one in {})", step) : ""; }
+
 std::string gate_panel(const Model& model) {
   std::string text = fmt::format("set xlabel {}\nset ylabel 'gate weight'\nset yrange [-0.02:1.02]\nplot ",
                                  in_quotes(model.inputs.front()));
   const auto k = static_cast<Eigen::Index>(model.atoms.size());
   for (Eigen::Index i = 0; i < k; ++i) {
-    text += fmt::format("{}$curves using 1:{} with lines lw 2 lc rgb '{}' title 'expert {}'", i > 0 ? ", " : "",
-                        3 + i, colour(i), i + 1);
+    text += fmt::format("{}$curves using 1:{} with lines lw 2 lc rgb '{}' title 'expert {}'",
+                        i > 0 ? ", " : "", 3 + i, colour(i), i + 1);
   }
   return text + "\n";
 }
 
 std::string fit_over_input(const Model& model, const Dataset& data, int num_threads) {
   const auto k = static_cast<Eigen::Index>(model.atoms.size());
-  Eigen::MatrixXd samples(data.target.size(), 2);
-  samples << data.inputs.col(0), data.target;
+  const Eigen::Index step = thinning(data.target.size());
+  Eigen::MatrixXd samples((data.target.size() + step - 1) / step, 2);
+  for (Eigen::Index row = 0; row < samples.rows(); ++row) {
+    samples.row(row) << data.inputs(row * step, 0), data.target(row * step);
+  }
   std::string text = data_block("samples", samples);
   text += data_block("curves", curves(model, data.inputs.col(0), num_threads));
   text += kStyle;
   // The picture shows the data's range; an expert may run out of it where its weight is small.
   const double low = data.target.minCoeff();
   const double high = data.target.maxCoeff();
-  const double margin = 0.06 * (high - low);
+  const double margin = high > low ? 0.06 * (high - low) : std::max(1.0, std::abs(low));
   text += "set multiplot\nset lmargin 11\nset rmargin 3\nset origin 0,0.36\nset size 1,0.64\n";
   text += fmt::format("set ylabel {}\nset yrange [{}:{}]\nset key top left opaque\n", in_quotes(model.target),
                       low - margin, high + margin);
-  text += "plot $samples using 1:2 with points pt 7 ps 0.35 lc rgb '#909090' title 'data', ";
+  text += fmt::format("plot $samples using 1:2 with points pt 7 ps 0.35 lc rgb '#909090' title 'data{}', ",
+                      thinning_note(step));
   for (Eigen::Index i = 0; i < k; ++i) {
-    text += fmt::format("$curves using 1:{} with lines lw 1.5 dt 2 lc rgb '{}' title 'expert {}', ", 3 + k + i,
-                        colour(i), i + 1);
+    text += fmt::format("$curves using 1:{} with lines lw 1.5 dt 2 lc rgb '{}' title 'expert {}', ",
+                        3 + k + i, colour(i), i + 1);
   }
   text += "$curves using 1:2 with lines lw 2.5 lc rgb '#000000' title 'fit'\n";
   text += "set origin 0,0\nset size 1,0.36\nset key off\n" + gate_panel(model) + "unset multiplot\n";
@@ -156,7 +183,7 @@ std::string scatter(const Eigen::VectorXd& x, const Eigen::VectorXd& y, const Ei
   std::string curves = fmt::format("plot {}", reference);
   for (Eigen::Index expert = 0; expert < weights.cols(); ++expert) {
     std::vector<Eigen::Index> led;
-    for (Eigen::Index row = 0; row < weights.rows(); ++row) {
+    for (Eigen::Index row = 0; row < weights.rows(); row += thinning(weights.rows())) {
       Eigen::Index leader = 0;
       weights.row(row).maxCoeff(&leader);
       if (leader == expert) {
@@ -178,19 +205,23 @@ std::string scatter(const Eigen::VectorXd& x, const Eigen::VectorXd& y, const Ei
 void run_gnuplot(const std::string& script, const std::string& path) {
   const TemporaryFile script_file;
   const TemporaryFile picture;
-  write_output(script_file.path(),
-               fmt::format("set terminal {}\nset output '{}'\n{}", terminal(path), picture.path(), script));
-  const std::string command = fmt::format("gnuplot '{}' 2>&1", script_file.path());
-  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> pipe(::popen(command.c_str(), "r"), ::pclose);
+  write_output(script_file.path(), fmt::format("set terminal {}\nset output {}\n{}", terminal(path),
+                                               in_quotes(picture.path()), script));
+  // -d: no start-up files of the user.
+  const std::string command = fmt::format("gnuplot -d {} 2>&1", in_shell_quotes(script_file.path()));
+  std::FILE* const pipe = ::popen(command.c_str(), "r");
   std::string messages;
   std::array<char, 512> buffer;
-  while (pipe && std::fgets(buffer.data(), static_cast<int>(buffer.size()), pipe.get()) != nullptr) {
+  while (pipe != nullptr && std::fgets(buffer.data(), static_cast<int>(buffer.size()), pipe) != nullptr) {
     messages += buffer.data();
   }
+  const int status = pipe == nullptr ? -1 : ::pclose(pipe);
   const std::string content = read_input(picture.path());
-  if (content.empty()) {
+  if (status != 0 || content.empty()) {
+    const auto end = messages.find_last_not_of(" \n");
+    messages.resize(end == std::string::npos ? 0 : end + 1);
     throw EnvironmentError(fmt::format("cannot draw {}", path), fmt::format("gnuplot says: {}", messages),
-                           "Install gnuplot (Debian: gnuplot-nox).");
+                           "Install gnuplot (Debian: gnuplot-nox) if it is missing.");
   }
   write_output(path, content);
 }
@@ -227,11 +258,12 @@ void plot(const Model& model, const Dataset& data, PlotKind kind, const std::str
   const bool residuals = kind == PlotKind::residuals;
   const Eigen::VectorXd y = residuals ? Eigen::VectorXd(data.target - values.mean) : values.mean;
   const Eigen::VectorXd& x = residuals ? values.mean : data.target;
-  const std::string labels =
-      fmt::format("set xlabel {}\nset ylabel {}\n", in_quotes((residuals ? "fitted " : "observed ") + model.target),
-                  in_quotes(residuals ? "residual" : "fitted " + model.target));
-  const std::string_view reference =
-      residuals ? "0 with lines lc rgb '#000000' notitle" : "x with lines lc rgb '#000000' title 'perfect fit'";
+  const std::string labels = fmt::format("set xlabel {}\nset ylabel {}\n",
+                                         in_quotes((residuals ? "fitted " : "observed ") + model.target +
+                                                   thinning_note(thinning(data.target.size()))),
+                                         in_quotes(residuals ? "residual" : "fitted " + model.target));
+  const std::string_view reference = residuals ? "0 with lines lc rgb '#000000' notitle"
+                                               : "x with lines lc rgb '#000000' title 'perfect fit'";
   run_gnuplot(labels + scatter(x, y, values.weights, reference), path);
 }
 

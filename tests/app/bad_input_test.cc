@@ -1,0 +1,364 @@
+// Every wrong input ends with exit status 2, a message that names the place and the way out, and no file
+// written.
+#include <gmock/gmock.h>
+
+#include <ostream>
+
+#include "tests/app/run_program.h"
+
+namespace moest {
+namespace {
+
+using testing::AllOf;
+using testing::ElementsAre;
+using testing::EndsWith;
+using testing::HasSubstr;
+using testing::Not;
+using testing::StartsWith;
+
+using Words = std::vector<std::string>;
+
+constexpr const char* kData =
+    "x1,x2,y\n1,4,2\n2,1,3\n3,5,5\n4,2,4\n5,8,9\n6,3,1\n7,9,2\n8,0,9\n9,7,4\n10,6,6\n";
+constexpr const char* kModel =
+    R"({"moest_model": 1, "gate": {"kind": "softmax"}, "expert": {"kind": "linear"},
+  "inputs": ["x1", "x2"], "target": "y", "atoms": [
+    {"bias": 0.5, "gate": [1.0, -0.5], "expert": [0.8, 0.2, -0.1]},
+    {"bias": 0.0, "gate": [0.0, 0.7], "expert": [-1.0, 0.4, 0.5]}]})";
+
+std::string data_with(const std::string& line, const std::string& instead) {
+  std::string text = kData;
+  return text.replace(text.find(line), line.size(), instead);
+}
+
+std::string model_with(const std::string& part, const std::string& instead) {
+  std::string text = kModel;
+  return text.replace(text.find(part), part.size(), instead);
+}
+
+struct BadInput {
+  std::string name;
+  Words arguments;
+  Words message;  // parts of the message
+  std::string data = kData;
+  std::string model = kModel;
+};
+
+void PrintTo(const BadInput& input, std::ostream* stream) { *stream << input.name; }
+
+// One expert with a few rows, so that only what the case is about is wrong.
+Words fit_with(const Words& more) {
+  Words words{"fit", "data.csv", "--target", "y", "--output", "result"};
+  words.insert(words.end(), more.begin(), more.end());
+  return words;
+}
+
+Words fit() { return fit_with({"--experts", "1"}); }
+
+Words predict() { return {"predict", "model.json", "data.csv", "--output", "result"}; }
+
+Words simulate_with(const Words& more) {
+  Words words{"simulate", "model.json", "--output", "result"};
+  words.insert(words.end(), more.begin(), more.end());
+  return words;
+}
+
+class BadInputTest : public testing::TestWithParam<BadInput> {};
+
+TEST_P(BadInputTest, EndsWithStatus2AHelpfulMessageAndNothingWritten) {
+  const BadInput& input = GetParam();
+  const Workspace workspace;
+  workspace.write("data.csv", input.data);
+  workspace.write("model.json", input.model);
+  workspace.write("result", "as before");
+
+  const RunResult result = workspace.moest(input.arguments);
+
+  EXPECT_EQ(result.status, 2);
+  EXPECT_EQ(result.out, "");
+  EXPECT_THAT(result.err, AllOf(StartsWith("moest: "), HasSubstr(" ("), HasSubstr(") "), EndsWith("\n")));
+  EXPECT_THAT(result.err.substr(0, result.err.size() - 1), Not(HasSubstr("\n")));
+  for (const std::string& part : input.message) {
+    EXPECT_THAT(result.err, HasSubstr(part));
+  }
+  EXPECT_THAT(workspace.files(), ElementsAre("data.csv", "model.json", "result"));
+  EXPECT_EQ(workspace.read("data.csv"), input.data);
+  EXPECT_EQ(workspace.read("model.json"), input.model);
+  EXPECT_EQ(workspace.read("result"), "as before");
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    CommandLine, BadInputTest,
+    testing::Values(
+        BadInput{"NoCommand", {}, {"a command is missing", "fit, predict, simulate", "`moest --help`"}},
+        BadInput{"UnknownCommand",
+                 {"fut"},
+                 {"unknown command `fut`", "known: fit, predict", "Did you mean `fit`?"}},
+        BadInput{"OptionBeforeTheCommand", {"--json", "fit"}, {"unknown option `--json`", "`moest --help`"}},
+        BadInput{"UnknownOption",
+                 fit_with({"--expurts", "2"}),
+                 {"unknown option `--expurts`", "`moest fit`", "Did you mean `--experts`?"}},
+        BadInput{"OneArgumentTooMany",
+                 fit_with({"more.csv"}),
+                 {"unknown argument `more.csv`", "`moest fit --help`"}},
+        BadInput{"MissingTarget", {"fit", "data.csv"}, {"--target is missing", "`moest fit --help`"}},
+        BadInput{"MissingData", {"fit", "--target", "y"}, {"DATA is missing", "CSV"}},
+        BadInput{"OptionTwice", fit_with({"--target", "x1"}), {"--target is given 2 times"}},
+        BadInput{"OptionWithoutItsValue",
+                 fit_with({"--experts"}),
+                 {"--experts lacks its value", "number of experts"}},
+        BadInput{"SwitchWithAValue", fit_with({"--json=3"}), {"--json"}},
+        BadInput{"TextForANumber", fit_with({"--experts", "two"}), {"--experts `two`", "whole number"}},
+        BadInput{
+            "FractionForAWholeNumber", fit_with({"--starts", "2.5"}), {"--starts `2.5`", "whole number"}},
+        BadInput{"TrailingText", fit_with({"--bound", "200x"}), {"--bound `200x`", "finite number"}},
+        BadInput{"NanForANumber", fit_with({"--tolerance", "nan"}), {"--tolerance `nan`", "finite number"}},
+        BadInput{"NumberBeyondAnInteger",
+                 fit_with({"--experts", "99999999999"}),
+                 {"--experts 99999999999", "out of range"}},
+        BadInput{"NegativeSeed", fit_with({"--seed", "-1"}), {"--seed `-1`", ">= 0"}},
+        BadInput{"ValueOutOfRange",
+                 fit_with({"--tolerance", "0.5"}),
+                 {"tolerance = 0.5", "between 1e-14 and 0.1"}},
+        BadInput{
+            "GateOptionOutOfRange", fit_with({"--gate", "perturbed_cosine", "--tau1", "-1"}), {"tau1 = -1"}},
+        BadInput{"TooManyThreads", fit_with({"--threads", "99999"}), {"threads = 99999", "4096"}},
+        BadInput{"TooManyThreadsToPredict",
+                 {"predict", "model.json", "data.csv", "--threads", "99999"},
+                 {"threads = 99999", "4096"}},
+        BadInput{"NoExpert", fit_with({"--experts", "0"}), {"--experts 0", "at least one expert"}},
+        BadInput{"LessThanNoExpert", fit_with({"--experts", "-3"}), {"--experts -3", "at least one expert"}},
+        BadInput{"UnknownGate",
+                 fit_with({"--gate", "softmx"}),
+                 {"unknown gate `softmx`", "known: softmax, perturbed_cosine", "Did you mean `softmax`?"}},
+        BadInput{"GateThatIsNotThereYet",
+                 fit_with({"--gate", "cosine"}),
+                 {"unknown gate `cosine`", "known: softmax, perturbed_cosine"}},
+        BadInput{"UnknownExpert",
+                 fit_with({"--expert", "tan"}),
+                 {"unknown expert `tan`", "constant, linear, sigmoid, tanh", "Did you mean `tanh`?"}},
+        BadInput{"OptionOfAnotherGate",
+                 fit_with({"--tau1", "0.2"}),
+                 {"--tau1 does not belong to the softmax gate"}},
+        BadInput{"OptionOfAnotherExpert",
+                 fit_with({"--output-weight"}),
+                 {"--output-weight does not belong to the linear expert", "its options: --no-bias"}},
+        BadInput{"NoStartAtAll", fit_with({"--starts", "0"}), {"--starts 0", "--start-from"}},
+        BadInput{"EmptyNameOfAColumn", fit_with({"--inputs", "x1,,x2"}), {"--inputs `x1,,x2`", "empty name"}},
+        BadInput{"UnknownShell", {"completion", "tcsh"}, {"`tcsh`", "bash, zsh, fish"}}),
+    [](const auto& info) { return info.param.name; });
+
+INSTANTIATE_TEST_SUITE_P(
+    Files, BadInputTest,
+    testing::Values(
+        BadInput{"MissingData", {"fit", "dada.csv", "--target", "y"}, {"dada.csv", "No such file"}},
+        BadInput{"FolderAsData", {"fit", ".", "--target", "y"}, {"cannot read .", "irectory"}},
+        BadInput{"MissingModel", {"predict", "modell.json", "data.csv"}, {"modell.json", "No such file"}},
+        BadInput{"MissingFileToDescribe", {"describe", "data.txt"}, {"data.txt", "No such file"}},
+        BadInput{"MissingStart", fit_with({"--start-from", "start.json"}), {"start.json", "No such file"}},
+        BadInput{"MissingFolderOfTheOutput",
+                 {"fit", "data.csv", "--target", "y", "--output", "no/such/model.json"},
+                 {"no/such/model.json", "no folder no/such"}},
+        BadInput{"FolderAsOutput",
+                 {"fit", "data.csv", "--target", "y", "--output", "."},
+                 {"cannot write .", "folder"}},
+        BadInput{"OutputOfAFitOverItsData",
+                 {"fit", "data.csv", "--target", "y", "--output", "data.csv"},
+                 {"cannot write data.csv", "reads it"}},
+        BadInput{"PredictionsOverTheData",
+                 {"predict", "model.json", "data.csv", "--output", "./data.csv"},
+                 {"cannot write ./data.csv", "reads it"}},
+        BadInput{"DataOverTheModel",
+                 {"simulate", "model.json", "--n", "5", "--output", "model.json"},
+                 {"cannot write model.json", "reads it"}},
+        BadInput{"StandardInputTwice", {"predict", "-", "-"}, {"standard input is given twice"}},
+        BadInput{"TwoDocumentsOnStandardOutput",
+                 {"predict", "model.json", "data.csv", "--json", "--output", "-"},
+                 {"--json", "--output -", "standard output"}},
+        BadInput{"PictureWithoutAnEnding",
+                 {"plot", "model.json", "data.csv", "--output", "picture"},
+                 {"cannot draw picture", "no ending", ".svg, .pdf or .png"}},
+        BadInput{"PictureOfAnotherFormat",
+                 {"plot", "model.json", "data.csv", "--output", "picture.jpg"},
+                 {"cannot draw picture.jpg", "`.jpg`", ".svg, .pdf or .png"}},
+        BadInput{"UnknownKindOfPicture",
+                 {"plot", "model.json", "data.csv", "--output", "a.svg", "--kind", "bar"},
+                 {"`bar`", "fit, gate, residuals"}},
+        BadInput{"GateOfSeveralInputsAsAPicture",
+                 {"plot", "model.json", "data.csv", "--output", "a.svg", "--kind", "gate"},
+                 {"cannot draw the gate of 2 inputs", "--kind"}}),
+    [](const auto& info) { return info.param.name; });
+
+INSTANTIATE_TEST_SUITE_P(
+    Data, BadInputTest,
+    testing::Values(
+        BadInput{"Empty", fit(), {"data.csv is empty"}, ""},
+        BadInput{"HeaderOnly", fit(), {"data.csv has no rows", "header"}, "x1,x2,y\n"},
+        BadInput{
+            "RaggedRow", fit(), {"data.csv, line 4", "2 fields", "3 columns"}, data_with("3,5,5", "3,5")},
+        BadInput{
+            "RowWithTooManyFields", fit(), {"data.csv, line 4", "4 fields"}, data_with("3,5,5", "3,5,5,5")},
+        BadInput{"TextInANumericColumn",
+                 fit(),
+                 {"data.csv, line 5", "column `x2`", "`two`", "--categorical"},
+                 data_with("4,2,4", "4,two,4")},
+        BadInput{"DecimalComma",
+                 fit(),
+                 {"line 5", "column `x2`", "`2,5`", "decimal point"},
+                 data_with("4,2,4", "4,\"2,5\",4")},
+        BadInput{"Nan",
+                 fit(),
+                 {"data.csv, line 5", "column `x2`", "`nan`", "finite"},
+                 data_with("4,2,4", "4,nan,4")},
+        BadInput{"Infinity",
+                 fit(),
+                 {"data.csv, line 5", "column `y`", "`-inf`", "finite"},
+                 data_with("4,2,4", "4,2,-inf")},
+        BadInput{"NumberBeyondDouble",
+                 fit(),
+                 {"data.csv, line 5", "column `x2`", "`1e999`"},
+                 data_with("4,2,4", "4,1e999,4")},
+        BadInput{"SquareThatOverflows",
+                 fit(),
+                 {"data.csv, line 5", "column `x1`", "1e+200", "overflow"},
+                 data_with("4,2,4", "1e200,2,4")},
+        BadInput{"MissingValues",
+                 fit(),
+                 {"lacks 2 values in 2 rows", "`x2`, `y`", "lines 3, 5", "--drop-missing"},
+                 "x1,x2,y\n1,4,2\n2,NA,3\n3,5,5\n4,2,\n5,8,9\n6,3,1\n"},
+        BadInput{"ConstantTarget", fit(), {"target `y` is 3 in every row"}, "x1,y\n1,3\n2,3\n3,3\n4,3\n"},
+        BadInput{"OnlyConstantInputs", fit(), {"no input that varies", "`x1`"}, "x1,y\n1,3\n1,4\n1,5\n1,6\n"},
+        BadInput{"NoInput", fit(), {"data.csv has no input"}, "y\n1\n2\n3\n"},
+        BadInput{"DuplicateColumn", fit(), {"data.csv, line 1", "`x1`"}, "x1,x1,y\n1,2,3\n2,3,5\n"},
+        BadInput{"UnnamedColumn", fit(), {"data.csv, line 1", "no name"}, "x1,,y\n1,2,3\n2,3,5\n"},
+        BadInput{"NoHeader", fit(), {"data.csv"}, "1,2,3\n2,3,5\n"},
+        BadInput{"OpenQuote", fit(), {"data.csv, line 3", "not closed"}, "x1,y\n1,2\n\"2,3\n3,4\n"},
+        BadInput{
+            "Spreadsheet", fit(), {"data.csv is not a text file", "CSV"}, std::string("PK\x03\x04\0\0", 6)},
+        BadInput{
+            "DamagedGzip", fit(), {"cannot decompress data.csv", "damaged"}, "\x1f\x8b\x08 no gzip at all"},
+        BadInput{"UnknownTarget",
+                 {"fit", "data.csv", "--target", "yy", "--output", "result"},
+                 {"data.csv has no column `yy`", "`x1`, `x2`, `y`", "Did you mean `y`?"}},
+        BadInput{"UnknownInput", fit_with({"--inputs", "x1,x3"}), {"no column `x3`", "Did you mean `x1`?"}},
+        BadInput{"TargetAmongTheInputs",
+                 fit_with({"--inputs", "x1,y"}),
+                 {"target `y` is among the inputs", "--inputs"}},
+        BadInput{"InputTwice", fit_with({"--inputs", "x1,x1"}), {"`x1` is given twice"}},
+        BadInput{"CategoricalThatIsNoInput",
+                 fit_with({"--inputs", "x1", "--categorical", "x2"}),
+                 {"`x2` is not an input"}},
+        BadInput{"FewerRowsThanParameters",
+                 fit_with({"--experts", "4"}),
+                 {"data.csv: 10 rows are too few for 21 parameters", "4 linear expert", "--experts"}},
+        BadInput{"NumberOfExpertsBeyondAllMemory",
+                 fit_with({"--experts", "2147483647"}),
+                 {"10 rows are too few"}}),
+    [](const auto& info) { return info.param.name; });
+
+INSTANTIATE_TEST_SUITE_P(
+    ModelFile, BadInputTest,
+    testing::Values(BadInput{"CutShort",
+                             predict(),
+                             {"model.json", "line 3", "cut short"},
+                             kData,
+                             std::string(kModel).substr(0, 200)},
+                    BadInput{"TableInstead", predict(), {"model.json is not a model file"}, kData, kData},
+                    BadInput{"OtherVersion",
+                             predict(),
+                             {"model.json", "moest_model = 2", "version 1"},
+                             kData,
+                             model_with("\"moest_model\": 1", "\"moest_model\": 2")},
+                    BadInput{"NoVersion",
+                             predict(),
+                             {"model.json", "moest_model", "missing"},
+                             kData,
+                             model_with("\"moest_model\": 1, ", "")},
+                    BadInput{"UnknownGate",
+                             predict(),
+                             {"model.json", "gate.kind", "unknown gate `soft`", "softmax"},
+                             kData,
+                             model_with("softmax", "soft")},
+                    BadInput{"UnknownField",
+                             predict(),
+                             {"model.json", "unknown field atoms[0].gates"},
+                             kData,
+                             model_with("\"gate\": [1.0", "\"gates\": [1.0")},
+                    BadInput{"WrongLength",
+                             predict(),
+                             {"model.json", "atoms[1].expert has 2 numbers", "3"},
+                             kData,
+                             model_with("[-1.0, 0.4, 0.5]", "[-1.0, 0.4]")},
+                    BadInput{"NumberBeyondDouble",
+                             predict(),
+                             {"model.json", "atoms[0].expert"},
+                             kData,
+                             model_with("0.8", "1e999")},
+                    BadInput{"TextForANumber",
+                             predict(),
+                             {"model.json", "atoms[0].bias"},
+                             kData,
+                             model_with("0.5, \"gate\"", "\"a\", \"gate\"")},
+                    BadInput{"OptionOfAnotherGate",
+                             predict(),
+                             {"model.json", "gate.tau1"},
+                             kData,
+                             model_with("\"softmax\"", "\"softmax\", \"tau1\": 0.2")},
+                    BadInput{"DataWithoutAnInput",
+                             predict(),
+                             {"data.csv has no column `x2`", "model's input", "`x1`, `y`"},
+                             "x1,y\n1,2\n2,3\n"},
+                    BadInput{"DataWithAMissingInput",
+                             predict(),
+                             {"data.csv lacks 1 value", "`x2`", "line 3"},
+                             "x1,x2\n1,2\n2,\n3,4\n"},
+                    BadInput{"PictureOfDataWithoutTheTarget",
+                             {"plot", "model.json", "data.csv", "--output", "a.svg"},
+                             {"data.csv has no column `y`"},
+                             "x1,x2\n1,2\n2,3\n"},
+                    BadInput{"PredictionThatOverflows",
+                             predict(),
+                             {"overflow"},
+                             "x1,x2\n1e150,2\n2,3\n",
+                             model_with("0.8, 0.2", "1e200, 0.2")},
+                    BadInput{"StartOfAnotherGate",
+                             fit_with({"--start-from", "model.json", "--gate", "perturbed_cosine"}),
+                             {"start cannot be used", "gate"}},
+                    BadInput{"StartOfAnotherExpert",
+                             fit_with({"--start-from", "model.json", "--expert", "tanh"}),
+                             {"start cannot be used", "expert", "linear"}},
+                    BadInput{"StartWithAnotherOption",
+                             fit_with({"--start-from", "model.json", "--no-bias"}),
+                             {"start cannot be used", "expert"}},
+                    BadInput{"StartOfAnotherNumberOfExperts",
+                             fit_with({"--start-from", "model.json", "--experts", "1"}),
+                             {"start cannot be used", "number of experts is 2"}},
+                    BadInput{"StartOfOtherInputs",
+                             fit_with({"--start-from", "model.json", "--inputs", "x2,x1"}),
+                             {"start cannot be used", "x1, x2", "x2, x1"}}),
+    [](const auto& info) { return info.param.name; });
+
+INSTANTIATE_TEST_SUITE_P(
+    Simulation, BadInputTest,
+    testing::Values(BadInput{"MissingNumber", {"simulate", "model.json"}, {"--n is missing"}},
+                    BadInput{"NoSample", simulate_with({"--n", "0"}), {"n = 0", "between 1 and"}},
+                    BadInput{"PartOfASample", simulate_with({"--n", "2.5"}), {"--n 2.5", "whole number"}},
+                    BadInput{"TooManySamples", simulate_with({"--n", "1e12"}), {"n = 1000000000000"}},
+                    BadInput{"NegativeNoise", simulate_with({"--n", "5", "--noise", "-1"}), {"noise = -1"}},
+                    BadInput{"UnknownNoise", simulate_with({"--n", "5"}), {"noise is not known", "--noise"}},
+                    BadInput{"UnknownDistribution",
+                             simulate_with({"--n", "5", "--noise", "0", "--inputs", "poisson:1,2"}),
+                             {"poisson:1,2", "uniform:LOW,HIGH", "normal:MEAN,SD"}},
+                    BadInput{"EmptyInterval",
+                             simulate_with({"--n", "5", "--noise", "0", "--inputs", "uniform:1,1"}),
+                             {"uniform:1,1", "LOW < HIGH"}},
+                    BadInput{"OneNumberForTwo",
+                             simulate_with({"--n", "5", "--noise", "0", "--inputs", "normal:1"}),
+                             {"normal:1", "normal:MEAN,SD"}},
+                    BadInput{"NegativeDeviation",
+                             simulate_with({"--n", "5", "--noise", "0", "--inputs", "normal:0,-1"}),
+                             {"normal:0,-1", "SD >= 0"}}),
+    [](const auto& info) { return info.param.name; });
+
+}  // namespace
+}  // namespace moest

@@ -1,0 +1,185 @@
+#include "moest/fit/fit.h"
+
+#include <gtest/gtest.h>
+
+#include <Eigen/Cholesky>
+#include <atomic>
+#include <cmath>
+#include <limits>
+#include <numeric>
+
+#include "moest/base/error.h"
+#include "moest/base/random.h"
+#include "moest/model/model_json.h"
+#include "moest/model/predict.h"
+#include "tests/fit/test_problems.h"
+
+namespace moest {
+namespace {
+
+// y = |x|-like with known lines: two linear experts whose gate is as sharp as its bound allows.
+Dataset two_lines(Eigen::Index n, double noise_sd) {
+  Dataset data;
+  data.input_names = {"x"};
+  data.target_name = "y";
+  data.inputs = Eigen::VectorXd::LinSpaced(n, -1, 1);
+  data.target.resize(n);
+  Stream stream(1, 0, "two lines");
+  for (Eigen::Index row = 0; row < n; ++row) {
+    const double x = data.inputs(row, 0);
+    data.target[row] = (x < 0.2 ? 3 - 2 * x : 1.6 + 5 * x) + noise_sd * stream.normal();
+  }
+  return data;
+}
+
+MixtureSpec linear_spec(int num_experts) {
+  MixtureSpec spec;
+  spec.num_experts = num_experts;
+  return spec;
+}
+
+// The oracle of two_lines: separate least-squares lines left and right of a jump between two samples.
+double piecewise_rss(const Dataset& data) {
+  const auto line_rss = [&](Eigen::Index first, Eigen::Index count) {
+    Eigen::MatrixXd design(count, 2);
+    design << data.inputs.middleRows(first, count), Eigen::VectorXd::Ones(count);
+    const Eigen::VectorXd y = data.target.segment(first, count);
+    const Eigen::VectorXd solution = (design.transpose() * design).ldlt().solve(design.transpose() * y);
+    return (y - design * solution).squaredNorm();
+  };
+  double best = std::numeric_limits<double>::infinity();
+  const Eigen::Index n = data.target.size();
+  for (Eigen::Index cut = 3; cut < n - 3; ++cut) {
+    best = std::min(best, line_rss(0, cut) + line_rss(cut, n - cut));
+  }
+  return best;
+}
+
+TEST(Fit, FindsTheTwoLinesOfAPiecewiseLinearCurve) {
+  const Dataset data = two_lines(200, 0.1);
+  const FitResult result = fit(linear_spec(2), data, {});
+  // The mixture contains the cut into two lines as the limit of sharp gates, to which the bound comes close.
+  EXPECT_LE(result.summary.rss, 1.001 * piecewise_rss(data));
+  EXPECT_EQ(result.summary.status, FitStatus::converged);
+  EXPECT_GT(result.summary.best_single_expert_rss, 10 * result.summary.rss);
+  EXPECT_GE(result.summary.agreeing_starts, 3);
+  EXPECT_NEAR(std::accumulate(result.summary.expert_shares.begin(), result.summary.expert_shares.end(), 0.0), 1.0,
+              1e-12);
+}
+
+TEST(Fit, OrdersTheExpertsAlongASingleInput) {
+  for (std::uint64_t seed = 0; seed < 4; ++seed) {
+    FitOptions options;
+    options.seed = seed;
+    const FitResult result = fit(linear_spec(2), two_lines(200, 0.1), options);
+    // The left line falls, the right one rises, whatever the scaling.
+    EXPECT_LT(result.model.atoms[0].expert[0], 0);
+    EXPECT_GT(result.model.atoms[1].expert[0], 0);
+  }
+}
+
+TEST(Fit, ReportsResidualsInTheTargetsUnits) {
+  const Dataset data = two_lines(200, 0.1);
+  const FitResult result = fit(linear_spec(2), data, {});
+  const Eigen::VectorXd fitted = predict(result.model, data.inputs, 1).mean;
+  EXPECT_NEAR((data.target - fitted).squaredNorm(), result.summary.rss, 1e-9 * result.summary.rss);
+  const double tss = (data.target.array() - data.target.mean()).square().sum();
+  EXPECT_NEAR(result.summary.r_squared, 1 - result.summary.rss / tss, 1e-12);
+  const double degrees = 200 - result.summary.num_identifiable_parameters;
+  EXPECT_NEAR(*result.summary.noise_variance, result.summary.rss / degrees, 1e-12);
+  const double log_likelihood =
+      -100 * (std::log(2 * std::acos(-1.0) * result.summary.rss / 200) + 1);
+  EXPECT_NEAR(*result.summary.aic, -2 * log_likelihood + 2 * (result.summary.num_identifiable_parameters + 1), 1e-8);
+}
+
+TEST(Fit, GivesTheSameBitsForAnyNumberOfThreads) {
+  const TestProblem test = random_problem("perturbed_cosine", "tanh", 2, 3, 300, 0.05, 4);
+  std::string first;
+  for (const int threads : {1, 2, 3}) {
+    FitOptions options;
+    options.threads = threads;
+    options.starts = 6;
+    const std::string text = readable_text(to_json(fit(test.truth.spec, test.data, options).model));
+    if (first.empty()) {
+      first = text;
+    }
+    EXPECT_EQ(text, first) << threads << " threads";
+  }
+}
+
+TEST(Fit, CountsTheIdentifiableParametersOfARegularModel) {
+  const TestProblem test = random_problem("softmax", "tanh", 2, 2, 500, 0.02, 6);
+  FitOptions options;
+  options.scaling = false;
+  const FitSummary summary = fit(test.truth.spec, test.data, options).summary;
+  EXPECT_EQ(summary.num_identifiable_parameters, 9);
+  EXPECT_EQ(summary.num_parameters, 12);
+  EXPECT_FALSE(summary.rank_deficient);
+  EXPECT_EQ(summary.active_bounds, 0);
+}
+
+TEST(Fit, SaysThatTwoEqualExpertsAreNotDetermined) {
+  // One line, fitted by two: where the experts coincide the gate has no effect.
+  Dataset data = two_lines(200, 0.0);
+  data.target = 1 + 2 * data.inputs.col(0).array();
+  const FitSummary summary = fit(linear_spec(2), data, {}).summary;
+  EXPECT_LT(summary.rss, 1e-20);
+  EXPECT_TRUE(summary.rank_deficient);
+}
+
+TEST(Fit, ScalesTheTargetIntoTheRangeOfBoundedExperts) {
+  Dataset data = two_lines(200, 0.1);
+  MixtureSpec spec = linear_spec(3);
+  for (const std::string kind : {"tanh", "sigmoid"}) {
+    spec.expert.kind = kind;
+    const FitSummary summary = fit(spec, data, {}).summary;
+    EXPECT_GT(summary.r_squared, 0.99) << kind;
+  }
+}
+
+TEST(Fit, StartsFromAGivenModelOfTheSameKindOnly) {
+  const Dataset data = two_lines(200, 0.1);
+  const FitResult first = fit(linear_spec(2), data, {});
+  FitOptions only_given;
+  only_given.starts = 0;
+  const FitResult again = fit(linear_spec(2), data, only_given, {}, first.model);
+  ASSERT_EQ(again.summary.starts.size(), 1U);
+  EXPECT_EQ(again.summary.starts.front().kind, StartKind::given);
+  EXPECT_LE(again.summary.rss, first.summary.rss * (1 + 1e-12));
+  EXPECT_THROW(fit(linear_spec(3), data, only_given, {}, first.model), InputError);
+  MixtureSpec other = linear_spec(2);
+  other.gate.kind = "perturbed_cosine";
+  EXPECT_THROW(fit(other, data, only_given, {}, first.model), InputError);
+}
+
+TEST(Fit, EndsEarlyWithTheBestSoFar) {
+  const TestProblem test = random_problem("softmax", "tanh", 2, 3, 500, 0.05, 8);
+  std::atomic<bool> interrupt{false};
+  FitControl control{&interrupt, {}};
+  control.progress = [&](const FitProgress& progress) { interrupt = progress.starts_done >= 2; };
+  FitOptions options;
+  options.threads = 1;
+  const FitResult result = fit(test.truth.spec, test.data, options, control);
+  EXPECT_EQ(result.summary.status, FitStatus::interrupted);
+  EXPECT_GE(result.summary.starts.size(), 2U);
+  EXPECT_LT(result.summary.starts.size(), 16U);
+  EXPECT_TRUE(std::isfinite(result.summary.rss));
+}
+
+TEST(Fit, RefusesOptionsOutOfRange) {
+  const Dataset data = two_lines(50, 0.1);
+  FitOptions options;
+  options.bound = -1;
+  EXPECT_THROW(fit(linear_spec(2), data, options), InputError);
+  EXPECT_THROW(fit(linear_spec(0), data, {}), InputError);
+}
+
+TEST(Fit, WorksWithFewerSamplesThanParameters) {
+  const Dataset data = two_lines(4, 0.1);
+  const FitSummary summary = fit(linear_spec(2), data, {}).summary;
+  EXPECT_LT(summary.rss, 1e-6);
+  EXPECT_LE(summary.num_identifiable_parameters, 4);
+}
+
+}  // namespace
+}  // namespace moest

@@ -1,0 +1,192 @@
+#include "moest/fit/levenberg_marquardt.h"
+
+#include <gtest/gtest.h>
+
+#include <Eigen/QR>
+#include <cmath>
+#include <limits>
+
+#include "moest/base/random.h"
+#include "moest/fit/active_set.h"
+#include "moest/fit/starts.h"
+#include "tests/fit/test_problems.h"
+
+namespace moest {
+namespace {
+
+const FitControl kNoControl;
+
+LocalFit minimise_from(const TestProblem& test, double bound, const Eigen::VectorXd& start,
+                       const LocalOptions& options = {}) {
+  const MixtureChart chart(test.truth.spec, bound);
+  const SampleBlocks blocks = blocks_of(chart, test.data);
+  Problem problem(test.truth.spec, bound, blocks);
+  Monitor monitor(kNoControl, std::nullopt);
+  return minimise(problem, start, options, monitor);
+}
+
+// J'e in the free directions of the point, relative to the scale of each column: zero at a stationary point.
+double stationarity(const TestProblem& test, double bound, const Eigen::VectorXd& theta) {
+  const MixtureChart chart(test.truth.spec, bound);
+  const SampleBlocks blocks = blocks_of(chart, test.data);
+  Problem problem(test.truth.spec, bound, blocks);
+  NormalEquations equations;
+  problem.linearise(theta, equations);
+  const ActiveSet active(chart, theta, equations);
+  const Eigen::ArrayXd scale = active.reduced_gram().diagonal().array().max(1e-300).sqrt();
+  return (active.reduced_gradient().array() / scale).abs().maxCoeff() / std::sqrt(equations.rss);
+}
+
+TEST(LevenbergMarquardt, SolvesOneLinearExpertLikeAQrDecomposition) {
+  const TestProblem test = random_problem("softmax", "linear", 8, 1, 300, 0.5, 1);
+  const LocalFit fit = minimise_from(test, 200, Eigen::VectorXd::Zero(MixtureChart(test.truth.spec, 200).num_coordinates()),
+                                     {1e-14, 100});
+  Eigen::MatrixXd design(300, 9);
+  design << test.data.inputs, Eigen::VectorXd::Ones(300);
+  const Eigen::VectorXd exact = design.colPivHouseholderQr().solve(test.data.target);
+  EXPECT_EQ(fit.status, FitStatus::converged);
+  EXPECT_LT((fit.theta.tail(9) - exact).norm(), 1e-6);
+  EXPECT_NEAR(fit.rss, (test.data.target - design * exact).squaredNorm(), 1e-10);
+}
+
+TEST(LevenbergMarquardt, ReachesAStationaryPointFromTheTruth) {
+  for (const std::string gate : {"softmax", "perturbed_cosine"}) {
+    for (const std::string expert : {"linear", "tanh", "sigmoid"}) {
+      const TestProblem test = random_problem(gate, expert, 2, 2, 400, 0.02, 3);
+      const Eigen::VectorXd start = MixtureChart(test.truth.spec, 200).coordinates(test.truth.atoms);
+      const LocalFit fit = minimise_from(test, 200, start, {1e-12, 500});
+      EXPECT_EQ(fit.status, FitStatus::converged) << test.name;
+      EXPECT_LE(fit.rss, test.truth_rss()) << test.name;
+      EXPECT_LT(stationarity(test, 200, fit.theta), 1e-5) << test.name;
+    }
+  }
+}
+
+TEST(LevenbergMarquardt, EndsWithoutNoiseAtAResidualOfRounding) {
+  const TestProblem test = random_problem("softmax", "tanh", 2, 2, 400, 0.0, 5);
+  const MixtureChart chart(test.truth.spec, 200);
+  Eigen::VectorXd start = chart.coordinates(test.truth.atoms);
+  Stream stream(5, 0, "perturbation");
+  for (double& value : start) {
+    value += 0.01 * stream.normal();
+  }
+  const LocalFit fit = minimise_from(test, 200, start);
+  EXPECT_EQ(fit.status, FitStatus::converged);
+  EXPECT_LT(fit.rss, 1e-24);
+}
+
+TEST(LevenbergMarquardt, StaysInABoxAndIsStationaryAlongIt) {
+  // The truth lies outside the small box, so that bounds are active at the optimum.
+  const TestProblem test = random_problem("softmax", "linear", 2, 2, 400, 0.05, 7);
+  const double bound = 0.4;
+  const MixtureChart chart(test.truth.spec, bound);
+  const LocalFit fit = minimise_from(test, bound, chart.coordinates(test.truth.atoms), {1e-12, 2000});
+  ASSERT_EQ(fit.status, FitStatus::converged);
+  EXPECT_LE(fit.theta.cwiseAbs().maxCoeff(), bound);
+  EXPECT_NEAR(fit.theta.cwiseAbs().maxCoeff(), bound, 1e-12);
+  EXPECT_LT(stationarity(test, bound, fit.theta), 1e-5);
+}
+
+TEST(LevenbergMarquardt, StaysInABallAndIsStationaryOnItsSphere) {
+  // A hard gate is out of reach of the perturbed cosine scores: the fit ends with gates on their sphere.
+  TestProblem hard = random_problem("softmax", "linear", 2, 2, 400, 0.05, 9);
+  TestProblem test = random_problem("perturbed_cosine", "linear", 2, 2, 400, 0.05, 9);
+  test.data = hard.data;
+  const MixtureChart chart(test.truth.spec, 200);
+  const double radius = chart.regions()[0].region.size;
+  int on_sphere = 0;
+  for (std::uint64_t seed = 0; seed < 5; ++seed) {
+    const SampleBlocks blocks = blocks_of(chart, test.data);
+    const Problem problem(test.truth.spec, 200, blocks);
+    Stream stream(seed, 0, "start");
+    const LocalFit fit =
+        minimise_from(test, 200, random_start(problem, SampleStatistics(blocks), stream), {1e-13, 5000});
+    for (int i = 0; i < 2; ++i) {
+      const double norm = fit.theta.segment(chart.gate_offset(i), 2).norm();
+      EXPECT_LE(norm, radius * (1 + 1e-12));
+      on_sphere += norm > radius * (1 - 1e-9) ? 1 : 0;
+    }
+    if (fit.status == FitStatus::converged) {
+      EXPECT_LT(stationarity(test, 200, fit.theta), 1e-4) << "seed " << seed;
+    }
+  }
+  EXPECT_GT(on_sphere, 0) << "the problem was meant to have active balls";
+}
+
+TEST(LevenbergMarquardt, DoesNotCallTheIterationLimitConvergence) {
+  const TestProblem test = random_problem("softmax", "tanh", 2, 3, 400, 0.05, 11);
+  const MixtureChart chart(test.truth.spec, 200);
+  const SampleBlocks blocks = blocks_of(chart, test.data);
+  const Problem problem(test.truth.spec, 200, blocks);
+  Stream stream(1, 0, "start");
+  const LocalFit fit = minimise_from(test, 200, random_start(problem, SampleStatistics(blocks), stream), {1e-6, 3});
+  EXPECT_EQ(fit.status, FitStatus::iteration_limit);
+  EXPECT_EQ(fit.iterations, 3);
+}
+
+TEST(LevenbergMarquardt, ReportsAStartWithoutAFiniteObjectiveAsFailed) {
+  TestProblem test = random_problem("softmax", "linear", 1, 1, 10, 0.1, 13);
+  test.data.target[4] = std::numeric_limits<double>::quiet_NaN();
+  const LocalFit fit = minimise_from(test, 200, Eigen::VectorXd::Zero(4));
+  EXPECT_EQ(fit.status, FitStatus::failed);
+}
+
+TEST(LevenbergMarquardt, EndsAtOnceWhenInterrupted) {
+  const TestProblem test = random_problem("softmax", "tanh", 2, 2, 400, 0.05, 15);
+  const MixtureChart chart(test.truth.spec, 200);
+  const SampleBlocks blocks = blocks_of(chart, test.data);
+  Problem problem(test.truth.spec, 200, blocks);
+  const std::atomic<bool> interrupt{true};
+  const FitControl control{&interrupt, {}};
+  Monitor monitor(control, std::nullopt);
+  const LocalFit fit = minimise(problem, chart.coordinates(test.truth.atoms), {}, monitor);
+  EXPECT_EQ(fit.status, FitStatus::interrupted);
+  EXPECT_EQ(fit.iterations, 0);
+}
+
+TEST(ActiveSet, FixesTheShiftGaugeByTheLastAtom) {
+  const TestProblem test = random_problem("softmax", "tanh", 2, 3, 200, 0.05, 17);
+  const MixtureChart chart(test.truth.spec, 200);
+  const SampleBlocks blocks = blocks_of(chart, test.data);
+  Problem problem(test.truth.spec, 200, blocks);
+  const Eigen::VectorXd theta = chart.coordinates(test.truth.atoms);
+  NormalEquations equations;
+  problem.linearise(theta, equations);
+  const ActiveSet active(chart, theta, equations);
+  EXPECT_EQ(active.num_active_bounds(), 0);
+  EXPECT_EQ(active.num_identifiable(), chart.num_coordinates() - 3);
+  const Eigen::VectorXd step = active.expand(Eigen::VectorXd::Ones(active.num_identifiable()));
+  EXPECT_EQ(step.segment(chart.gate_offset(2), 3).norm(), 0.0);
+}
+
+TEST(ActiveSet, MovesAlongTheSphereOfAnActiveBall) {
+  TestProblem test = random_problem("perturbed_cosine", "linear", 3, 2, 200, 0.05, 19);
+  const MixtureChart chart(test.truth.spec, 200);
+  const double radius = chart.regions()[0].region.size;
+  Eigen::VectorXd theta = chart.coordinates(test.truth.atoms);
+  theta.segment(0, 3) *= radius / theta.segment(0, 3).norm();
+  const SampleBlocks blocks = blocks_of(chart, test.data);
+  Problem problem(test.truth.spec, 200, blocks);
+  NormalEquations equations;
+  problem.linearise(theta, equations);
+  equations.gradient.segment(0, 3) = theta.segment(0, 3);
+  const ActiveSet active(chart, theta, equations);
+  EXPECT_EQ(active.num_active_bounds(), 1);
+  // One normal is frozen; of the three common shifts, the two along the sphere stay free and are no parameters.
+  const Eigen::Index free = active.reduced_gradient().size();
+  EXPECT_EQ(active.num_identifiable(), free - 2);
+  Stream stream(19, 0, "step");
+  Eigen::VectorXd reduced(free);
+  for (double& value : reduced) {
+    value = stream.normal();
+  }
+  const Eigen::VectorXd step = active.expand(reduced);
+  EXPECT_NEAR(step.segment(0, 3).dot(theta.segment(0, 3)), 0.0, 1e-12);
+  // The reduced equations are those of the expanded step.
+  EXPECT_NEAR(reduced.dot(active.reduced_gram() * reduced), step.dot(equations.gram * step),
+              1e-9 * std::abs(step.dot(equations.gram * step)));
+  EXPECT_NEAR(reduced.dot(active.reduced_gradient()), step.dot(equations.gradient), 1e-9);
+}
+
+}  // namespace
+}  // namespace moest

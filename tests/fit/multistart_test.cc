@@ -1,0 +1,63 @@
+#include "moest/fit/multistart.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/fit/test_problems.h"
+
+namespace moest {
+namespace {
+
+const FitControl kNoControl;
+
+TEST(Multistart, AlternatesGreedyAndRandomStartsAfterAGivenOne) {
+  const TestProblem test = random_problem("softmax", "linear", 2, 2, 200, 0.1, 1);
+  const MixtureChart chart(test.truth.spec, 200);
+  const SampleBlocks blocks = blocks_of(chart, test.data);
+  FitOptions options;
+  options.starts = 4;
+  Monitor monitor(kNoControl, std::nullopt);
+  const MultistartResult result =
+      run_starts(test.truth.spec, blocks, chart.coordinates(test.truth.atoms), options, monitor);
+  ASSERT_EQ(result.starts.size(), 5U);
+  const std::vector<StartKind> kinds{StartKind::given, StartKind::greedy, StartKind::random, StartKind::greedy,
+                                     StartKind::random};
+  for (std::size_t i = 0; i < kinds.size(); ++i) {
+    EXPECT_EQ(result.starts[i].kind, kinds[i]);
+    EXPECT_GE(result.starts[i].fit.rss, result.starts[static_cast<std::size_t>(result.best)].fit.rss);
+  }
+}
+
+TEST(Multistart, GivesAStartTheSameBitsWhateverTheOthers) {
+  const TestProblem test = random_problem("softmax", "tanh", 2, 2, 200, 0.1, 2);
+  const SampleBlocks blocks = blocks_of(MixtureChart(test.truth.spec, 200), test.data);
+  FitOptions few;
+  few.starts = 2;
+  FitOptions many;
+  many.starts = 5;
+  Monitor monitor(kNoControl, std::nullopt);
+  const auto a = run_starts(test.truth.spec, blocks, std::nullopt, few, monitor);
+  const auto b = run_starts(test.truth.spec, blocks, std::nullopt, many, monitor);
+  EXPECT_EQ(a.starts[1].fit.theta, b.starts[1].fit.theta);
+}
+
+TEST(Multistart, AddsRoundsUntilSeveralStartsAgree) {
+  const TestProblem test = random_problem("softmax", "tanh", 2, 3, 300, 0.02, 3);
+  const SampleBlocks blocks = blocks_of(MixtureChart(test.truth.spec, 200), test.data);
+  Monitor monitor(kNoControl, std::nullopt);
+  const auto result = run_starts(test.truth.spec, blocks, std::nullopt, {}, monitor);
+  const double best = result.starts[static_cast<std::size_t>(result.best)].fit.rss;
+  EXPECT_TRUE(count_agreeing(result.starts, best, best / 300) >= 3 || result.starts.size() == 128U);
+  EXPECT_EQ(result.starts.size() % 16, 0U);
+}
+
+TEST(Multistart, KeepsTheTimeLimit) {
+  const TestProblem test = random_problem("softmax", "tanh", 8, 3, 2000, 0.02, 3);
+  const SampleBlocks blocks = blocks_of(MixtureChart(test.truth.spec, 200), test.data);
+  Monitor monitor(kNoControl, 1e-3);
+  const auto result = run_starts(test.truth.spec, blocks, std::nullopt, {}, monitor);
+  EXPECT_EQ(result.stopped, FitStatus::time_limit);
+  EXPECT_GE(result.best, 0);
+}
+
+}  // namespace
+}  // namespace moest

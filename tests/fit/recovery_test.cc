@@ -1,0 +1,117 @@
+// Exact-specified problems: do default fits find the optimum, and is the optimum as deep as the statistics demand?
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <vector>
+
+#include "moest/fit/fit.h"
+#include "moest/model/predict.h"
+#include "tests/fit/test_problems.h"
+
+namespace moest {
+namespace {
+
+struct Configuration {
+  std::string gate;
+  std::string expert;
+  int num_inputs;
+  int num_experts;
+};
+
+std::vector<Configuration> configurations() {
+  std::vector<Configuration> all;
+  for (const std::string gate : {"softmax", "perturbed_cosine"}) {
+    for (const std::string expert : {"linear", "tanh"}) {
+      for (const int num_inputs : {2, 8}) {
+        for (const int num_experts : {2, 3}) {
+          all.push_back({gate, expert, num_inputs, num_experts});
+        }
+      }
+    }
+  }
+  return all;
+}
+
+// Replicates per configuration: few here; docs/estimator.md tells the numbers of a run with 25.
+int num_replicates() {
+  const char* given = std::getenv("MOEST_RECOVERY_REPLICATES");
+  return given == nullptr ? 3 : std::max(1, std::atoi(given));
+}
+
+struct Outcome {
+  bool found_best = false;  // within one noise variance of the best RSS known, that from the truth included
+  double depth = 0;         // (RSS(truth) - best RSS) / noise variance, a chi-square variable
+  int degrees = 0;          // identifiable parameters
+};
+
+Outcome run(const Configuration& c, std::uint64_t seed) {
+  constexpr double kNoise = 0.02;
+  const TestProblem problem =
+      random_problem(c.gate, c.expert, c.num_inputs, c.num_experts, c.num_inputs == 2 ? 500 : 1000, kNoise, seed);
+  FitOptions options;
+  options.scaling = false;
+  options.seed = seed;
+  const FitSummary blind = fit(problem.truth.spec, problem.data, options).summary;
+  options.starts = 0;
+  options.tolerance = 1e-10;
+  const FitSummary from_truth = fit(problem.truth.spec, problem.data, options, {}, problem.truth).summary;
+  const double variance = kNoise * kNoise;
+  const double best = std::min(blind.rss, from_truth.rss);
+  return {blind.rss <= best + variance, (problem.truth_rss() - best) / variance,
+          num_free_parameters(problem.truth.spec)};
+}
+
+TEST(Recovery, DefaultFitsFindTheOptimumAndItIsChiSquareDeep) {
+  int found = 0;
+  int total = 0;
+  double all_depth = 0;
+  int all_degrees = 0;
+  for (const Configuration& c : configurations()) {
+    double depth = 0;
+    int degrees = 0;
+    int found_here = 0;
+    for (int replicate = 0; replicate < num_replicates(); ++replicate) {
+      const Outcome outcome = run(c, static_cast<std::uint64_t>(replicate));
+      found_here += outcome.found_best ? 1 : 0;
+      depth += outcome.depth;
+      degrees += outcome.degrees;
+      ++total;
+    }
+    // Mean of R chi-square variables of p degrees: three standard errors are 3 sqrt(2 p / R), that is, false
+    // alarms in 0.3 % of the configurations; these seeds raise none.
+    EXPECT_NEAR(depth, degrees, 3 * std::sqrt(2.0 * degrees)) << c.gate << " " << c.expert << " " << c.num_inputs;
+    fmt::print("{:<17} {:<7} d = {} k = {}: found {} of {}, mean depth {:.1f} for {} parameters\n", c.gate, c.expert,
+               c.num_inputs, c.num_experts, found_here, num_replicates(), depth / num_replicates(),
+               degrees / num_replicates());
+    found += found_here;
+    all_depth += depth;
+    all_degrees += degrees;
+  }
+  fmt::print("found {} of {}; total depth {:.0f} for {} parameters\n", found, total, all_depth, all_degrees);
+  EXPECT_GE(found, 0.97 * total);
+  EXPECT_NEAR(all_depth, all_degrees, 3 * std::sqrt(2.0 * all_degrees));
+}
+
+TEST(Recovery, TheDepthCheckNoticesNoiseOfAnotherSize) {
+  // The power of the check above: with noise of twice the assumed size it must fail.
+  const TestProblem problem = random_problem("softmax", "tanh", 8, 3, 1000, 0.02, 1);
+  FitOptions options;
+  options.scaling = false;
+  options.starts = 0;
+  const double degrees = num_free_parameters(problem.truth.spec);
+  const FitSummary full = fit(problem.truth.spec, problem.data, options, {}, problem.truth).summary;
+  Dataset doubled = problem.data;
+  doubled.target += doubled.target - predict(problem.truth, problem.data.inputs, 1).mean;
+  const FitSummary wrong = fit(problem.truth.spec, doubled, options, {}, problem.truth).summary;
+  const double variance = problem.noise_sd * problem.noise_sd;
+  const double depth = (problem.truth_rss() - full.rss) / variance;
+  const double wrong_depth = (4 * problem.truth_rss() - wrong.rss) / variance;
+  EXPECT_NEAR(depth, degrees, 3 * std::sqrt(2 * degrees));
+  EXPECT_GT(std::abs(wrong_depth - degrees), 3 * std::sqrt(2 * degrees));
+}
+
+}  // namespace
+}  // namespace moest

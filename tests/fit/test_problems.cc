@@ -1,0 +1,56 @@
+#include "tests/fit/test_problems.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "moest/base/random.h"
+#include "moest/model/predict.h"
+
+namespace moest {
+
+double TestProblem::truth_rss() const { return (data.target - predict(truth, data.inputs, 1).mean).squaredNorm(); }
+
+TestProblem random_problem(const std::string& gate, const std::string& expert, int num_inputs, int num_experts,
+                           Eigen::Index num_samples, double noise_sd, std::uint64_t seed) {
+  TestProblem problem;
+  problem.name = fmt::format("{} {} d={} k={} seed={}", gate, expert, num_inputs, num_experts, seed);
+  problem.noise_sd = noise_sd;
+  Model& truth = problem.truth;
+  truth.spec.gate.kind = gate;
+  truth.spec.expert.kind = expert;
+  truth.spec.num_inputs = num_inputs;
+  truth.spec.num_experts = num_experts;
+  truth.target = "y";
+  for (int j = 0; j < num_inputs; ++j) {
+    truth.inputs.push_back(fmt::format("x{}", j + 1));
+  }
+  Stream stream(seed, 0, problem.name);
+  const double scale = 1 / std::sqrt(0.5 * num_inputs);
+  for (int i = 0; i < num_experts; ++i) {
+    Atom atom;
+    atom.bias = 0.3 * stream.normal();
+    for (int j = 0; j < num_inputs; ++j) {
+      atom.gate.push_back(2 * scale * stream.normal());
+    }
+    for (int j = 0; j < num_expert_parameters(truth.spec); ++j) {
+      atom.expert.push_back(j < num_inputs ? 1.5 * scale * stream.normal() : stream.normal());
+    }
+    truth.atoms.push_back(std::move(atom));
+  }
+  SimulatedData sample =
+      simulate(truth, num_samples, {InputDistribution::Kind::normal, 0, 1}, noise_sd, seed, 1);
+  problem.data.input_names = truth.inputs;
+  problem.data.inputs = std::move(sample.inputs);
+  problem.data.target_name = truth.target;
+  problem.data.target = std::move(sample.target);
+  return problem;
+}
+
+SampleBlocks blocks_of(const MixtureChart& chart, const Dataset& data) {
+  SampleBlocks blocks = chart.blocks(data.inputs);
+  blocks.set_target(data.target);
+  return blocks;
+}
+
+}  // namespace moest

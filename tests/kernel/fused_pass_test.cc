@@ -1,0 +1,309 @@
+#include "moest/kernel/fused_pass.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "moest/base/error.h"
+#include "moest/base/random.h"
+
+namespace moest {
+namespace {
+
+using Real = long double;
+constexpr double kEps = std::numeric_limits<double>::epsilon();
+
+static_assert(!std::is_copy_constructible_v<FusedPass>);  // a copy would point into the original
+
+/// A layout written out by hand, its samples and a point; columns 0 and 1 are the gate's, the experts see
+/// what `shared` and the flags say.
+struct Setting {
+  MixtureLayout layout;
+  SampleBlocks samples;
+  std::vector<double> v;
+
+  NormalEquations linearised(FusedPass& pass) const {
+    NormalEquations result;
+    pass.linearise(v, result);
+    return result;
+  }
+};
+
+enum class Features { shared, own, inputs_only, constant_only };
+enum class Outer { none, weight, shift, weight_and_shift };
+
+Setting make_setting(int k, Features features, Outer outer, Link link, Eigen::Index n) {
+  Setting setting{{}, SampleBlocks(n, 5), {}};
+  MixtureLayout& layout = setting.layout;
+  layout.feature_sets = {{0, 2, true}, {2, 3, true}, {2, 3, false}, {0, 0, true}};
+  layout.constant_set = 3;
+  const int expert_set = features == Features::shared        ? 0
+                         : features == Features::own         ? 1
+                         : features == Features::inputs_only ? 2
+                                                             : 3;
+  int next = 0;
+  const auto take = [&](int size) { return std::exchange(next, next + size); };
+  // Experts come first in v, and the outer parameters before the inner ones: no order is promised.
+  for (int i = 0; i < k; ++i) {
+    ExpertUnits expert;
+    expert.shift = outer == Outer::shift || outer == Outer::weight_and_shift ? take(1) : -1;
+    expert.weight = outer == Outer::weight || outer == Outer::weight_and_shift ? take(1) : -1;
+    expert.inner = {expert_set, take(layout.feature_sets[static_cast<std::size_t>(expert_set)].size()), link};
+    layout.experts.push_back(expert);
+  }
+  for (int i = 0; i + 1 < k; ++i) {
+    layout.gates.push_back({0, take(3), Link::identity});
+  }
+  layout.num_parameters = next;
+
+  Stream stream(7, static_cast<std::uint64_t>(n), "fused pass");
+  const auto normals = [&] {
+    Eigen::VectorXd values(n);
+    for (double& value : values) {
+      value = stream.normal();
+    }
+    return values;
+  };
+  for (int j = 0; j < 5; ++j) {
+    setting.samples.set_feature(j, normals());
+  }
+  setting.samples.set_target(normals());
+  for (int i = 0; i < next; ++i) {
+    setting.v.push_back(stream.normal());
+  }
+  return setting;
+}
+
+// f at one sample from the layout, in long double, without the kernel.
+Real mean_at(const Setting& setting, std::span<const Real> v, Eigen::Index row) {
+  const auto unit = [&](const RidgeUnit& ridge) {
+    const FeatureSet& set = setting.layout.feature_sets[static_cast<std::size_t>(ridge.feature_set)];
+    Real t = set.constant ? v[static_cast<std::size_t>(ridge.offset + set.num_columns)] : Real{0};
+    for (int j = 0; j < set.num_columns; ++j) {
+      const double* z = setting.samples.feature(static_cast<int>(row / kBlockSize), set.first_column + j);
+      t += v[static_cast<std::size_t>(ridge.offset + j)] * z[row % kBlockSize];
+    }
+    switch (ridge.link) {
+      case Link::identity:
+        return t;
+      case Link::sigmoid:
+        return 1 / (1 + std::exp(-t));
+      case Link::tanh:
+        break;
+    }
+    return std::tanh(t);
+  };
+  Real total = 0;
+  Real sum = 0;
+  for (std::size_t i = 0; i < setting.layout.experts.size(); ++i) {
+    const ExpertUnits& expert = setting.layout.experts[i];
+    const Real mass =
+        std::exp(i + 1 < setting.layout.experts.size() ? unit(setting.layout.gates[i]) : Real{0});
+    const Real c = expert.weight >= 0 ? v[static_cast<std::size_t>(expert.weight)] : Real{1};
+    const Real c_0 = expert.shift >= 0 ? v[static_cast<std::size_t>(expert.shift)] : Real{0};
+    total += mass;
+    sum += mass * (c * unit(expert.inner) + c_0);
+  }
+  return sum / total;
+}
+
+// Fourth-order differences with h = 2e-4: h^4/30 f5 is below 1e-12 for the fifth derivatives of these
+// products of normal inputs, and rounding 1e-19/h far below. A wrong term would be of order 0.1.
+std::vector<Real> row_at(const Setting& setting, Eigen::Index row) {
+  std::vector<Real> v(setting.v.begin(), setting.v.end());
+  std::vector<Real> result;
+  for (Real& coordinate : v) {
+    const Real h = 2e-4L;
+    const Real centre = coordinate;
+    const auto value = [&](Real shift) {
+      coordinate = centre + shift;
+      return mean_at(setting, v, row);
+    };
+    result.push_back((8 * (value(h) - value(-h)) - (value(2 * h) - value(-2 * h))) / (12 * h));
+    coordinate = centre;
+  }
+  return result;
+}
+
+// Largest discrepancy to long double sums, in units of the sums of magnitudes.
+double discrepancy(const Setting& setting, const NormalEquations& equations) {
+  const Eigen::Index p = setting.layout.num_parameters;
+  const std::vector<Real> v(setting.v.begin(), setting.v.end());
+  Eigen::Matrix<Real, Eigen::Dynamic, 1> gradient = Eigen::Matrix<Real, Eigen::Dynamic, 1>::Zero(p);
+  Eigen::Matrix<Real, Eigen::Dynamic, Eigen::Dynamic> gram(p, p);
+  gram.setZero();
+  Real rss = 0;
+  const Eigen::Index n = setting.samples.num_samples();
+  for (Eigen::Index s = 0; s < n; ++s) {
+    const Real e =
+        setting.samples.target(static_cast<int>(s / kBlockSize))[s % kBlockSize] - mean_at(setting, v, s);
+    const std::vector<Real> row = row_at(setting, s);
+    const Eigen::Map<const Eigen::Matrix<Real, Eigen::Dynamic, 1>> j(row.data(), p);
+    rss += e * e;
+    gradient += e * j;
+    gram += j * j.transpose();
+  }
+  const auto size = static_cast<Real>(n) * (1 + gram.cwiseAbs().maxCoeff() / static_cast<Real>(n));
+  const Real worst = std::max({std::abs(rss - equations.rss) / (1 + rss),
+                               (gradient - equations.gradient.cast<Real>()).cwiseAbs().maxCoeff() / size,
+                               (gram - equations.gram.cast<Real>()).cwiseAbs().maxCoeff() / size});
+  return static_cast<double>(worst);
+}
+
+TEST(FusedPass, AgreesWithADenseJacobianForEveryShapeOfLayout) {
+  for (const int k : {1, 2, 4}) {
+    for (const Features features :
+         {Features::shared, Features::own, Features::inputs_only, Features::constant_only}) {
+      for (const Outer outer : {Outer::none, Outer::weight, Outer::shift, Outer::weight_and_shift}) {
+        for (const Link link : {Link::identity, Link::sigmoid, Link::tanh}) {
+          const Setting setting = make_setting(k, features, outer, link, 37);
+          FusedPass pass(setting.layout, setting.samples);
+          EXPECT_LT(discrepancy(setting, setting.linearised(pass)), 1e-11)
+              << k << " " << static_cast<int>(features) << " " << static_cast<int>(outer) << " "
+              << static_cast<int>(link);
+        }
+      }
+    }
+  }
+}
+
+TEST(FusedPass, AgreesWithADenseJacobianForEveryTailLength) {
+  for (const Eigen::Index n : {1, 2, 7, 8, 9, 255, 256, 257, 700}) {
+    const Setting setting = make_setting(3, Features::own, Outer::weight_and_shift, Link::tanh, n);
+    FusedPass pass(setting.layout, setting.samples);
+    EXPECT_LT(discrepancy(setting, setting.linearised(pass)), 1e-11) << n;
+  }
+}
+
+TEST(FusedPass, IsCaughtByThisCheckWhenAnEntryIsSlightlyWrong) {
+  const Setting setting = make_setting(2, Features::shared, Outer::none, Link::tanh, 50);
+  FusedPass pass(setting.layout, setting.samples);
+  const NormalEquations right = setting.linearised(pass);
+  for (Eigen::Index i = 0; i < right.gradient.size(); ++i) {
+    NormalEquations wrong = right;
+    wrong.gradient[i] += 1e-6;
+    EXPECT_GT(discrepancy(setting, wrong), 1e-11);
+    wrong = right;
+    wrong.gram(i, 0) += 1e-6;
+    EXPECT_GT(discrepancy(setting, wrong), 1e-11);
+  }
+}
+
+TEST(FusedPass, GivesAGramThatIsExactlySymmetric) {
+  const Setting setting = make_setting(4, Features::own, Outer::weight_and_shift, Link::sigmoid, 300);
+  FusedPass pass(setting.layout, setting.samples);
+  const NormalEquations equations = setting.linearised(pass);
+  EXPECT_EQ(equations.gram, Eigen::MatrixXd(equations.gram.transpose()));
+}
+
+TEST(FusedPass, GivesTheSameBitsTwiceAndFromAnotherPass) {
+  const Setting setting = make_setting(3, Features::own, Outer::weight, Link::tanh, 700);
+  FusedPass pass(setting.layout, setting.samples);
+  const NormalEquations first = setting.linearised(pass);
+  // Anything in between leaves no trace.
+  const std::vector<double> other(setting.v.size(), 0.25);
+  NormalEquations reused;
+  pass.linearise(other, reused);
+  pass.evaluate(other, 1);
+  pass.linearise(setting.v, reused);
+  FusedPass fresh(setting.layout, setting.samples);
+  for (const NormalEquations& again : {reused, setting.linearised(fresh)}) {
+    EXPECT_EQ(again.rss, first.rss);
+    EXPECT_EQ(again.gradient, first.gradient);
+    EXPECT_EQ(again.gram, first.gram);
+  }
+  EXPECT_EQ(pass.residual_sum_of_squares(setting.v), first.rss);
+}
+
+TEST(FusedPass, StillWorksAfterItWasMoved) {
+  const Setting setting = make_setting(3, Features::own, Outer::weight, Link::tanh, 300);
+  NormalEquations expected;
+  FusedPass moved = [&] {
+    FusedPass pass(setting.layout, setting.samples);
+    expected = setting.linearised(pass);
+    return FusedPass(std::move(pass));
+  }();
+  const std::vector<std::vector<double>> noise(200, std::vector<double>(kBlockSize, 1e300));
+  NormalEquations result = setting.linearised(moved);
+  EXPECT_EQ(result.gradient, expected.gradient);
+  EXPECT_EQ(result.gram, expected.gram);
+
+  const Setting other = make_setting(2, Features::shared, Outer::none, Link::sigmoid, 10);
+  FusedPass target(other.layout, other.samples);
+  target = std::move(moved);
+  result = setting.linearised(target);
+  EXPECT_EQ(result.gram, expected.gram);
+  EXPECT_EQ(&target.samples(), &setting.samples);
+  EXPECT_EQ(target.evaluate(setting.v, 0).weights.size(), 3u);
+}
+
+TEST(FusedPass, EvaluatesWeightsExpertsAndMeanConsistently) {
+  const Setting setting = make_setting(4, Features::own, Outer::weight_and_shift, Link::tanh, 300);
+  const std::vector<Real> v(setting.v.begin(), setting.v.end());
+  FusedPass pass(setting.layout, setting.samples);
+  for (int block = 0; block < 2; ++block) {
+    const BlockValues& values = pass.evaluate(setting.v, block);
+    ASSERT_EQ(values.weights.size(), 4u);
+    ASSERT_EQ(values.experts.size(), 4u);
+    for (int s = 0; s < setting.samples.block_samples(block); ++s) {
+      double total = 0;
+      double mean = 0;
+      for (std::size_t i = 0; i < 4; ++i) {
+        EXPECT_GE(values.weights[i][s], 0);
+        total += values.weights[i][s];
+        mean += values.weights[i][s] * values.experts[i][s];
+      }
+      EXPECT_NEAR(total, 1, 4 * kEps);
+      EXPECT_NEAR(mean, values.mean[s], 1e-13);
+      EXPECT_NEAR(static_cast<double>(mean_at(setting, v, Eigen::Index{block} * kBlockSize + s)),
+                  values.mean[s], 1e-13);
+    }
+  }
+}
+
+TEST(FusedPass, IgnoresPaddingWhateverTheExpertsGiveThere) {
+  // At x = 0 the experts are 1e6 and the samples fit exactly: only padding could add to a sum.
+  Setting setting = make_setting(1, Features::constant_only, Outer::none, Link::identity, 3);
+  setting.v = {1e6};
+  setting.samples.set_target(Eigen::Vector3d::Constant(1e6));
+  FusedPass pass(setting.layout, setting.samples);
+  const NormalEquations equations = setting.linearised(pass);
+  EXPECT_EQ(equations.rss, 0);
+  EXPECT_EQ(equations.gradient[0], 0);
+  EXPECT_EQ(equations.gram(0, 0), 3);
+}
+
+TEST(FusedPass, GivesAResultThatIsNotFiniteOnOverflowAndRecovers) {
+  Setting setting = make_setting(2, Features::own, Outer::none, Link::identity, 20);
+  FusedPass pass(setting.layout, setting.samples);
+  const NormalEquations expected = setting.linearised(pass);
+  const std::vector<double> good = setting.v;
+  for (double& value : setting.v) {
+    value *= 1e300;
+  }
+  EXPECT_FALSE(std::isfinite(setting.linearised(pass).rss));
+  setting.v = good;
+  EXPECT_EQ(setting.linearised(pass).gram, expected.gram);
+}
+
+TEST(FusedPass, RefusesWhatDoesNotFitTogether) {
+  Setting setting = make_setting(2, Features::own, Outer::none, Link::tanh, 4);
+  FusedPass pass(setting.layout, setting.samples);
+  std::vector<double> shorter(setting.v.begin(), setting.v.end() - 1);
+  NormalEquations result;
+  EXPECT_THROW(pass.linearise(shorter, result), ContractError);
+  EXPECT_THROW(pass.residual_sum_of_squares(shorter), ContractError);
+  EXPECT_THROW(pass.evaluate(shorter, 0), ContractError);
+  EXPECT_THROW(FusedPass(setting.layout, SampleBlocks(4, 4)), ContractError);
+  MixtureLayout no_gate = setting.layout;
+  no_gate.gates.clear();
+  EXPECT_THROW(FusedPass(no_gate, setting.samples), ContractError);
+  EXPECT_THROW(FusedPass(MixtureLayout{}, setting.samples), ContractError);
+}
+
+}  // namespace
+}  // namespace moest

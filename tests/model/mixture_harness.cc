@@ -1,0 +1,613 @@
+#include "tests/model/mixture_harness.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <map>
+#include <numeric>
+#include <stdexcept>
+#include <variant>
+
+#include "moest/model/catalogue.h"
+#include "moest/model/mixture_value.h"
+#include "moest/model/predict.h"
+
+namespace moest {
+namespace {
+
+using Numbers = std::span<const Real>;
+using RealMatrix = Eigen::Matrix<Real, Eigen::Dynamic, Eigen::Dynamic>;
+using RealVector = Eigen::Matrix<Real, Eigen::Dynamic, 1>;
+
+Real dot(Numbers a, Numbers b) { return std::inner_product(a.begin(), a.end(), b.begin(), Real{0}); }
+Real length(Numbers a) { return std::sqrt(dot(a, a)); }
+
+Real neuron(const ExpertSpec& spec, Numbers eta, Numbers x, const std::function<Real(Real)>& phi) {
+  auto rest = eta.subspan(x.size());
+  const auto take = [&](bool has, Real otherwise) {
+    if (!has) {
+      return otherwise;
+    }
+    const Real first = rest.front();
+    rest = rest.subspan(1);
+    return first;
+  };
+  const Real b = take(spec.bias, 0);
+  const Real c = take(spec.output_weight, 1);
+  const Real c_0 = take(spec.output_offset, 0);
+  return c * phi(dot(eta.first(x.size()), x) + b) + c_0;
+}
+
+// The formulas of theory.md, a line per kind: the score of a gate whose weights are the softmax of the
+// scores, and the value of an expert. Long double squares 1e300 without overflow.
+using Score = std::function<Real(const GateSpec&, const RealAtom&, Numbers x)>;
+const std::map<std::string, Score>& scores() {
+  static const std::map<std::string, Score> formulas{
+      {"softmax",
+       [](const GateSpec&, const RealAtom& atom, Numbers x) { return atom.bias + dot(atom.gate, x); }},
+      {"perturbed_cosine",
+       [](const GateSpec& spec, const RealAtom& atom, Numbers x) {
+         return dot(atom.gate, x) / ((length(atom.gate) + spec.tau1) * (length(x) + spec.tau2)) /
+                    spec.temperature +
+                atom.bias;
+       }},
+  };
+  return formulas;
+}
+
+using ExpertFormula = std::function<Real(const ExpertSpec&, Numbers eta, Numbers x)>;
+const std::map<std::string, ExpertFormula>& expert_formulas() {
+  static const std::map<std::string, ExpertFormula> formulas{
+      {"constant", [](const ExpertSpec&, Numbers eta, Numbers) { return eta[0]; }},
+      {"linear", [](const ExpertSpec& spec, Numbers eta,
+                    Numbers x) { return neuron(spec, eta, x, [](Real t) { return t; }); }},
+      {"sigmoid",
+       [](const ExpertSpec& spec, Numbers eta, Numbers x) {
+         return neuron(spec, eta, x, [](Real t) { return (1 + std::tanh(t / 2)) / 2; });
+       }},
+      {"tanh", [](const ExpertSpec& spec, Numbers eta,
+                  Numbers x) { return neuron(spec, eta, x, [](Real t) { return std::tanh(t); }); }},
+  };
+  return formulas;
+}
+
+template <class Formula>
+const Formula& formula_of(const std::map<std::string, Formula>& formulas, const std::string& kind) {
+  const auto found = formulas.find(kind);
+  if (found == formulas.end()) {
+    throw std::logic_error(
+        fmt::format("`{}` has no formula: add its line to tests/model/mixture_harness.cc", kind));
+  }
+  return found->second;
+}
+
+// Each option of `info` at its default or, together with the other numbers, at another value; all switches.
+template <class Owner>
+std::vector<Owner> option_variants(const KindInfo& info, std::span<const Option<Owner>> options,
+                                   const Owner& base) {
+  std::vector<Owner> result{base};
+  Owner numbers = base;
+  bool has_numbers = false;
+  Real value = 0.23L;
+  for (const Option<Owner>& option : options) {
+    if (std::find(info.options.begin(), info.options.end(), option.name) == info.options.end()) {
+      continue;
+    }
+    std::visit(
+        [&](auto member) {
+          if constexpr (std::is_same_v<std::remove_reference_t<decltype(base.*member)>, const bool>) {
+            const std::size_t count = result.size();
+            for (std::size_t i = 0; i < count; ++i) {
+              Owner other = result[i];
+              other.*member = !(base.*member);
+              result.push_back(other);
+            }
+          } else if constexpr (std::is_same_v<std::remove_reference_t<decltype(base.*member)>,
+                                              const double>) {
+            value *= 1.9L;
+            numbers.*member = std::clamp(static_cast<double>(value), option.low, option.high);
+            has_numbers = true;
+          }
+        },
+        option.member);
+  }
+  if (has_numbers) {
+    result.push_back(numbers);
+  }
+  return result;
+}
+
+std::vector<Real> widened_row(const Eigen::MatrixXd& inputs, Eigen::Index row) {
+  std::vector<Real> x;
+  for (Eigen::Index j = 0; j < inputs.cols(); ++j) {
+    x.push_back(inputs(row, j));
+  }
+  return x;
+}
+
+std::vector<Real> features_of(const MixtureSpec& spec, Numbers x) {
+  return visit_gate(spec.gate.kind, [&](auto gate) {
+    std::vector<Real> z(static_cast<std::size_t>(gate.num_features(spec.num_inputs)));
+    gate.template features<Real>(spec.gate, x, z);
+    return z;
+  });
+}
+
+// Raw atoms of theta, which need not be the documented section.
+std::vector<RealAtom> atoms_at(const MixtureChart& chart, const RealVector& theta) {
+  const auto numbers = [&](int offset, int size) {
+    return Numbers(theta.data() + offset, static_cast<std::size_t>(size));
+  };
+  std::vector<RealAtom> atoms;
+  for (int i = 0; i < chart.num_experts(); ++i) {
+    RealAtom atom;
+    atom.bias = theta[chart.gate_offset(i) + chart.num_gate_features()];
+    atom.gate.resize(static_cast<std::size_t>(num_gate_parameters(chart.spec())));
+    visit_gate(chart.spec().gate.kind, [&](auto gate) {
+      gate.template to_raw<Real>(chart.spec().gate, numbers(chart.gate_offset(i), chart.num_gate_features()),
+                                 atom.gate);
+    });
+    const Numbers expert = numbers(chart.expert_offset(i), chart.num_expert_parameters());
+    atom.expert.assign(expert.begin(), expert.end());
+    atoms.push_back(atom);
+  }
+  return atoms;
+}
+
+Real value_at(const MixtureChart& chart, const RealVector& theta, Numbers x) {
+  const std::vector<RealAtom> atoms = atoms_at(chart, theta);
+  return mixture_value<Real>(chart.spec(), atoms, x);
+}
+
+RealVector row_of_jacobian(const MixtureChart& chart, RealVector theta, Numbers x, Real largest_feature) {
+  RealVector row(theta.size());
+  const Real h = 2e-4L / largest_feature;
+  for (Eigen::Index p = 0; p < theta.size(); ++p) {
+    const Real centre = theta[p];
+    const auto value = [&](Real shift) {
+      theta[p] = centre + shift;
+      return value_at(chart, theta, x);
+    };
+    row[p] = (8 * (value(h) - value(-h)) - (value(2 * h) - value(-2 * h))) / (12 * h);
+    theta[p] = centre;
+  }
+  return row;
+}
+
+// What the normal equations of some samples should be, and how far off they may be.
+class ExpectedSums {
+ public:
+  explicit ExpectedSums(Eigen::Index size)
+      : gradient_(RealVector::Zero(size)),
+        gram_(RealMatrix::Zero(size, size)),
+        gradient_tolerance_(RealVector::Zero(size)),
+        gram_tolerance_(RealMatrix::Zero(size, size)) {}
+
+  // Samples that share one row of J and differ in e.
+  void add(const std::vector<Real>& errors, const RealVector& row, const Magnitudes& magnitudes) {
+    const Real value = magnitudes.value_tolerance();
+    const RealVector off = RealVector::Constant(row.size(), magnitudes.derivative_tolerance());
+    const RealVector size = row.cwiseAbs() + off;
+    const auto num_samples = static_cast<Real>(errors.size());
+    Real sum = 0;
+    Real sum_of_sizes = 0;
+    for (const Real e : errors) {
+      const Real largest = std::abs(e) + value;
+      sum += e;
+      sum_of_sizes += largest;
+      rss_ += e * e;
+      rss_tolerance_ += 2 * largest * value;
+      rss_size_ += largest * largest;
+    }
+    count_ += num_samples;
+    gradient_ += sum * row;
+    gradient_tolerance_ += sum_of_sizes * off + num_samples * value * size;
+    gradient_size_ += sum_of_sizes * size.maxCoeff();
+    gram_ += num_samples * row * row.transpose();
+    gram_tolerance_ += num_samples * (size * off.transpose() + off * size.transpose());
+    gram_size_ += num_samples * size.maxCoeff() * size.maxCoeff();
+  }
+
+  // `places[p]`: which coordinate of the sums is coordinate p of `given`.
+  void compare(const NormalEquations& given, const std::vector<Eigen::Index>& places,
+               const std::string& where, Worst& worst) const {
+    // A sum of n terms in eight chains and blocks: below n / 4 + 16 roundings of the partial sums.
+    const Real rounding = std::numeric_limits<double>::epsilon() * (count_ / 4 + 16);
+    worst.see(given.rss - rss_, rss_tolerance_ + rounding * rss_size_, where + " rss");
+    const auto size = static_cast<Eigen::Index>(places.size());
+    if (given.gradient.size() != size || given.gram.rows() != size || given.gram.cols() != size) {
+      worst.see(std::numeric_limits<Real>::infinity(), 1, where + " shape");
+      return;
+    }
+    for (Eigen::Index p = 0; p < size; ++p) {
+      const Eigen::Index i = places[static_cast<std::size_t>(p)];
+      worst.see(given.gradient[p] - gradient_[i], gradient_tolerance_[i] + rounding * gradient_size_,
+                fmt::format("{} gradient[{}]", where, p));
+      for (Eigen::Index q = 0; q < size; ++q) {
+        const Eigen::Index j = places[static_cast<std::size_t>(q)];
+        worst.see(given.gram(p, q) - gram_(i, j), gram_tolerance_(i, j) + rounding * gram_size_,
+                  fmt::format("{} gram({}, {})", where, p, q));
+      }
+    }
+  }
+
+ private:
+  Real count_ = 0, rss_ = 0, rss_tolerance_ = 0, rss_size_ = 0, gradient_size_ = 0, gram_size_ = 0;
+  RealVector gradient_;
+  RealMatrix gram_;
+  RealVector gradient_tolerance_;
+  RealMatrix gram_tolerance_;
+};
+
+std::span<const double> as_span(const Eigen::VectorXd& vector) {
+  return {vector.data(), static_cast<std::size_t>(vector.size())};
+}
+
+std::vector<double> means(const HarnessPoint& point, const Eigen::VectorXd& theta) {
+  const SampleBlocks samples = point.chart.blocks(point.inputs);
+  FusedPass pass(point.chart.layout(), samples);
+  const Eigen::VectorXd v = point.chart.kernel_parameters(theta);
+  std::vector<double> result;
+  for (int block = 0; block < samples.num_blocks(); ++block) {
+    const double* mean = pass.evaluate(as_span(v), block).mean;
+    result.insert(result.end(), mean, mean + samples.block_samples(block));
+  }
+  return result;
+}
+
+}  // namespace
+
+std::vector<std::string> kinds_without_reference(std::span<const std::string> gates,
+                                                 std::span<const std::string> experts) {
+  std::vector<std::string> messages;
+  const auto try_all = [&](std::span<const std::string> kinds, const auto& formulas) {
+    for (const std::string& kind : kinds) {
+      try {
+        formula_of(formulas, kind);
+      } catch (const std::logic_error& error) {
+        messages.emplace_back(error.what());
+      }
+    }
+  };
+  try_all(gates, scores());
+  try_all(experts, expert_formulas());
+  return messages;
+}
+
+std::vector<MixtureSpec> variants(const std::string& gate, const std::string& expert) {
+  std::vector<MixtureSpec> result;
+  GateSpec gate_spec;
+  gate_spec.kind = gate;
+  ExpertSpec expert_spec;
+  expert_spec.kind = expert;
+  for (const GateSpec& one_gate : option_variants(gate_info(gate), gate_options(), gate_spec)) {
+    for (const ExpertSpec& one_expert :
+         option_variants(expert_kind(expert).info, expert_options(), expert_spec)) {
+      for (const int d : {1, 2, 8}) {
+        for (const int k : {1, 2, 5}) {
+          result.push_back({one_gate, one_expert, d, k});
+        }
+      }
+    }
+  }
+  return result;
+}
+
+std::string describe(const MixtureSpec& spec) {
+  return fmt::format("{} (tau1 {}, tau2 {}, temperature {}) x {} (bias {}, weight {}, offset {}), d {}, k {}",
+                     spec.gate.kind, spec.gate.tau1, spec.gate.tau2, spec.gate.temperature, spec.expert.kind,
+                     spec.expert.bias, spec.expert.output_weight, spec.expert.output_offset, spec.num_inputs,
+                     spec.num_experts);
+}
+
+HarnessPoint::HarnessPoint(const MixtureSpec& spec, Eigen::Index num_rows, Stream& stream)
+    : chart(spec, 8.0), theta(chart.num_coordinates()), inputs(num_rows, spec.num_inputs) {
+  for (const RegionBlock& block : chart.regions()) {
+    auto part = theta.segment(block.offset, block.size);
+    for (double& value : part) {
+      value = stream.normal();
+    }
+    if (block.region.shape == Region::Shape::ball) {
+      part *= stream.uniform(0.1, 0.8) * block.region.size / part.norm();
+    } else {
+      part = part.cwiseMax(-3).cwiseMin(3);
+    }
+  }
+  for (double& value : inputs.reshaped()) {
+    value = stream.normal();
+  }
+}
+
+void Worst::see(Real difference, Real tolerance, const std::string& place) {
+  const Real size = std::abs(difference) / tolerance;
+  const double candidate =
+      std::isnan(size) ? std::numeric_limits<double>::infinity() : static_cast<double>(size);
+  if (candidate > ratio) {
+    ratio = candidate;
+    where = fmt::format("{}: off by {:.3g}, tolerance {:.3g}", place, static_cast<double>(difference),
+                        static_cast<double>(tolerance));
+  }
+}
+
+ReferenceValues reference_values(const MixtureSpec& spec, std::span<const RealAtom> atoms, Numbers x) {
+  const Score& score = formula_of(scores(), spec.gate.kind);
+  const ExpertFormula& expert = formula_of(expert_formulas(), spec.expert.kind);
+  ReferenceValues values;
+  for (const RealAtom& atom : atoms) {
+    values.scores.push_back(score(spec.gate, atom, x));
+    values.experts.push_back(expert(spec.expert, atom.expert, x));
+  }
+  const Real largest = *std::max_element(values.scores.begin(), values.scores.end());
+  Real total = 0;
+  for (const Real one : values.scores) {
+    total += values.weights.emplace_back(std::exp(one - largest));
+  }
+  for (std::size_t i = 0; i < atoms.size(); ++i) {
+    values.weights[i] /= total;
+    values.mean += values.weights[i] * values.experts[i];
+  }
+  return values;
+}
+
+Magnitudes::Magnitudes(const MixtureSpec& spec, std::span<const RealAtom> atoms, Numbers x)
+    : roundings(8 * (spec.num_inputs + spec.num_experts + 8)) {
+  const std::vector<Real> z = features_of(spec, x);
+  for (const auto& numbers : {z, std::vector<Real>(x.begin(), x.end())}) {
+    for (const Real value : numbers) {
+      feature = std::max(feature, std::abs(value));
+    }
+  }
+  const bool uses_inputs = expert_kind(spec.expert.kind).uses_inputs;
+  for (const RealAtom& atom : atoms) {
+    std::vector<Real> v(z.size());
+    visit_gate(spec.gate.kind, [&](auto gate) { gate.template to_chart<Real>(spec.gate, atom.gate, v); });
+    Real gate_sum = std::abs(atom.bias);
+    for (std::size_t j = 0; j < z.size(); ++j) {
+      gate_sum += std::abs(v[j] * z[j]);
+    }
+    std::size_t next = 0;
+    Real argument = 0;
+    for (std::size_t j = 0; uses_inputs && j < x.size(); ++j) {
+      argument += std::abs(atom.expert[next++] * x[j]);
+    }
+    argument += spec.expert.bias ? std::abs(atom.expert[next++]) : Real{0};
+    const Real c = spec.expert.output_weight ? std::abs(atom.expert[next++]) : Real{1};
+    const Real c_0 = spec.expert.output_offset ? std::abs(atom.expert[next]) : Real{0};
+    score = std::max(score, gate_sum);
+    // |phi(t)| <= 1 + |t| for every link, and |t phi'(t)| <= 1 + |t|.
+    height = std::max(height, std::max(c, Real{1}) * (1 + argument) + c_0);
+  }
+}
+
+Real Magnitudes::value_tolerance() const {
+  return std::numeric_limits<double>::epsilon() * roundings * (1 + score) * height;
+}
+
+Real Magnitudes::derivative_tolerance() const { return value_tolerance() * feature; }
+
+std::vector<RealAtom> widened(const std::vector<Atom>& atoms) {
+  std::vector<RealAtom> result;
+  for (const Atom& atom : atoms) {
+    result.push_back(
+        {atom.bias, {atom.gate.begin(), atom.gate.end()}, {atom.expert.begin(), atom.expert.end()}});
+  }
+  return result;
+}
+
+Worst value_discrepancy(const HarnessPoint& point) {
+  const MixtureSpec& spec = point.chart.spec();
+  const std::vector<Atom> atoms = point.chart.atoms(point.theta);
+  const std::vector<RealAtom> real_atoms = widened(atoms);
+  const Eigen::VectorXd v = point.chart.kernel_parameters(point.chart.coordinates(atoms));
+  const SampleBlocks samples = point.chart.blocks(point.inputs);
+  FusedPass pass(point.chart.layout(), samples);
+  Worst worst;
+  for (Eigen::Index row = 0; row < point.inputs.rows(); ++row) {
+    const std::vector<Real> x = widened_row(point.inputs, row);
+    const std::vector<double> narrow_x(x.begin(), x.end());
+    const ReferenceValues expected = reference_values(spec, real_atoms, x);
+    const Magnitudes magnitudes(spec, real_atoms, x);
+    const BlockValues& values = pass.evaluate(as_span(v), static_cast<int>(row / kBlockSize));
+    const auto s = static_cast<std::size_t>(row % kBlockSize);
+    worst.see(values.mean[s] - expected.mean, magnitudes.value_tolerance(), "kernel mean");
+    Real total = 0;
+    for (std::size_t i = 0; i < atoms.size(); ++i) {
+      worst.see(values.weights[i][s] - expected.weights[i], magnitudes.value_tolerance() / magnitudes.height,
+                "kernel weight");
+      worst.see(values.experts[i][s] - expected.experts[i],
+                magnitudes.value_tolerance() / (1 + magnitudes.score), "kernel expert");
+      worst.see(values.weights[i][s] < 0 ? 1 : 0, 0.5L, "negative weight");
+      total += values.weights[i][s];
+    }
+    worst.see(total - 1, std::numeric_limits<double>::epsilon() * static_cast<Real>(atoms.size()),
+              "sum of weights");
+    worst.see(mixture_value<double>(spec, atoms, narrow_x) - expected.mean, magnitudes.value_tolerance(),
+              "mixture_value<double>");
+    worst.see(mixture_value<Real>(spec, real_atoms, x) - expected.mean, magnitudes.value_tolerance() / 1000,
+              "mixture_value<long double>");
+  }
+  return worst;
+}
+
+void linearise(const MixtureChart& chart, const SampleBlocks& samples, const Eigen::VectorXd& theta,
+               NormalEquations& in_kernel, NormalEquations& in_theta) {
+  FusedPass pass(chart.layout(), samples);
+  const Eigen::VectorXd v = chart.kernel_parameters(theta);
+  pass.linearise(as_span(v), in_kernel);
+  chart.pull_back(in_kernel, in_theta);
+}
+
+Worst derivative_discrepancy(const HarnessPoint& point, const Linearise& linearise) {
+  const MixtureChart& chart = point.chart;
+  const RealVector theta = point.theta.cast<Real>();
+  const std::vector<RealAtom> atoms = atoms_at(chart, theta);
+  const Eigen::Index num_rows = point.inputs.rows();
+  std::vector<RealVector> rows;
+  std::vector<Magnitudes> magnitudes;
+  std::vector<Real> values;
+  for (Eigen::Index row = 0; row < num_rows; ++row) {
+    const std::vector<Real> x = widened_row(point.inputs, row);
+    magnitudes.emplace_back(chart.spec(), atoms, x);
+    values.push_back(value_at(chart, theta, x));
+    rows.push_back(row_of_jacobian(chart, theta, x, magnitudes.back().feature));
+  }
+  // Kernel coordinates are those of theta without the gate of the last atom, which the kernel holds at 0: its
+  // derivatives by the others are the same.
+  std::vector<Eigen::Index> in_theta(static_cast<std::size_t>(theta.size()));
+  std::iota(in_theta.begin(), in_theta.end(), Eigen::Index{0});
+  std::vector<Eigen::Index> in_kernel = in_theta;
+  const auto anchor = in_kernel.begin() + chart.gate_offset(chart.num_experts() - 1);
+  in_kernel.erase(anchor, anchor + chart.num_gate_features() + 1);
+
+  Worst worst;
+  NormalEquations kernel_equations;
+  NormalEquations theta_equations;
+  const auto check = [&](Eigen::Index first, Eigen::Index n, const std::function<Real(Eigen::Index)>& error) {
+    Eigen::MatrixXd inputs(n, point.inputs.cols());
+    Eigen::VectorXd target(n);
+    std::vector<std::vector<Real>> errors(rows.size());
+    for (Eigen::Index s = 0; s < n; ++s) {
+      const Eigen::Index row = (first + s) % num_rows;
+      const auto i = static_cast<std::size_t>(row);
+      inputs.row(s) = point.inputs.row(row);
+      target[s] = static_cast<double>(values[i] + error(s));
+      errors[i].push_back(target[s] - values[i]);
+    }
+    ExpectedSums expected(theta.size());
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      expected.add(errors[i], rows[i], magnitudes[i]);
+    }
+    SampleBlocks samples = chart.blocks(inputs);
+    samples.set_target(target);
+    linearise(chart, samples, point.theta, kernel_equations, theta_equations);
+    expected.compare(kernel_equations, in_kernel, fmt::format("n = {}, kernel", n), worst);
+    expected.compare(theta_equations, in_theta, fmt::format("n = {}, theta", n), worst);
+  };
+  for (Eigen::Index row = 0; row < num_rows; ++row) {
+    check(row, 1, [](Eigen::Index) { return Real{1}; });
+  }
+  for (const Eigen::Index n : {255, 256, 257, 1000}) {
+    check(0, n, [](Eigen::Index s) { return std::sin(static_cast<Real>(s) + 0.5L); });
+  }
+  return worst;
+}
+
+Worst gauge_discrepancy(const HarnessPoint& point, Stream& stream) {
+  const MixtureChart& chart = point.chart;
+  const std::vector<double> expected = means(point, point.theta);
+  const std::vector<RealAtom> real_atoms = atoms_at(chart, point.theta.cast<Real>());
+  Worst worst;
+  const auto compare = [&](const std::vector<double>& given, Real shift, const std::string& what) {
+    for (std::size_t row = 0; row < expected.size(); ++row) {
+      const Magnitudes magnitudes(chart.spec(), real_atoms,
+                                  widened_row(point.inputs, static_cast<Eigen::Index>(row)));
+      worst.see(given[row] - expected[row],
+                1e-13L * (1 + magnitudes.score + shift * magnitudes.feature) * magnitudes.height, what);
+    }
+  };
+
+  Eigen::VectorXd shifted = point.theta;
+  for (const std::vector<int>& places : chart.shift_gauges()) {
+    const double shift = stream.uniform(-1, 1);
+    for (const int place : places) {
+      shifted[place] += shift;
+    }
+  }
+  compare(means(point, shifted), chart.num_gate_features() + 1, "common shift");
+
+  std::vector<Atom> atoms = chart.atoms(point.theta);
+  const Eigen::VectorXd again = chart.coordinates(atoms);
+  compare(means(point, again), 0, "theta -> atoms -> theta");
+  for (const RegionBlock& block : chart.regions()) {
+    Eigen::VectorXd nearest = again.segment(block.offset, block.size);
+    project(block.region, nearest);
+    worst.see((nearest - again.segment(block.offset, block.size)).norm(), 1e-15L * block.region.size,
+              "coordinates outside their region");
+  }
+  worst.see(atoms.back().bias, std::numeric_limits<Real>::min(), "last bias of the section");
+  compare(means(point, chart.coordinates(chart.atoms(again))), 0, "atoms -> theta -> atoms");
+
+  for (Atom& atom : atoms) {
+    atom.bias += 0.75;
+  }
+  compare(means(point, chart.coordinates(atoms)), 1, "common shift of the biases");
+  std::rotate(atoms.begin(), atoms.begin() + 1, atoms.end());
+  compare(means(point, chart.coordinates(atoms)), 1, "permutation");
+  std::reverse(atoms.begin(), atoms.end());
+  compare(means(point, chart.coordinates(atoms)), 1, "permutation");
+  return worst;
+}
+
+Worst extreme_discrepancy(const MixtureSpec& spec, Stream& stream) {
+  Worst worst;
+  const auto numbers = [&](int size, double scale) {
+    std::vector<double> result;
+    for (int j = 0; j < size; ++j) {
+      result.push_back(scale * (stream.uniform() < 0.5 ? -1 : 1) * stream.uniform(0.5, 1));
+    }
+    return result;
+  };
+  for (const double input_size : {0.0, 1e-300, 1.0, 1e4, 1e100}) {
+    for (const double gate_size : {0.0, 1e-300, 1e-9, 1.0, 1e4, 1e100, 1e200}) {
+      for (const double expert_size : {0.0, 1e-300, 1.0, 1e4}) {
+        Model model{spec, std::vector<std::string>(static_cast<std::size_t>(spec.num_inputs), "x"),
+                    "y",  {},
+                    {},   {},
+                    {},   {}};
+        for (int i = 0; i < spec.num_experts; ++i) {
+          model.atoms.push_back({numbers(1, std::min(gate_size, 1e4)).front(),
+                                 numbers(num_gate_parameters(spec), gate_size),
+                                 numbers(num_expert_parameters(spec), expert_size)});
+        }
+        const std::vector<RealAtom> atoms = widened(model.atoms);
+        const std::vector<double> x = numbers(spec.num_inputs, input_size);
+        const std::vector<Real> real_x(x.begin(), x.end());
+        const Eigen::MatrixXd inputs = Eigen::Map<const Eigen::RowVectorXd>(x.data(), spec.num_inputs);
+        const ReferenceValues expected = reference_values(spec, atoms, real_x);
+        const Magnitudes magnitudes(spec, atoms, real_x);
+        const Predictions given = predict(model, inputs, 1);
+        const std::string where =
+            fmt::format("inputs {}, gates {}, experts {}", input_size, gate_size, expert_size);
+
+        const Real eps = std::numeric_limits<double>::epsilon() * magnitudes.roundings;
+        Real total = 0;
+        for (int i = 0; i < spec.num_experts; ++i) {
+          const auto at = static_cast<std::size_t>(i);
+          total += given.weights(0, i);
+          worst.see(given.weights(0, i) < 0 ? 1 : 0, 0.5L, where + " negative weight");
+          worst.see(given.experts(0, i) - expected.experts[at], eps * magnitudes.height, where + " expert");
+          // Where scores are so large that their rounding is not small, only a clear winner is certain.
+          std::vector<Real> sorted = expected.scores;
+          std::sort(sorted.rbegin(), sorted.rend());
+          const bool is_certain = sorted.size() < 2 || sorted[0] - sorted[1] > 800 + eps * magnitudes.score;
+          if (is_certain || eps * magnitudes.score < 1e-3L) {
+            worst.see(given.weights(0, i) - expected.weights[at],
+                      is_certain ? Real{std::numeric_limits<double>::min()} : eps * (1 + magnitudes.score),
+                      where + " weight");
+            worst.see(given.mean[0] - expected.mean,
+                      (is_certain ? eps : eps * (1 + magnitudes.score)) * magnitudes.height, where + " mean");
+          }
+        }
+        worst.see(total - 1, std::numeric_limits<double>::epsilon() * spec.num_experts,
+                  where + " sum of weights");
+        worst.see(std::isfinite(given.mean[0]) ? 0 : 1, 0.5L, where + " mean is not finite");
+
+        const MixtureChart chart(spec, 1e210);
+        SampleBlocks samples = chart.blocks(inputs);
+        samples.set_target(Eigen::VectorXd::Ones(1));
+        NormalEquations in_kernel;
+        NormalEquations in_theta;
+        linearise(chart, samples, chart.coordinates(model.atoms), in_kernel, in_theta);
+        const bool any_nan = in_kernel.gradient.hasNaN() || in_kernel.gram.hasNaN();
+        const bool small = input_size <= 1e4;
+        worst.see(any_nan || (small && !in_theta.gram.allFinite()) ? 1 : 0, 0.5L,
+                  where + " normal equations");
+      }
+    }
+  }
+  return worst;
+}
+
+}  // namespace moest

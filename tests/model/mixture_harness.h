@@ -1,0 +1,98 @@
+// The check that every gate and expert of the catalogue passes: values, derivatives, gauges and edge inputs,
+// against formulas written a second time in long double.
+#pragma once
+
+#include <Eigen/Core>
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "moest/base/random.h"
+#include "moest/kernel/fused_pass.h"
+#include "moest/model/chart.h"
+#include "moest/model/model.h"
+#include "moest/model/specification.h"
+
+namespace moest {
+
+using Real = long double;
+using RealAtom = BasicAtom<Real>;
+
+/// Kinds of the catalogue without a formula in mixture_harness.cc; each message says what to add.
+std::vector<std::string> kinds_without_reference(std::span<const std::string> gates,
+                                                 std::span<const std::string> experts);
+
+/// One gate and one expert with every setting of the options that belong to them (numbers: default and
+/// another value; switches: all), d in {1, 2, 8} and k in {1, 2, 5}.
+std::vector<MixtureSpec> variants(const std::string& gate, const std::string& expert);
+std::string describe(const MixtureSpec& spec);
+
+/// Something to check at: theta well inside the regions of the chart and n rows of inputs from N(0, 1).
+struct HarnessPoint {
+  HarnessPoint(const MixtureSpec& spec, Eigen::Index num_rows, Stream& stream);
+
+  MixtureChart chart;
+  Eigen::VectorXd theta;
+  Eigen::MatrixXd inputs;
+};
+
+/// The largest discrepancy of a check in units of its tolerance (above 1: wrong), and where it was. Not a
+/// number counts as infinite.
+struct Worst {
+  double ratio = 0;
+  std::string where = "nowhere";
+
+  void see(Real difference, Real tolerance, const std::string& place);
+};
+
+/// f, w and h by the formulas, straight from raw atoms in scaled coordinates.
+struct ReferenceValues {
+  Real mean = 0;
+  std::vector<Real> scores, weights, experts;
+};
+ReferenceValues reference_values(const MixtureSpec& spec, std::span<const RealAtom> atoms,
+                                 std::span<const Real> x);
+
+/// How large a rounding error can be at one sample. All of double's roundings on the way to f are relative
+/// errors of C = 8 (d + k + 8) units eps, at most, of a score (magnitude S), an expert's argument or an
+/// expert's value (magnitude H, the sum of the magnitudes of its terms); a score's error multiplies a weight
+/// by 1 + error, and the weights sum to one. So f is off by at most eps C (1 + S) H, and a derivative, which
+/// has a feature of magnitude Z as one more factor, by Z times that.
+struct Magnitudes {
+  Magnitudes(const MixtureSpec& spec, std::span<const RealAtom> atoms, std::span<const Real> x);
+
+  Real value_tolerance() const;
+  Real derivative_tolerance() const;
+
+  Real roundings, score = 0, height = 0, feature = 1;
+};
+
+std::vector<RealAtom> widened(const std::vector<Atom>& atoms);
+
+/// Kernel, mixture_value<double> and mixture_value<long double> against the reference, at raw atoms.
+Worst value_discrepancy(const HarnessPoint& point);
+
+/// What is checked by derivative_discrepancy, so that a test can plant an error.
+using Linearise = std::function<void(const MixtureChart&, const SampleBlocks&, const Eigen::VectorXd& theta,
+                                     NormalEquations& in_kernel, NormalEquations& in_theta)>;
+void linearise(const MixtureChart& chart, const SampleBlocks& samples, const Eigen::VectorXd& theta,
+               NormalEquations& in_kernel, NormalEquations& in_theta);
+
+/// RSS, J'e and J'J of every row alone (e = 1, so that J'e is the row) and of sums over n = 1, 255, 256, 257
+/// and 1000 samples, in kernel coordinates and in theta, against fourth-order central differences of
+/// mixture_value<long double>. Their step is h = 2e-4 / Z: h^4/30 times a fifth derivative (below 32 H Z^5),
+/// and 3 eps_long (1 + S) H / h of rounding, are below a tenth of derivative_tolerance(). The samples repeat
+/// the point's rows; the targets differ.
+Worst derivative_discrepancy(const HarnessPoint& point, const Linearise& linearise);
+
+/// f under a common shift of theta's gauges, a permutation of atoms, and theta -> atoms -> theta: relative to
+/// the larger of |f| and the experts' magnitude, 1e-13 per unit 1 + S.
+Worst gauge_discrepancy(const HarnessPoint& point, Stream& stream);
+
+/// predict() at inputs and parameters from 0 to 1e100, signs and sizes mixed, where every value is finite;
+/// the mean and experts against the reference, weights >= 0 and summing to 1; and no NaN in the normal
+/// equations.
+Worst extreme_discrepancy(const MixtureSpec& spec, Stream& stream);
+
+}  // namespace moest
