@@ -7,6 +7,8 @@
 namespace moest::app {
 namespace {
 
+const std::vector<std::string> kShells{"bash", "zsh", "fish"};
+
 struct CompletionCommand {
   std::string shell;
   int threads = 0;
@@ -23,38 +25,46 @@ std::vector<std::string> flags_of(const CLI::App& parser) {
   return flags;
 }
 
-std::vector<const CLI::App*> commands_of(const CLI::App& program) {
-  return program.get_subcommands([](const CLI::App*) { return true; });
-}
-
-std::string bash_script(const CLI::App& program) {
+std::string bash_script(const CLI::App& program, const std::vector<Command>& commands) {
   std::vector<std::string> names;
-  std::string cases;
-  for (const CLI::App* command : commands_of(program)) {
-    names.push_back(command->get_name());
-    cases +=
-        fmt::format("    {}) words=\"{}\" ;;\n", command->get_name(), fmt::join(flags_of(*command), " "));
+  std::string choices;
+  std::string options;
+  for (const Command& command : commands) {
+    const std::string name = command.parser->get_name();
+    names.push_back(name);
+    options += fmt::format("    {}) words=\"{}\" ;;\n", name, fmt::join(flags_of(*command.parser), " "));
+    for (const auto& [flag, words] : command.choices) {
+      choices += fmt::format("    \"{} {}\") words=\"{}\" ;;\n", name, flag, fmt::join(words, " "));
+    }
   }
   return fmt::format(
-      "_moest() {{\n"
-      "  local current=\"${{COMP_WORDS[COMP_CWORD]}}\" words=\"\"\n"
-      "  if [[ $COMP_CWORD -eq 1 ]]; then\n"
-      "    COMPREPLY=($(compgen -W \"{} {}\" -- \"$current\"))\n"
-      "    return\n"
-      "  fi\n"
-      "  case \"${{COMP_WORDS[1]}}\" in\n{}  esac\n"
-      "  if [[ $current == -* ]]; then\n"
-      "    COMPREPLY=($(compgen -W \"$words\" -- \"$current\"))\n"
-      "  else\n"
-      "    COMPREPLY=($(compgen -f -- \"$current\"))\n"
-      "  fi\n"
-      "}}\n"
-      "complete -o filenames -F _moest moest\n",
-      fmt::join(names, " "), fmt::join(flags_of(program), " "), cases);
+      R"(_moest() {{
+  local current="${{COMP_WORDS[COMP_CWORD]}}" previous="${{COMP_WORDS[COMP_CWORD-1]}}" words=""
+  if [[ $COMP_CWORD -eq 1 ]]; then
+    COMPREPLY=($(compgen -W "{} {}" -- "$current"))
+    return
+  fi
+  case "${{COMP_WORDS[1]}} $previous" in
+{}  esac
+  if [[ -n $words ]]; then
+    COMPREPLY=($(compgen -W "$words" -- "$current"))
+    return
+  fi
+  case "${{COMP_WORDS[1]}}" in
+{}  esac
+  if [[ $current == -* ]]; then
+    COMPREPLY=($(compgen -W "$words" -- "$current"))
+  else
+    COMPREPLY=($(compgen -f -- "$current"))
+  fi
+}}
+complete -o filenames -F _moest moest
+)",
+      fmt::join(names, " "), fmt::join(flags_of(program), " "), choices, options);
 }
 
-std::string zsh_script(const CLI::App& program) {
-  return "autoload -U +X bashcompinit && bashcompinit\n" + bash_script(program);
+std::string zsh_script(const CLI::App& program, const std::vector<Command>& commands) {
+  return "autoload -U +X bashcompinit && bashcompinit\n" + bash_script(program, commands);
 }
 
 // fish reads descriptions too; quotes in them are the only thing to escape.
@@ -66,38 +76,43 @@ std::string fish_quoted(const std::string& text) {
   return quoted + "'";
 }
 
-std::string fish_script(const CLI::App& program) {
+std::string fish_script(const std::vector<Command>& commands) {
   std::string script;
-  for (const CLI::App* command : commands_of(program)) {
-    script += fmt::format("complete -c moest -n __fish_use_subcommand -a {} -d {}\n", command->get_name(),
-                          fish_quoted(command->get_description()));
-    for (const CLI::Option* option : command->get_options()) {
-      for (const std::string& name : option->get_lnames()) {
-        script += fmt::format("complete -c moest -n '__fish_seen_subcommand_from {}' -l {} -d {}\n",
-                              command->get_name(), name, fish_quoted(option->get_description()));
+  for (const Command& command : commands) {
+    const std::string name = command.parser->get_name();
+    script += fmt::format("complete -c moest -n __fish_use_subcommand -a {} -d {}\n", name,
+                          fish_quoted(command.parser->get_description()));
+    for (const CLI::Option* option : command.parser->get_options()) {
+      for (const std::string& flag : option->get_lnames()) {
+        const auto choices = command.choices.find("--" + flag);
+        const std::string values = choices == command.choices.end()
+                                       ? ""
+                                       : fmt::format(" -x -a '{}'", fmt::join(choices->second, " "));
+        script += fmt::format("complete -c moest -n '__fish_seen_subcommand_from {}' -l {} -d {}{}\n", name,
+                              flag, fish_quoted(option->get_description()), values);
       }
     }
   }
   return script;
 }
 
-int run_completion(const CLI::App& program, const std::string& shell) {
+int run_completion(const CLI::App& program, const std::vector<Command>& commands, const std::string& shell) {
   if (shell == "bash") {
-    write_output("-", bash_script(program));
+    write_output("-", bash_script(program, commands));
   } else if (shell == "zsh") {
-    write_output("-", zsh_script(program));
+    write_output("-", zsh_script(program, commands));
   } else if (shell == "fish") {
-    write_output("-", fish_script(program));
+    write_output("-", fish_script(commands));
   } else {
-    throw InputError(fmt::format("no completion for the shell `{}`", shell), "known: bash, zsh, fish",
-                     "Name one of these.");
+    throw InputError(fmt::format("no completion for the shell `{}`", shell),
+                     fmt::format("known: {}", listed(kShells)), "Name one of these.");
   }
   return kDone;
 }
 
 }  // namespace
 
-Command make_completion_command(CLI::App& program) {
+Command make_completion_command(CLI::App& program, const std::vector<Command>& commands) {
   CLI::App* parser = program.add_subcommand("completion", "print a completion script for a shell");
   const auto command = std::make_shared<CompletionCommand>();
   parser->add_option("shell", command->shell, "bash, zsh or fish")->type_name("SHELL")->required();
@@ -105,7 +120,10 @@ Command make_completion_command(CLI::App& program) {
   parser->add_flag("--quiet", command->quiet, "as everywhere; there are no notes here")
       ->disable_flag_override();
   parser->footer("For bash: source <(moest completion bash)");
-  return {parser, [&program, command] { return run_completion(program, command->shell); }};
+  // The shell is the argument after the name of the command itself.
+  return {parser,
+          [&program, &commands, command] { return run_completion(program, commands, command->shell); },
+          {{parser->get_name(), kShells}}};
 }
 
 }  // namespace moest::app

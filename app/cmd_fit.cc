@@ -293,7 +293,9 @@ Command make_fit_command(CLI::App& program) {
                    "where the model goes; without it only the summary is printed")
       ->type_name("MODEL");
   add_common_options(*parser, command->common);
-  return {parser, [parser, command] { return run_fit(*parser, *command); }};
+  return {parser,
+          [parser, command] { return run_fit(*parser, *command); },
+          {{"--gate", gate_names()}, {"--expert", expert_names()}}};
 }
 
 }  // namespace moest::app

@@ -62,7 +62,7 @@ Command make_plot_command(CLI::App& program) {
       ->required();
   add_threads_option(*parser, command->threads);
   add_common_options(*parser, command->common);
-  return {parser, [command] { return run_plot(*command); }};
+  return {parser, [command] { return run_plot(*command); }, {{"--kind", plot_kind_names()}}};
 }
 
 }  // namespace moest::app

@@ -6,6 +6,7 @@
 #include <CLI/CLI.hpp>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <span>
@@ -35,10 +36,15 @@ struct CommonOptions {
 /// A subcommand after its options were read: does the work and returns the exit status.
 using Action = std::function<int()>;
 
-/// Declares a subcommand on the program and returns what to run if it is the one that was called.
+/// The values that some options take, by the option's flag.
+using Choices = std::map<std::string, std::vector<std::string>>;
+
+/// A declared subcommand, what to run if it is the one that was called, and the choices that a shell can
+/// complete.
 struct Command {
   CLI::App* parser;
   Action action;
+  Choices choices = {};
 };
 
 Command make_fit_command(CLI::App& program);
@@ -46,7 +52,8 @@ Command make_predict_command(CLI::App& program);
 Command make_simulate_command(CLI::App& program);
 Command make_describe_command(CLI::App& program);
 Command make_plot_command(CLI::App& program);
-Command make_completion_command(CLI::App& program);
+/// Completes `commands`, which may still grow and must outlive the action.
+Command make_completion_command(CLI::App& program, const std::vector<Command>& commands);
 
 /// Adds --json and --quiet.
 void add_common_options(CLI::App& parser, CommonOptions& options);
@@ -111,22 +118,21 @@ void add_options(CLI::App& parser, std::span<const Option<Owner>> options, Owner
   for (const Option<Owner>& option : options) {
     const std::string flag = flag_of(option);
     std::string help(option.sentence);
-    if (whose) {
-      help = fmt::format("{}: {}", whose(option), help);
-    }
     if (!option.unit.empty()) {
       help += fmt::format(" [{}]", option.unit);
     }
+    const std::string kinds = whose ? whose(option) : "";
     std::visit(
         [&](auto member) {
           auto& value = owner.*member;
           if constexpr (std::is_same_v<std::remove_reference_t<decltype(value)>, bool>) {
             const bool on = defaults.*member;
             const auto set = [&value, on] { value = !on; };
-            parser.add_flag_callback(flag, set, on ? "switch off: " + help : help)->group(group);
+            help = (on ? "switch off: " : "") + help + (kinds.empty() ? "" : fmt::format(" ({})", kinds));
+            parser.add_flag_callback(flag, set, help)->group(group);
           } else {
             if constexpr (!requires { value.has_value(); }) {
-              help += fmt::format(" (default {})", defaults.*member);
+              help += fmt::format(" ({}default {})", kinds.empty() ? "" : kinds + "; ", defaults.*member);
             }
             add_number(parser, flag, value, help)->group(group);
           }

@@ -58,7 +58,12 @@ InputError parse_problem(const CLI::App& program, const CLI::ParseError& error) 
   const CLI::App& parser = called.empty() ? program : *called.front();
   const std::string help =
       fmt::format("See `moest{} --help`.", called.empty() ? "" : " " + parser.get_name());
+  const std::vector<std::string> before = program.remaining(false);
   const std::vector<std::string> unknown = program.remaining(true);
+  if (!before.empty() && !called.empty()) {
+    return {fmt::format("unknown option `{}`", before.front()), "options follow the name of the command",
+            fmt::format("Write `moest {} ... {}`.", parser.get_name(), before.front())};
+  }
   if (!unknown.empty()) {
     return unknown_word(program, parser, unknown.front(), help);
   }
@@ -72,6 +77,9 @@ InputError parse_problem(const CLI::App& program, const CLI::ParseError& error) 
     }
   }
   const std::string what = error.what();
+  if (what.ends_with("disallowed flag override")) {
+    return {fmt::format("--{} takes no value", what.substr(0, what.find(' '))), "it is a switch", help};
+  }
   if (error.get_name() == "ArgumentMismatch") {
     const std::string flag = what.substr(0, what.find(':'));
     const CLI::Option* option = parser.get_option_no_throw(flag);
@@ -97,10 +105,10 @@ int run(int argc, char** argv) {
   program.footer(kExitStatuses);
   std::vector<Command> commands;
   for (const auto make : {make_fit_command, make_predict_command, make_simulate_command,
-                          make_describe_command, make_plot_command, make_completion_command}) {
+                          make_describe_command, make_plot_command}) {
     commands.push_back(make(program));
-    commands.back().parser->positionals_at_end(false);
   }
+  commands.push_back(make_completion_command(program, commands));
   program.footer(std::string(kExitStatuses) + "\n`moest COMMAND --help` tells the options of a command.");
   try {
     program.parse(argc, argv);

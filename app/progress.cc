@@ -4,7 +4,9 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <cstdint>
 #include <cstdio>
+#include <ctime>
 
 namespace moest::app {
 namespace {
@@ -17,9 +19,38 @@ constexpr double kLogInterval = 10;
 std::atomic<bool> interrupted{false};
 static_assert(std::atomic<bool>::is_always_lock_free);
 
+// When the first signal came, in milliseconds of the monotonic clock.
+std::atomic<std::int64_t> interrupted_at{0};
+static_assert(std::atomic<std::int64_t>::is_always_lock_free);
+
+std::int64_t now_ms() {
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  return std::int64_t{now.tv_sec} * 1000 + now.tv_nsec / 1'000'000;
+}
+
 void on_signal(int signal) {
-  interrupted.store(true, std::memory_order_relaxed);
-  std::signal(signal, SIG_DFL);
+  // Some senders signal a process and then its group: what comes at once is the same wish, not a second one.
+  constexpr std::int64_t kSameWish = 500;
+  if (!interrupted.exchange(true)) {
+    interrupted_at.store(now_ms());
+  } else if (now_ms() - interrupted_at.load() > kSameWish) {
+    std::signal(signal, SIG_DFL);
+    std::raise(signal);
+  }
+}
+
+// A signal that is ignored, as that of a job in the background of a script, stays ignored.
+void listen_to(int signal) {
+  if (std::signal(signal, SIG_IGN) != SIG_IGN) {
+    std::signal(signal, on_signal);
+  }
+}
+
+void stop_listening_to(int signal) {
+  if (std::signal(signal, SIG_IGN) != SIG_IGN) {
+    std::signal(signal, SIG_DFL);
+  }
 }
 
 std::string duration(double seconds) {
@@ -58,13 +89,13 @@ void ProgressLine::show(const FitProgress& progress) {
 
 InterruptGuard::InterruptGuard() {
   interrupted.store(false);
-  std::signal(SIGINT, on_signal);
-  std::signal(SIGTERM, on_signal);
+  listen_to(SIGINT);
+  listen_to(SIGTERM);
 }
 
 InterruptGuard::~InterruptGuard() {
-  std::signal(SIGINT, SIG_DFL);
-  std::signal(SIGTERM, SIG_DFL);
+  stop_listening_to(SIGINT);
+  stop_listening_to(SIGTERM);
 }
 
 const std::atomic<bool>* InterruptGuard::flag() const { return &interrupted; }

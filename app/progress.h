@@ -25,8 +25,8 @@ class ProgressLine {
   double last_seconds_ = 0;
 };
 
-/// While it lives, the first Ctrl-C (or SIGTERM) sets a flag instead of ending the program; the second one
-/// ends it.
+/// While it lives, the first Ctrl-C (or SIGTERM) sets a flag instead of ending the program; a second one, at
+/// least half a second later, ends it.
 class InterruptGuard {
  public:
   InterruptGuard();

@@ -7,8 +7,8 @@
 
 namespace moest {
 
-/// Features z of a unit: columns first_column .. first_column + num_columns - 1 of the sample blocks, followed by
-/// the constant 1 if `constant`. A set with no columns and the constant is [1].
+/// Features z of a unit: columns first_column .. first_column + num_columns - 1 of the sample blocks,
+/// followed by the constant 1 if `constant`. A set with no columns and the constant is [1].
 struct FeatureSet {
   int first_column = 0;
   int num_columns = 0;
@@ -32,14 +32,15 @@ struct ExpertUnits {
   int shift = -1;
 };
 
-/// f(x) = sum_i w_i(x) h_i(x), w = softmax(scores). There is one gate unit less than experts: the score of the
-/// last expert is anchored at 0, which takes nothing away since a common shift of all scores changes no weight.
+/// f(x) = sum_i w_i(x) h_i(x), w = softmax(scores). There is one gate unit less than experts: the score of
+/// the last expert is anchored at 0, which takes nothing away since a common shift of all scores changes no
+/// weight.
 struct MixtureLayout {
   std::vector<FeatureSet> feature_sets;
-  std::vector<RidgeUnit> gates;     // k - 1 units
+  std::vector<RidgeUnit> gates;      // k - 1 units
   std::vector<ExpertUnits> experts;  // k experts
-  int constant_set = 0;             // the feature set [1] of every c and c_0
-  int num_parameters = 0;           // length of v
+  int constant_set = 0;              // the feature set [1] of every c and c_0
+  int num_parameters = 0;            // length of v
 
   int num_experts() const { return static_cast<int>(experts.size()); }
 };

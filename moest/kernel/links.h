@@ -28,8 +28,8 @@ struct IdentityLink {
   }
 };
 
-/// Neither value nor slope overflows or cancels: both come from e^-|t|, so that a slope far in a tail keeps its
-/// relative accuracy.
+/// Neither value nor slope overflows or cancels: both come from e^-|t|, so that a slope far in a tail keeps
+/// its relative accuracy.
 struct SigmoidLink {
   template <class T>
   LinkPoint<T> operator()(const T& t) const {

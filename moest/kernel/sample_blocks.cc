@@ -18,7 +18,8 @@ SampleBlocks::SampleBlocks(Eigen::Index num_samples, int num_features)
 }
 
 int SampleBlocks::block_samples(int block) const {
-  return static_cast<int>(std::min<Eigen::Index>(kBlockSize, num_samples_ - Eigen::Index{block} * kBlockSize));
+  return static_cast<int>(
+      std::min<Eigen::Index>(kBlockSize, num_samples_ - Eigen::Index{block} * kBlockSize));
 }
 
 void SampleBlocks::set_feature(int column, const Eigen::Ref<const Eigen::VectorXd>& values) {
@@ -32,7 +33,8 @@ void SampleBlocks::set_target(const Eigen::Ref<const Eigen::VectorXd>& values) {
 
 const double* SampleBlocks::at(int block, int column) const {
   const auto columns = static_cast<std::size_t>(num_features_) + 2;
-  return values_.data() + (static_cast<std::size_t>(block) * columns + static_cast<std::size_t>(column)) * kBlockSize;
+  return values_.data() +
+         (static_cast<std::size_t>(block) * columns + static_cast<std::size_t>(column)) * kBlockSize;
 }
 
 void SampleBlocks::set_column(int column, const Eigen::Ref<const Eigen::VectorXd>& values) {

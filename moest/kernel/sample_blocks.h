@@ -12,8 +12,8 @@ namespace moest {
 /// Samples per block: large enough to amortise a block's fixed cost, small enough for the first cache.
 inline constexpr int kBlockSize = 256;
 
-/// n samples of `num_features` columns, a target and a weight. In each block every column is a run of kBlockSize
-/// numbers; the last block is padded with zeros, whose weight 0 takes them out of every sum.
+/// n samples of `num_features` columns, a target and a weight. In each block every column is a run of
+/// kBlockSize numbers; the last block is padded with zeros, whose weight 0 takes them out of every sum.
 class SampleBlocks {
  public:
   /// n = num_samples >= 1; all features and targets are zero, the weights of the samples one.

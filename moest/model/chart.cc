@@ -181,7 +181,8 @@ SampleBlocks MixtureChart::blocks(const Eigen::MatrixXd& inputs) const {
     for (Eigen::Index row = 0; row < inputs.rows(); ++row) {
       x = inputs.row(row).transpose();
       visit_gate(spec_.gate.kind, [&](auto gate) {
-        gate.template features<double>(spec_.gate, as_span(x), {z.data(), static_cast<std::size_t>(z.size())});
+        gate.template features<double>(spec_.gate, as_span(x),
+                                       {z.data(), static_cast<std::size_t>(z.size())});
       });
       features.row(row) = z.transpose();
     }

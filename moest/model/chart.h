@@ -25,10 +25,10 @@ struct RegionBlock {
 ///
 ///     raw atoms (b_i, omega_i, eta_i)  ->  coordinates theta  ->  kernel parameters v
 ///
-/// theta = (v_1, b_1, .., v_k, b_k, eta_1, .., eta_k): the gates in reduced coordinates, each in its region, the biases
-/// and the expert parameters in [-B, B]. The regions are meant on the gauge-free set: no gate is anchored in theta, so a
-/// point is feasible whenever some common shift of the gates makes it so. The kernel sees the gates relative to
-/// the last one, v_i - v_k and b_i - b_k: there the common shift is gone.
+/// theta = (v_1, b_1, .., v_k, b_k, eta_1, .., eta_k): the gates in reduced coordinates, each in its region,
+/// the biases and the expert parameters in [-B, B]. The regions are meant on the gauge-free set: no gate is
+/// anchored in theta, so a point is feasible whenever some common shift of the gates makes it so. The kernel
+/// sees the gates relative to the last one, v_i - v_k and b_i - b_k: there the common shift is gone.
 class MixtureChart {
  public:
   /// Throws InputError for an illegal specification.
@@ -39,7 +39,8 @@ class MixtureChart {
   int num_experts() const { return spec_.num_experts; }
   int num_coordinates() const { return num_coordinates_; }
   const std::vector<RegionBlock>& regions() const { return regions_; }
-  /// For each coordinate of the gates, its place in every atom: adding one number to all of them changes nothing.
+  /// For each coordinate of the gates, its place in every atom: adding one number to all of them changes
+  /// nothing.
   const std::vector<std::vector<int>>& shift_gauges() const { return shift_gauges_; }
 
   int gate_offset(int expert) const { return expert * (num_gate_features_ + 1); }
@@ -51,8 +52,8 @@ class MixtureChart {
   Eigen::VectorXd kernel_parameters(const Eigen::VectorXd& theta) const;
   void pull_back(const NormalEquations& in_v, NormalEquations& in_theta) const;
 
-  /// Coordinates of raw atoms after the common shift that brings the gates deepest into their regions; whatever is still
-  /// outside is moved to the nearest point inside.
+  /// Coordinates of raw atoms after the common shift that brings the gates deepest into their regions;
+  /// whatever is still outside is moved to the nearest point inside.
   Eigen::VectorXd coordinates(const std::vector<Atom>& atoms) const;
   /// Raw atoms in the gate's documented section (docs/models.md): the last bias is 0.
   std::vector<Atom> atoms(const Eigen::VectorXd& theta) const;

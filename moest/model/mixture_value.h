@@ -34,9 +34,9 @@ T expert_value(const MixtureSpec& spec, std::span<const T> expert, std::span<con
   return spec.expert.output_offset ? h + expert[next] : h;
 }
 
-/// f(x) = sum_i w_i(x) h(x; eta_i), in scaled coordinates if the model has a scaling. Built from the same features,
-/// links, charts and combiners as the fit, without its kernel: the reference for the kernel's values and, in a wider
-/// type, for its derivatives.
+/// f(x) = sum_i w_i(x) h(x; eta_i), in scaled coordinates if the model has a scaling. Built from the same
+/// features, links, charts and combiners as the fit, without its kernel: the reference for the kernel's
+/// values and, in a wider type, for its derivatives.
 template <class T>
 T mixture_value(const MixtureSpec& spec, std::span<const BasicAtom<T>> atoms, std::span<const T> x) {
   std::vector<T> weights;

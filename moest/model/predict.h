@@ -14,8 +14,8 @@ struct Predictions {
   Eigen::MatrixXd experts;  // n x k: h_i(x)
 };
 
-/// Values of the model at inputs (n x d, in the data's units, columns in the order of model.inputs). The same model
-/// and inputs give the same bits for any number of threads (0: all cores).
+/// Values of the model at inputs (n x d, in the data's units, columns in the order of model.inputs). The same
+/// model and inputs give the same bits for any number of threads (0: all cores).
 Predictions predict(const Model& model, const Eigen::MatrixXd& inputs, int num_threads);
 
 }  // namespace moest

@@ -59,8 +59,12 @@ Eigen::VectorXd enclosing_ball_centre(const Eigen::MatrixXd& points) {
     Eigen::VectorXd target = points.col(support[0]);
     if (support.size() > 1) {
       const Eigen::MatrixXd hull = edges(points, support);
-      barycentric.tail(hull.cols()) = hull.colPivHouseholderQr().solve(offset);
-      target += hull * barycentric.tail(hull.cols());
+      const Eigen::ColPivHouseholderQR<Eigen::MatrixXd> factor(hull);
+      barycentric.tail(hull.cols()) = factor.solve(offset);
+      // Not by the coordinates: next to dependent points they are huge, and their rounding is too.
+      Eigen::VectorXd in_hull = factor.householderQ().adjoint() * offset;
+      in_hull.tail(in_hull.size() - factor.rank()).setZero();
+      target += factor.householderQ() * in_hull;
     }
     barycentric[0] = 1 - barycentric.tail(barycentric.size() - 1).sum();
     const Eigen::VectorXd direction = target - centre;

@@ -13,13 +13,14 @@ struct Region {
   double size = 0;
 };
 
-/// Centre of the smallest ball that holds all columns of `points` (p x k, k >= 1), by walking the centre towards
-/// the circumcentre of the points on the boundary (Fischer, Gaertner and Kutz, ESA 2003). Exact up to rounding.
+/// Centre of the smallest ball that holds all columns of `points` (p x k, k >= 1), by walking the centre
+/// towards the circumcentre of the points on the boundary (Fischer, Gaertner and Kutz, ESA 2003). Exact up to
+/// rounding.
 Eigen::VectorXd enclosing_ball_centre(const Eigen::MatrixXd& points);
 
-/// The common shift that brings the columns of `points` (p x k) deepest into a region of this shape: the middle of
-/// each coordinate's range for the box, the centre of the smallest enclosing ball for the ball. Some
-/// common shift puts all columns inside the region if and only if this one does.
+/// The common shift that brings the columns of `points` (p x k) deepest into a region of this shape: the
+/// middle of each coordinate's range for the box, the centre of the smallest enclosing ball for the ball.
+/// Some common shift puts all columns inside the region if and only if this one does.
 Eigen::VectorXd region_centre(Region::Shape shape, const Eigen::MatrixXd& points);
 
 /// The point of the region nearest to `point`.

@@ -8,8 +8,8 @@
 
 namespace moest {
 
-/// Distribution of each input, independently: uniform on [first, second) or normal with mean first and standard
-/// deviation second.
+/// Distribution of each input, independently: uniform on [first, second) or normal with mean first and
+/// standard deviation second.
 struct InputDistribution {
   enum class Kind { uniform, normal };
 
@@ -23,8 +23,8 @@ struct SimulatedData {
   Eigen::VectorXd target;  // n
 };
 
-/// Draws X from `distribution` and Y = f(X) + noise_sd * N(0, 1), all in the data's units. The bits depend on the
-/// model, n, distribution, noise_sd and seed alone.
+/// Draws X from `distribution` and Y = f(X) + noise_sd * N(0, 1), all in the data's units. The bits depend on
+/// the model, n, distribution, noise_sd and seed alone.
 SimulatedData simulate(const Model& model, Eigen::Index num_samples, const InputDistribution& distribution,
                        double noise_sd, std::uint64_t seed, int num_threads);
 

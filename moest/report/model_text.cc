@@ -78,12 +78,51 @@ void add_rows(const std::vector<std::string>& names, const std::vector<std::vect
   }
 }
 
+/// What an expert's formula has instead of a parameter that is switched off.
+std::string_view constant_without(std::string_view option) {
+  return option == "bias"            ? "b = 0"
+         : option == "output_weight" ? "c = 1"
+         : option == "output_offset" ? "c0 = 0"
+                                     : "";
+}
+
+/// ", tau1 = 0.1, ..": the values behind a formula.
 std::string options_text(const KindInfo& info, const nlohmann::ordered_json& values) {
   std::string text;
   for (const std::string_view option : info.options) {
-    text += fmt::format(", {} = {}", option, values[std::string(option)].dump());
+    const nlohmann::ordered_json& value = values[std::string(option)];
+    const std::string_view constant = constant_without(option);
+    if (constant.empty()) {
+      text += fmt::format(", {} = {}", option,
+                          value.is_number() ? short_number(value.get<double>()) : value.dump());
+    } else if (!value.get<bool>()) {
+      text += fmt::format(", {}", constant);
+    }
   }
   return text;
+}
+
+/// The change of units inside a model, one row per column.
+std::string scaling_text(const Model& model) {
+  if (!model.scaling) {
+    return "";
+  }
+  const bool all_unscaled = gate_unscales(model) && expert_unscales(model);
+  const std::string sentence = "Inside, columns are scaled to (value - offset) / scale; ";
+  std::string text =
+      "\n  " +
+      wrapped(sentence + (all_unscaled ? "the coefficients above are in the data's units."
+                                       : "rows above that say (scaled) act on and give scaled values."),
+              2) +
+      "\n\n";
+  TextTable table({"column", "offset", "scale"});
+  for (std::size_t j = 0; j < model.inputs.size(); ++j) {
+    const Affine& affine = model.scaling->inputs[j];
+    table.add_row({model.inputs[j], short_number(affine.offset), short_number(affine.scale)});
+  }
+  const Affine& target = model.scaling->targets.front();
+  table.add_row({model.target, short_number(target.offset), short_number(target.scale)});
+  return text + table.text();
 }
 
 /// How the model was fitted; the record is free text of the file and may lack anything.
@@ -140,12 +179,14 @@ std::string coefficient_table(const Model& model, const std::vector<double>& sha
     header.push_back(std::to_string(i + 1));
   }
   TextTable table(header);
-  if (!shares.empty()) {
+  // One expert has all the weight everywhere: shares, regimes and gate say nothing then.
+  const bool has_gate = model.atoms.size() > 1;
+  if (has_gate && !shares.empty()) {
     std::vector<std::string> cells{"share of the data"};
     std::transform(shares.begin(), shares.end(), std::back_inserter(cells), percent);
     table.add_row(std::move(cells));
   }
-  if (regimes) {
+  if (has_gate && regimes) {
     std::vector<std::string> from{"leads from " + model.inputs.front()};
     std::vector<std::string> to{"leads to " + model.inputs.front()};
     for (const auto& range : regimes->ranges) {
@@ -172,7 +213,9 @@ std::string coefficient_table(const Model& model, const std::vector<double>& sha
     gates.push_back(shown_gate(model, atom));
     experts.push_back(shown_expert(model, atom));
   }
-  add_rows(gate_rows, gates, table);
+  if (has_gate) {
+    add_rows(gate_rows, gates, table);
+  }
   add_rows(expert_rows, experts, table);
   return table.text();
 }
@@ -180,7 +223,7 @@ std::string coefficient_table(const Model& model, const std::vector<double>& sha
 std::string describe_model(const Model& model) {
   const KindInfo& gate = gate_info(model.spec.gate.kind);
   const KindInfo& expert = expert_kind(model.spec.expert.kind).info;
-  std::string text = fmt::format("{}, target {}\n\n", model_title(model), model.target);
+  std::string text = wrapped(fmt::format("{}, target {}", model_title(model), model.target), 0) + "\n\n";
   text += "  f(x) = sum_i w_i(x) h_i(x)\n";
   text += fmt::format("  w_i(x) = {}{}\n", gate.formula,
                       options_text(gate, options_json(gate_options(), model.spec.gate)));
@@ -190,19 +233,21 @@ std::string describe_model(const Model& model) {
                                              ? fmt::format("standard deviation {}",
                                                            short_number(std::sqrt(*model.noise_variance)))
                                              : "not known");
-  text += fmt::format("  scaling: {}\n\n",
-                      model.scaling ? "inputs and target are scaled inside; see the file" : "none");
+  text += fmt::format("  scaling: {}\n\n", model.scaling ? "inside, see below" : "none");
   text += coefficient_table(model, {}, std::nullopt);
-  text +=
-      "\n  The gates are relative: a common shift of all of them changes no weight, so one is fixed by "
-      "convention.\n";
+  if (model.atoms.size() > 1) {
+    text +=
+        "\n  The gates are relative: a common shift of all of them changes no weight, so one is fixed by\n  "
+        "convention.\n";
+  }
+  text += scaling_text(model);
   text += provenance(model);
   return text;
 }
 
 std::string fit_report(const std::string& source, const Model& model, const FitSummary& summary,
                        const std::optional<Regimes>& regimes) {
-  std::string text = fmt::format("{}\n\n", model_title(model));
+  std::string text = wrapped(model_title(model), 0) + "\n\n";
   const auto line = [&](std::string_view name, const std::string& value) {
     constexpr std::size_t kValueColumn = 16;
     text += fmt::format("  {:<14}{}\n", name, wrapped(value, kValueColumn));
@@ -218,13 +263,11 @@ std::string fit_report(const std::string& source, const Model& model, const FitS
                                   summary.num_identifiable_parameters)
                     : "not known: there are not more samples than parameters");
   if (model.spec.num_experts > 1) {
-    const bool comparable =
-        summary.best_single_expert_rss > 0 && std::isfinite(summary.best_single_expert_rss);
-    const std::string gain = comparable
-                                 ? fmt::format("; the mixture leaves {} less",
-                                               percent(1 - summary.rss / summary.best_single_expert_rss))
-                                 : "";
-    line("one expert", fmt::format("residual sum of squares {:.8g}{}", summary.best_single_expert_rss, gain));
+    const double single = summary.best_single_expert_rss;
+    const std::string gain =
+        single > 0 ? fmt::format("; the mixture leaves {} less", percent(1 - summary.rss / single)) : "";
+    line("one expert", std::isfinite(single) ? fmt::format("residual sum of squares {:.8g}{}", single, gain)
+                                             : "not known: its fit did not end");
   }
   if (summary.aic && summary.bic) {
     line("criteria", fmt::format("AIC {:.2f}, BIC {:.2f}", *summary.aic, *summary.bic));
@@ -235,7 +278,12 @@ std::string fit_report(const std::string& source, const Model& model, const FitS
                      counted(summary.active_bounds, "coordinate"), short_number(summary.options.bound)));
   }
   if (summary.rank_deficient) {
-    line("caution", "the data do not determine all parameters: two experts coincide, or one has no weight");
+    line("caution",
+         "the data do not determine all parameters: inputs depend linearly on each other (indicators that "
+         "sum to one, "
+         "say), experts coincide, one has no weight, or a gate is so sharp that it could lie anywhere "
+         "between two "
+         "samples");
   }
   line("time", fmt::format("{:.3g} s", summary.seconds));
   text += "\n" + coefficient_table(model, summary.expert_shares, regimes);

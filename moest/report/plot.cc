@@ -130,6 +130,11 @@ Eigen::MatrixXd curves(const Model& model, const Eigen::VectorXd& x, int num_thr
 // One in how many samples is drawn.
 Eigen::Index thinning(Eigen::Index num_samples) { return (num_samples + kMostPoints - 1) / kMostPoints; }
 
+// Smaller where points crowd.
+double point_size(Eigen::Index num_samples) {
+  return num_samples <= 500 ? 0.7 : num_samples <= 5000 ? 0.45 : 0.3;
+}
+
 std::string thinning_note(Eigen::Index step) { return step > 1 ? fmt::format(" (one in {})", step) : ""; }
 
 std::string gate_panel(const Model& model) {
@@ -160,8 +165,8 @@ std::string fit_over_input(const Model& model, const Dataset& data, int num_thre
   text += "set multiplot\nset lmargin 11\nset rmargin 3\nset origin 0,0.36\nset size 1,0.64\n";
   text += fmt::format("set ylabel {}\nset yrange [{}:{}]\nset key top left opaque\n", in_quotes(model.target),
                       low - margin, high + margin);
-  text += fmt::format("plot $samples using 1:2 with points pt 7 ps 0.35 lc rgb '#909090' title 'data{}', ",
-                      thinning_note(step));
+  text += fmt::format("plot $samples using 1:2 with points pt 7 ps {} lc rgb '#909090' title 'data{}', ",
+                      point_size(samples.rows()), thinning_note(step));
   for (Eigen::Index i = 0; i < k; ++i) {
     text += fmt::format("$curves using 1:{} with lines lw 1.5 dt 2 lc rgb '{}' title 'expert {}', ",
                         3 + k + i, colour(i), i + 1);
@@ -196,8 +201,8 @@ std::string scatter(const Eigen::VectorXd& x, const Eigen::VectorXd& y, const Ei
     Eigen::MatrixXd rows(static_cast<Eigen::Index>(led.size()), 2);
     rows << x(led), y(led);
     blocks += data_block(fmt::format("expert{}", expert + 1), rows);
-    curves += fmt::format(", $expert{} using 1:2 with points pt 7 ps 0.4 lc rgb '{}' title 'expert {} leads'",
-                          expert + 1, colour(expert), expert + 1);
+    curves += fmt::format(", $expert{} using 1:2 with points pt 7 ps {} lc rgb '{}' title 'expert {} leads'",
+                          expert + 1, point_size(weights.rows()), colour(expert), expert + 1);
   }
   return blocks + std::string(kStyle) + "set key outside top center horizontal\n" + curves + "\n";
 }

@@ -65,7 +65,8 @@ void expect_smallest(const Eigen::MatrixXd& points, const std::string& what) {
   const double radius = radius_about(enclosing_ball_centre(points), points);
   const double rounding = 1e-14 * points.cwiseAbs().maxCoeff();
   const Eigen::MatrixXd in_units = (points.colwise() - Eigen::VectorXd(points.col(0))) / extent;
-  EXPECT_NEAR(radius, extent * brute_force_radius(in_units, 1e-9 + rounding / extent), 1e-8 * extent + rounding)
+  EXPECT_NEAR(radius, extent * brute_force_radius(in_units, 1e-9 + rounding / extent),
+              1e-8 * extent + rounding)
       << what << "\n"
       << points.format({Eigen::FullPrecision});
 }
