@@ -49,7 +49,7 @@ std::string nearest_name(std::string_view given, std::span<const std::string> ca
   for (const std::string& candidate : candidates) {
     const std::size_t distance = edit_distance(given, candidate);
     const std::size_t limit = (std::max(given.size(), candidate.size()) + 2) / 3;
-    if (distance <= limit && distance < best) {
+    if (distance <= limit && distance < std::max(given.size(), candidate.size()) && distance < best) {
       best = distance;
       name = candidate;
     }

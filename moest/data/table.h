@@ -76,8 +76,8 @@ struct ReadOptions {
       categorical;  // columns whose labels are kept; a name that the table lacks is ignored
 };
 
-/// The table in `content`, which messages call `source`: NumPy's format if it begins with its magic string, else CSV.
-/// Throws InputError.
+/// The table in `content`, which messages call `source`: NumPy's format if it begins with its magic string,
+/// else CSV. Throws InputError.
 Table parse_table(std::string_view content, const std::string& source, const ReadOptions& options = {});
 
 /// Reads a table: `path` is a file or "-" for standard input, gzip or not (both as read_input); content that

@@ -12,7 +12,8 @@ constexpr double kOnBound = 1e-12;
 
 }  // namespace
 
-ActiveSet::ActiveSet(const MixtureChart& chart, const Eigen::VectorXd& theta, const NormalEquations& equations)
+ActiveSet::ActiveSet(const MixtureChart& chart, const Eigen::VectorXd& theta,
+                     const NormalEquations& equations)
     : gram_(equations.gram),
       gradient_(equations.gradient),
       curvature_(Eigen::VectorXd::Zero(theta.size())),
@@ -75,7 +76,8 @@ void ActiveSet::fix_gauges(const MixtureChart& chart) {
   }
 }
 
-// A common shift t of all atoms is free when no active sphere opposes it: t is orthogonal to every active normal.
+// A common shift t of all atoms is free when no active sphere opposes it: t is orthogonal to every active
+// normal.
 void ActiveSet::count_free_gauges() {
   if (normals_.empty()) {
     return;

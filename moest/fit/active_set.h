@@ -9,10 +9,13 @@
 
 namespace moest {
 
-/// The normal equations restricted to the directions that are free at theta. With g = J'e (descent is along +g):
+/// The normal equations restricted to the directions that are free at theta. With g = J'e (descent is along
+/// +g):
 /// - a box coordinate at its bound that g pushes outwards is frozen;
-/// - for an atom on the sphere of its ball that g pushes outwards, coordinates are rotated so that the first is the
-///   normal, which is frozen; the sphere's curvature (g.v / ‖v‖^2) I belongs to the tangent block of the Hessian;
+/// - for an atom on the sphere of its ball that g pushes outwards, coordinates are rotated so that the first
+/// is the
+///   normal, which is frozen; the sphere's curvature (g.v / ‖v‖^2) I belongs to the tangent block of the
+///   Hessian;
 /// - if nothing of a shift gauge is frozen, its coordinate in the last atom is (this fixes the gauge).
 class ActiveSet {
  public:

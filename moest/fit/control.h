@@ -25,14 +25,14 @@ std::string_view name_of(FitStatus status);
 
 struct FitProgress {
   int starts_done = 0;
-  int starts_planned = 0;        // may grow while the fit runs
-  std::int64_t iterations = 0;   // of all starts so far
+  int starts_planned = 0;          // may grow while the fit runs
+  std::int64_t iterations = 0;     // of all starts so far
   std::optional<double> best_rss;  // in squared units of the target, once a start is done
   double seconds = 0;
 };
 
-/// How a fit may be ended early, and who wants to hear of it. `progress` is called by one thread at a time, at the end of
-/// each start and a few times a second in between.
+/// How a fit may be ended early, and who wants to hear of it. `progress` is called by one thread at a time,
+/// at the end of each start and a few times a second in between.
 struct FitControl {
   const std::atomic<bool>* interrupt = nullptr;
   std::function<void(const FitProgress&)> progress;

@@ -57,7 +57,8 @@ void check_start(const MixtureSpec& spec, const Dataset& data, const Model& star
   const bool same_gate = given.gate.kind == spec.gate.kind && given.gate.tau1 == spec.gate.tau1 &&
                          given.gate.tau2 == spec.gate.tau2 && given.gate.temperature == spec.gate.temperature;
   if (!same_gate) {
-    refuse("gate", options_json(gate_options(), given.gate).dump(), options_json(gate_options(), spec.gate).dump());
+    refuse("gate", options_json(gate_options(), given.gate).dump(),
+           options_json(gate_options(), spec.gate).dump());
   }
   const bool same_expert = given.expert.kind == spec.expert.kind && given.expert.bias == spec.expert.bias &&
                            given.expert.output_weight == spec.expert.output_weight &&
@@ -79,9 +80,11 @@ struct ScaledSamples {
   double target_scale;
 };
 
-ScaledSamples scale_samples(const MixtureChart& chart, const Dataset& data, const std::optional<Scaling>& scaling) {
+ScaledSamples scale_samples(const MixtureChart& chart, const Dataset& data,
+                            const std::optional<Scaling>& scaling) {
   const Affine target = scaling ? scaling->targets.front() : Affine{};
-  ScaledSamples samples{chart.blocks(scaling ? scaled(data.inputs, scaling->inputs) : data.inputs), target.scale};
+  ScaledSamples samples{chart.blocks(scaling ? scaled(data.inputs, scaling->inputs) : data.inputs),
+                        target.scale};
   samples.blocks.set_target((data.target.array() - target.offset) / target.scale);
   return samples;
 }
@@ -168,32 +171,35 @@ std::string sentence_of(const FitSummary& summary, const LocalFit& best) {
   const auto num_starts = summary.starts.size();
   switch (summary.status) {
     case FitStatus::converged:
-      return fmt::format("the best start converged in {} iterations; {} of {} starts agree with it within one noise "
-                         "variance",
-                         best.iterations, summary.agreeing_starts, num_starts);
+      return fmt::format(
+          "the best start took {} iterations; {} of {} starts agree with it within one noise variance",
+          best.iterations, summary.agreeing_starts, num_starts);
     case FitStatus::iteration_limit:
       return fmt::format("the best start was still descending after {} iterations; raise --max-iterations",
                          best.iterations);
     case FitStatus::time_limit:
-      return fmt::format("the time of {} s was up; the best of {} starts so far is given; raise --max-seconds",
-                         summary.options.max_seconds.value_or(0), num_starts);
+      return fmt::format(
+          "the time of {} s was up; the best of {} starts so far is given; raise --max-seconds",
+          summary.options.max_seconds.value_or(0), num_starts);
     case FitStatus::interrupted:
-      return fmt::format("interrupted; the best of {} starts so far is given", num_starts);
+      return fmt::format("the best of {} starts so far is given", num_starts);
     case FitStatus::failed:
       break;
   }
   return "no start had a finite residual sum of squares; look for huge values in the data or lower --bound";
 }
 
-double single_expert_rss(MixtureSpec spec, const SampleBlocks& blocks, const FitOptions& options,
-                         const FitControl& control) {
+/// RSS of one expert alone; empty if its fit did not converge.
+std::optional<double> single_expert_rss(MixtureSpec spec, const SampleBlocks& blocks,
+                                        const FitOptions& options, const FitControl& control) {
   spec.num_experts = 1;
   FitOptions single = options;
   single.starts = 1;
   const FitControl silent{control.interrupt, {}};
   Monitor monitor(silent, options.max_seconds);
   const MultistartResult result = run_starts(spec, blocks, std::nullopt, single, monitor);
-  return result.best < 0 ? std::numeric_limits<double>::infinity() : result.starts.front().fit.rss;
+  const LocalFit& only = result.starts.front().fit;
+  return only.status == FitStatus::converged ? std::optional(only.rss) : std::nullopt;
 }
 
 // What the model file remembers; nothing here may depend on the machine's speed or the number of threads.
@@ -237,7 +243,7 @@ FitResult fit(MixtureSpec spec, const Dataset& data, const FitOptions& options, 
     };
   }
   Monitor monitor(in_units, options.max_seconds);
-  const double single_rss = to_rss * single_expert_rss(spec, samples.blocks, options, control);
+  const std::optional<double> single_rss = single_expert_rss(spec, samples.blocks, options, control);
   const std::optional<Eigen::VectorXd> given =
       start ? std::optional(chart.coordinates(start->atoms)) : std::nullopt;
   const MultistartResult result = run_starts(spec, samples.blocks, given, options, monitor);
@@ -265,12 +271,14 @@ FitResult fit(MixtureSpec spec, const Dataset& data, const FitOptions& options, 
   add_statistics(data, summary);
   summary.agreeing_starts =
       count_agreeing(result.starts, best.rss, summary.noise_variance.value_or(0.0) / to_rss);
-  summary.best_single_expert_rss = single_rss;
+  if (single_rss) {
+    summary.best_single_expert_rss = to_rss * *single_rss;
+  }
   summary.message = sentence_of(summary, best);
   summary.seconds = monitor.seconds();
 
-  outcome.model = {spec,           data.input_names, data.target_name, chart.atoms(theta), summary.noise_variance,
-                   scaling, data.categories, record_of(summary)};
+  outcome.model = {spec,    data.input_names, data.target_name,  chart.atoms(theta), summary.noise_variance,
+                   scaling, data.categories,  record_of(summary)};
   return outcome;
 }
 

@@ -16,18 +16,18 @@ struct FitResult {
   FitSummary summary;
 };
 
-/// The least-squares estimator: minimises sum_i (Y_i - f(X_i))^2 over the mixtures of `spec` whose coordinates lie in
-/// the regions of its chart. spec.num_inputs is taken from the data.
+/// The least-squares estimator: minimises sum_i (Y_i - f(X_i))^2 over the mixtures of `spec` whose
+/// coordinates lie in the regions of its chart. spec.num_inputs is taken from the data.
 ///
-/// With options.scaling the fit works on inputs of mean 0 and variance 1 and a target scaled alike, or, when the
-/// experts' values are bounded, to the range that they can reach; with `start` it takes that model's scaling, and
-/// the model adds one start. The experts are ordered along the first input when there is only one, else by their share of
-/// the data.
+/// With options.scaling the fit works on inputs of mean 0 and variance 1 and a target scaled alike, or, when
+/// the experts' values are bounded, to the range that they can reach; with `start` it takes that model's
+/// scaling, and the model adds one start. The experts are ordered along the first input when there is only
+/// one, else by their share of the data.
 ///
-/// Throws InputError for illegal options or a start of another kind. Numerical trouble is a status of the summary.
-/// The same data, specification, seed and start give the same bits for any number of threads.
-FitResult fit(MixtureSpec spec, const Dataset& data, const FitOptions& options, const FitControl& control = {},
-              const std::optional<Model>& start = std::nullopt);
+/// Throws InputError for illegal options or a start of another kind. Numerical trouble is a status of the
+/// summary. The same data, specification, seed and start give the same bits for any number of threads.
+FitResult fit(MixtureSpec spec, const Dataset& data, const FitOptions& options,
+              const FitControl& control = {}, const std::optional<Model>& start = std::nullopt);
 
 /// Numbers that a fit of this specification determines at most: those of the atoms less the gauge.
 int num_free_parameters(const MixtureSpec& spec);

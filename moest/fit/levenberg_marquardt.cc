@@ -50,7 +50,8 @@ std::optional<Eigen::VectorXd> damped_step(const ActiveSet& active, double lambd
   return step.allFinite() ? std::optional(std::move(step)) : std::nullopt;
 }
 
-/// Fixes at their bound the box coordinates that the step would carry out of their box; says whether there were any.
+/// Fixes at their bound the box coordinates that the step would carry out of their box; says whether there
+/// were any.
 bool fix_violations(const MixtureChart& chart, const Eigen::VectorXd& theta, const Eigen::VectorXd& step,
                     ActiveSet& active) {
   bool any = false;
@@ -105,7 +106,8 @@ double rounding_level(const SampleBlocks& samples) {
 
 }  // namespace
 
-LocalFit minimise(Problem& problem, const Eigen::VectorXd& start, const LocalOptions& options, Monitor& monitor) {
+LocalFit minimise(Problem& problem, const Eigen::VectorXd& start, const LocalOptions& options,
+                  Monitor& monitor) {
   constexpr int kQuietIterations = 2;
   const double zero_rss = rounding_level(problem.samples());
   const auto n = static_cast<double>(problem.samples().num_samples());

@@ -24,10 +24,11 @@ struct LocalFit {
 ///
 ///     (A + lambda I) y = D^-1/2 J'e,   A = D^-1/2 J'J D^-1/2,   D = diag(J'J),   step = D^-1/2 y
 ///
-/// by Cholesky in the free directions of the active set; a step that leaves a box is cut at the bound and solved again
-/// for the rest, one that leaves a ball is projected. lambda starts at 1e-3 and follows Nielsen's update (1999).
-/// Converged: in two consecutive iterations both the predicted and the actual decrease of RSS were below
-/// tolerance * RSS / n, or RSS is zero up to rounding. RSS never increases.
-LocalFit minimise(Problem& problem, const Eigen::VectorXd& start, const LocalOptions& options, Monitor& monitor);
+/// by Cholesky in the free directions of the active set; a step that leaves a box is cut at the bound and
+/// solved again for the rest, one that leaves a ball is projected. lambda starts at 1e-3 and follows
+/// Nielsen's update (1999). Converged: in two consecutive iterations both the predicted and the actual
+/// decrease of RSS were below tolerance * RSS / n, or RSS is zero up to rounding. RSS never increases.
+LocalFit minimise(Problem& problem, const Eigen::VectorXd& start, const LocalOptions& options,
+                  Monitor& monitor);
 
 }  // namespace moest

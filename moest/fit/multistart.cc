@@ -70,6 +70,9 @@ class Starter {
       if (i == 0 || is_better(fit, best)) {
         best = std::move(fit);
       }
+      if (monitor_.exhausted()) {
+        break;
+      }
     }
     return best;
   }
@@ -82,6 +85,9 @@ class Starter {
         LocalFit fit = minimise(larger, start, kTrySplit, monitor_);
         if (best.theta.size() == 0 || is_better(fit, best)) {
           best = std::move(fit);
+        }
+        if (monitor_.exhausted()) {
+          return best;
         }
       }
     }

@@ -27,17 +27,17 @@ struct StartResult {
   LocalFit fit;
 };
 
-/// All starts in the order of their index. Start i draws from the stream (seed, i) alone, and decisions are taken between
-/// rounds of starts, never by who finished first: the same bits for any number of threads.
+/// All starts in the order of their index. Start i draws from the stream (seed, i) alone, and decisions are
+/// taken between rounds of starts, never by who finished first: the same bits for any number of threads.
 struct MultistartResult {
   std::vector<StartResult> starts;
-  int best = -1;                                // index of the smallest RSS; -1 if there is none
-  std::optional<FitStatus> stopped;             // the monitor ended it before the plan did
+  int best = -1;                     // index of the smallest RSS; -1 if there is none
+  std::optional<FitStatus> stopped;  // the monitor ended it before the plan did
 };
 
-/// Fits `spec` to the samples from `given` (if any) and from options.starts starts, half greedy, half random; without a
-/// number, in rounds of kStartsPerRound until kEnoughAgreeing starts ended within one noise variance of the best or
-/// kMostRounds rounds were run. options.threads tasks at once.
+/// Fits `spec` to the samples from `given` (if any) and from options.starts starts, half greedy, half random;
+/// without a number, in rounds of kStartsPerRound until kEnoughAgreeing starts ended within one noise
+/// variance of the best or kMostRounds rounds were run. options.threads tasks at once.
 MultistartResult run_starts(const MixtureSpec& spec, const SampleBlocks& samples,
                             const std::optional<Eigen::VectorXd>& given, const FitOptions& options,
                             Monitor& monitor);

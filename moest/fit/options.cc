@@ -6,14 +6,16 @@ namespace moest {
 
 std::span<const Option<FitOptions>> fit_options() {
   static const std::array options{
-      Option<FitOptions>{"starts", &FitOptions::starts, 0, 1e6, "",
-                         "number of starts, half by greedy splitting and half random; by default rounds of starts "
-                         "are added until the best optimum has been found several times"},
+      Option<FitOptions>{
+          "starts", &FitOptions::starts, 0, 1e6, "",
+          "number of starts, half by greedy splitting and half random; by default rounds of starts "
+          "are added until the best optimum has been found several times"},
       Option<FitOptions>{"bound", &FitOptions::bound, 1e-3, 1e6, "",
                          "bound on every gate and expert coordinate and bias, in scaled coordinates"},
-      Option<FitOptions>{"tolerance", &FitOptions::tolerance, 1e-14, 1e-1, "noise variances",
-                         "a start has converged when two iterations in a row decrease the residual sum of squares "
-                         "by less than this"},
+      Option<FitOptions>{
+          "tolerance", &FitOptions::tolerance, 1e-14, 1e-1, "noise variances",
+          "a start has converged when two iterations in a row decrease the residual sum of squares "
+          "by less than this"},
       Option<FitOptions>{"max_iterations", &FitOptions::max_iterations, 1, 1e9, "", "iterations per start"},
       Option<FitOptions>{"max_seconds", &FitOptions::max_seconds, 1e-3, 1e9, "s",
                          "end after this time with the best fit so far; no limit by default"},

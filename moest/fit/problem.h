@@ -9,8 +9,8 @@
 
 namespace moest {
 
-/// minimise RSS(theta) = sum_i (Y_i - f(X_i; theta))^2 over the chart's regions. Has a workspace: one per thread. The
-/// samples must outlive it.
+/// minimise RSS(theta) = sum_i (Y_i - f(X_i; theta))^2 over the chart's regions. Has a workspace: one per
+/// thread. The samples must outlive it.
 class Problem {
  public:
   Problem(const MixtureSpec& spec, double bound, const SampleBlocks& samples)

@@ -17,10 +17,10 @@ double feature_value(const SampleBlocks& samples, int row, int column) {
   return samples.feature(row / kBlockSize, column)[row % kBlockSize];
 }
 
-// A gate (v, b) whose score is 0 at sample `row` and varies with standard deviation score_sd if the features are
-// uncorrelated, or as much as kShareOfBall of its ball allows.
-Eigen::VectorXd random_hyperplane(const Problem& problem, const SampleStatistics& statistics, int row, double score_sd,
-                                  Stream& stream) {
+// A gate (v, b) whose score is 0 at sample `row` and varies with standard deviation score_sd if the features
+// are uncorrelated, or as much as kShareOfBall of its ball allows.
+Eigen::VectorXd random_hyperplane(const Problem& problem, const SampleStatistics& statistics, int row,
+                                  double score_sd, Stream& stream) {
   constexpr double kShareOfBall = 0.7;
   const FeatureSet& set = problem.chart().layout().feature_sets[0];
   const Region& region = problem.chart().regions()[0].region;
@@ -46,13 +46,15 @@ Eigen::VectorXd random_hyperplane(const Problem& problem, const SampleStatistics
 void randomise_expert(const Problem& problem, const SampleStatistics& statistics, Stream& stream,
                       Eigen::Ref<Eigen::VectorXd> expert) {
   const ExpertUnits& units = problem.chart().layout().experts[0];
-  const FeatureSet& set = problem.chart().layout().feature_sets[static_cast<std::size_t>(units.inner.feature_set)];
+  const FeatureSet& set =
+      problem.chart().layout().feature_sets[static_cast<std::size_t>(units.inner.feature_set)];
   const bool identity = units.inner.link == Link::identity;
   const double height = identity ? statistics.target_sd : 1.0;
   Eigen::Index next = 0;
   for (int j = 0; j < set.num_columns; ++j) {
-    expert[next++] = height * stream.normal() /
-                     (statistics.feature_sd[set.first_column + j] * std::sqrt(static_cast<double>(set.num_columns)));
+    expert[next++] =
+        height * stream.normal() /
+        (statistics.feature_sd[set.first_column + j] * std::sqrt(static_cast<double>(set.num_columns)));
   }
   if (set.constant) {
     expert[next++] = height * stream.normal() + (identity ? statistics.target_mean : 0.0);
@@ -129,8 +131,8 @@ Eigen::VectorXd random_start(const Problem& problem, const SampleStatistics& sta
   return theta;
 }
 
-Eigen::VectorXd split_expert(Problem& smaller, const Problem& larger, const Eigen::VectorXd& theta, int expert,
-                             const SampleStatistics& statistics, Stream& stream) {
+Eigen::VectorXd split_expert(Problem& smaller, const Problem& larger, const Eigen::VectorXd& theta,
+                             int expert, const SampleStatistics& statistics, Stream& stream) {
   const MixtureChart& from = smaller.chart();
   const MixtureChart& to = larger.chart();
   const int gate_size = from.num_gate_features() + 1;

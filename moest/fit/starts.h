@@ -20,13 +20,15 @@ struct SampleStatistics {
 };
 
 /// A random point of the regions. Each gate is a random hyperplane through a random sample whose
-/// score is neither flat nor hard over the data; expert parameters are normal at the scale of inputs and target.
+/// score is neither flat nor hard over the data; expert parameters are normal at the scale of inputs and
+/// target.
 Eigen::VectorXd random_start(const Problem& problem, const SampleStatistics& statistics, Stream& stream);
 
-/// A point of `larger` (k + 1 experts) made from theta of `smaller` (k experts) by splitting the region of expert
-/// `expert` along a random hyperplane through a random sample of it. One side keeps the expert; the other, the new last
-/// atom, gets a random one: two equal experts are a saddle that is slow to leave, for bounded gates hardly at all.
-Eigen::VectorXd split_expert(Problem& smaller, const Problem& larger, const Eigen::VectorXd& theta, int expert,
-                             const SampleStatistics& statistics, Stream& stream);
+/// A point of `larger` (k + 1 experts) made from theta of `smaller` (k experts) by splitting the region of
+/// expert `expert` along a random hyperplane through a random sample of it. One side keeps the expert; the
+/// other, the new last atom, gets a random one: two equal experts are a saddle that is slow to leave, for
+/// bounded gates hardly at all.
+Eigen::VectorXd split_expert(Problem& smaller, const Problem& larger, const Eigen::VectorXd& theta,
+                             int expert, const SampleStatistics& statistics, Stream& stream);
 
 }  // namespace moest

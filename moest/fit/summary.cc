@@ -40,7 +40,7 @@ Json to_json(const FitSummary& summary) {
           {"agreeing_starts", summary.agreeing_starts},
           {"active_bounds", summary.active_bounds},
           {"rank_deficient", summary.rank_deficient},
-          {"best_single_expert_rss", summary.best_single_expert_rss},
+          {"best_single_expert_rss", optional_json(summary.best_single_expert_rss)},
           {"aic", optional_json(summary.aic)},
           {"bic", optional_json(summary.bic)},
           {"expert_shares", summary.expert_shares},

@@ -35,11 +35,12 @@ struct FitSummary {
   int agreeing_starts = 0;              // within one noise variance of the best
   int active_bounds = 0;                // coordinates, or gates of a ball, that a bound holds
   bool rank_deficient = false;          // fewer identifiable parameters than free directions
-  double best_single_expert_rss = 0;    // the same expert alone, without a gate
-  std::optional<double> aic, bic;       // Gaussian likelihood, noise variance counted as a parameter
-  std::vector<double> expert_shares;    // mean weight of each expert over the samples, sums to one
-  double seconds = 0;                   // of the fit alone
-  FitOptions options;                   // as given
+  // The same expert alone, without a gate; empty if its fit did not end.
+  std::optional<double> best_single_expert_rss;
+  std::optional<double> aic, bic;     // Gaussian likelihood, noise variance counted as a parameter
+  std::vector<double> expert_shares;  // mean weight of each expert over the samples, sums to one
+  double seconds = 0;                 // of the fit alone
+  FitOptions options;                 // as given
 
   bool any_start_converged() const;
 };

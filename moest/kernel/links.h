@@ -40,6 +40,8 @@ struct SigmoidLink {
   }
 };
 
+/// The slope has the absolute accuracy of the value's rounding: a neuron saturated beyond |t| = 19 has slope
+/// 0.
 struct TanhLink {
   template <class T>
   LinkPoint<T> operator()(const T& t) const {

@@ -14,7 +14,11 @@ MixtureLayout make_layout(const MixtureSpec& spec, int num_gate_features, int nu
   const bool own_columns =
       visit_gate(spec.gate.kind, [](auto gate) { return !decltype(gate)::kFeaturesAreInputs; });
   const int first_input = own_columns ? num_gate_features : 0;
-  const Link gate_link = visit_gate(spec.gate.kind, [](auto gate) { return decltype(gate)::kLink; });
+  const Link gate_link = visit_gate(spec.gate.kind, [](auto gate) {
+    static_assert(decltype(gate)::kLink == Link::identity,
+                  "the anchor v_i - v_k is a score only without a link");
+    return decltype(gate)::kLink;
+  });
 
   MixtureLayout layout;
   layout.feature_sets = {{0, num_gate_features, true},

@@ -16,8 +16,8 @@ namespace moest {
 
 /// Coordinates that must stay inside a region together.
 struct RegionBlock {
-  int offset;
-  int size;
+  int offset = 0;
+  int size = 0;
   Region region;
 };
 

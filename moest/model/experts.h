@@ -33,7 +33,7 @@ inline constexpr ExpertKind kLinearExpert{
     Link::identity,
     true};
 inline constexpr ExpertKind kSigmoidExpert{
-    {"sigmoid", "c / (1 + exp(-(a . x + b))) + c0",
+    {"sigmoid", "c / (1 + exp(-(a . x + b))) + c_0",
      "a neuron with values between 0 and 1, strongly identifiable",
      "NHR24 (arXiv 2402.02952), NHR25 (arXiv 2503.03213)", kNeuronOptions},
     Link::sigmoid,
@@ -41,7 +41,7 @@ inline constexpr ExpertKind kSigmoidExpert{
     0.0,
     1.0};
 inline constexpr ExpertKind kTanhExpert{
-    {"tanh", "c tanh(a . x + b) + c0", "a neuron with values between -1 and 1, strongly identifiable",
+    {"tanh", "c tanh(a . x + b) + c_0", "a neuron with values between -1 and 1, strongly identifiable",
      "NHR24 (arXiv 2402.02952), NHR25 (arXiv 2503.03213)", kNeuronOptions},
     Link::tanh,
     true,

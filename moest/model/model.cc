@@ -11,7 +11,13 @@
 namespace moest {
 
 int num_gate_parameters(const MixtureSpec& spec) {
-  return visit_gate(spec.gate.kind, [&](auto gate) { return gate.num_raw(spec.num_inputs); });
+  const std::vector<std::string> inputs(static_cast<std::size_t>(spec.num_inputs));
+  return static_cast<int>(gate_parameter_names(spec, inputs).size());
+}
+
+std::vector<std::string> gate_parameter_names(const MixtureSpec& spec,
+                                              const std::vector<std::string>& inputs) {
+  return visit_gate(spec.gate.kind, [&](auto gate) { return gate.raw_names(inputs); });
 }
 
 int num_expert_parameters(const MixtureSpec& spec) {

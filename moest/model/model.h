@@ -39,6 +39,9 @@ struct Model {
 int num_gate_parameters(const MixtureSpec& spec);
 int num_expert_parameters(const MixtureSpec& spec);
 
+/// Names of a gate's parameters in the order of Atom::gate: "omega_<input>".
+std::vector<std::string> gate_parameter_names(const MixtureSpec& spec,
+                                              const std::vector<std::string>& inputs);
 /// Names of an expert's parameters in the order of Atom::expert: "a_<input>", "b", "c", "c_0".
 std::vector<std::string> expert_parameter_names(const MixtureSpec& spec,
                                                 const std::vector<std::string>& inputs);

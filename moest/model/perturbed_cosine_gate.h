@@ -23,9 +23,12 @@ struct PerturbedCosineGate {
       "bounded scores that depend on the direction of x", "HN25 (arXiv 2405.14131)", kOptions};
   static constexpr Link kLink = Link::identity;
   static constexpr bool kFeaturesAreInputs = false;
+  static constexpr bool kScoreIsAffine = false;  // in x, with slopes omega and constant b
   static constexpr int kMinInputs = 1;
 
-  static int num_raw(int num_inputs) { return num_inputs; }
+  static std::vector<std::string> raw_names(const std::vector<std::string>& inputs) {
+    return prefixed("omega_", inputs);
+  }
   static int num_features(int num_inputs) { return num_inputs; }
   static Region region(const GateSpec& spec, double bound) {
     return {Region::Shape::ball, bound / (bound + spec.tau1) / spec.temperature};

@@ -20,9 +20,12 @@ struct SoftmaxGate {
                                   {}};
   static constexpr Link kLink = Link::identity;
   static constexpr bool kFeaturesAreInputs = true;
+  static constexpr bool kScoreIsAffine = true;  // in x, with slopes omega and constant b
   static constexpr int kMinInputs = 1;
 
-  static int num_raw(int num_inputs) { return num_inputs; }
+  static std::vector<std::string> raw_names(const std::vector<std::string>& inputs) {
+    return prefixed("omega_", inputs);
+  }
   static int num_features(int num_inputs) { return num_inputs; }
   static Region region(const GateSpec&, double bound) { return {Region::Shape::box, bound}; }
 

@@ -25,4 +25,12 @@ std::span<const Option<ExpertSpec>> expert_options() {
   return options;
 }
 
+std::vector<std::string> prefixed(std::string_view prefix, const std::vector<std::string>& names) {
+  std::vector<std::string> result;
+  for (const std::string& name : names) {
+    result.emplace_back(prefix).append(name);
+  }
+  return result;
+}
+
 }  // namespace moest

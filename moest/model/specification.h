@@ -4,6 +4,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "moest/base/option.h"
 
@@ -38,6 +39,9 @@ struct MixtureSpec {
 /// The options of gates and of experts; a kind of the catalogue names those that belong to it.
 std::span<const Option<GateSpec>> gate_options();
 std::span<const Option<ExpertSpec>> expert_options();
+
+/// Each name with `prefix` in front.
+std::vector<std::string> prefixed(std::string_view prefix, const std::vector<std::string>& names);
 
 /// What the catalogue says of a gate or an expert.
 struct KindInfo {

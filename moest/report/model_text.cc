@@ -28,9 +28,10 @@ std::string listed_briefly(const std::vector<std::string>& names) {
   return fmt::format("{}, .. {} more", listed(first), names.size() - kMostListed);
 }
 
-/// Whether gate or experts can be told in the data's units: an affine change of the inputs only changes
-/// their parameters.
-bool gate_unscales(const Model& model) { return model.spec.gate.kind == SoftmaxGate::kInfo.name; }
+/// Whether gate or experts can be told in the data's units: a and b of an affine function of the inputs.
+bool gate_unscales(const Model& model) {
+  return visit_gate(model.spec.gate.kind, [](auto gate) { return decltype(gate)::kScoreIsAffine; });
+}
 
 bool expert_unscales(const Model& model) {
   return expert_kind(model.spec.expert.kind).link == Link::identity && model.spec.expert.bias;
@@ -82,7 +83,7 @@ void add_rows(const std::vector<std::string>& names, const std::vector<std::vect
 std::string_view constant_without(std::string_view option) {
   return option == "bias"            ? "b = 0"
          : option == "output_weight" ? "c = 1"
-         : option == "output_offset" ? "c0 = 0"
+         : option == "output_offset" ? "c_0 = 0"
                                      : "";
 }
 
@@ -198,8 +199,8 @@ std::string coefficient_table(const Model& model, const std::vector<double>& sha
   }
   const std::string gate_units = model.scaling && !gate_unscales(model) ? " (scaled)" : "";
   std::vector<std::string> gate_rows;
-  for (const std::string& input : model.inputs) {
-    gate_rows.push_back("gate: omega_" + input + gate_units);
+  for (const std::string& name : gate_parameter_names(model.spec, model.inputs)) {
+    gate_rows.push_back("gate: " + name + gate_units);
   }
   gate_rows.push_back("gate: bias" + gate_units);
   const std::string expert_units = model.scaling && !expert_unscales(model) ? " (scaled)" : "";
@@ -263,11 +264,11 @@ std::string fit_report(const std::string& source, const Model& model, const FitS
                                   summary.num_identifiable_parameters)
                     : "not known: there are not more samples than parameters");
   if (model.spec.num_experts > 1) {
-    const double single = summary.best_single_expert_rss;
+    const std::optional<double> single = summary.best_single_expert_rss;
     const std::string gain =
-        single > 0 ? fmt::format("; the mixture leaves {} less", percent(1 - summary.rss / single)) : "";
-    line("one expert", std::isfinite(single) ? fmt::format("residual sum of squares {:.8g}{}", single, gain)
-                                             : "not known: its fit did not end");
+        single > 0.0 ? fmt::format("; the mixture leaves {} less", percent(1 - summary.rss / *single)) : "";
+    line("one expert", single ? fmt::format("residual sum of squares {:.8g}{}", *single, gain)
+                              : "not known: its fit did not end");
   }
   if (summary.aic && summary.bic) {
     line("criteria", fmt::format("AIC {:.2f}, BIC {:.2f}", *summary.aic, *summary.bic));

@@ -27,7 +27,7 @@ constexpr std::array<std::string_view, 7> kColours{"#0072B2", "#E69F00", "#009E7
                                                    "#56B4E9", "#D55E00", "#F0E442"};
 // An expert's curve is drawn where its weight is at least this.
 constexpr double kVisibleWeight = 0.02;
-constexpr Eigen::Index kGridPoints = 1000;
+constexpr Eigen::Index kGridPoints = 400;
 // Of more samples, one in so many is drawn that the picture stays small.
 constexpr Eigen::Index kMostPoints = 20000;
 

@@ -61,10 +61,10 @@ TEST(Fit, FindsTheTwoLinesOfAPiecewiseLinearCurve) {
   // The mixture contains the cut into two lines as the limit of sharp gates, to which the bound comes close.
   EXPECT_LE(result.summary.rss, 1.001 * piecewise_rss(data));
   EXPECT_EQ(result.summary.status, FitStatus::converged);
-  EXPECT_GT(result.summary.best_single_expert_rss, 10 * result.summary.rss);
+  EXPECT_GT(result.summary.best_single_expert_rss.value(), 10 * result.summary.rss);
   EXPECT_GE(result.summary.agreeing_starts, 3);
-  EXPECT_NEAR(std::accumulate(result.summary.expert_shares.begin(), result.summary.expert_shares.end(), 0.0), 1.0,
-              1e-12);
+  EXPECT_NEAR(std::accumulate(result.summary.expert_shares.begin(), result.summary.expert_shares.end(), 0.0),
+              1.0, 1e-12);
 }
 
 TEST(Fit, OrdersTheExpertsAlongASingleInput) {
@@ -87,9 +87,9 @@ TEST(Fit, ReportsResidualsInTheTargetsUnits) {
   EXPECT_NEAR(result.summary.r_squared, 1 - result.summary.rss / tss, 1e-12);
   const double degrees = 200 - result.summary.num_identifiable_parameters;
   EXPECT_NEAR(*result.summary.noise_variance, result.summary.rss / degrees, 1e-12);
-  const double log_likelihood =
-      -100 * (std::log(2 * std::acos(-1.0) * result.summary.rss / 200) + 1);
-  EXPECT_NEAR(*result.summary.aic, -2 * log_likelihood + 2 * (result.summary.num_identifiable_parameters + 1), 1e-8);
+  const double log_likelihood = -100 * (std::log(2 * std::acos(-1.0) * result.summary.rss / 200) + 1);
+  EXPECT_NEAR(*result.summary.aic, -2 * log_likelihood + 2 * (result.summary.num_identifiable_parameters + 1),
+              1e-8);
 }
 
 TEST(Fit, GivesTheSameBitsForAnyNumberOfThreads) {

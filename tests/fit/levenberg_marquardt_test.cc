@@ -39,8 +39,8 @@ double stationarity(const TestProblem& test, double bound, const Eigen::VectorXd
 
 TEST(LevenbergMarquardt, SolvesOneLinearExpertLikeAQrDecomposition) {
   const TestProblem test = random_problem("softmax", "linear", 8, 1, 300, 0.5, 1);
-  const LocalFit fit = minimise_from(test, 200, Eigen::VectorXd::Zero(MixtureChart(test.truth.spec, 200).num_coordinates()),
-                                     {1e-14, 100});
+  const LocalFit fit = minimise_from(
+      test, 200, Eigen::VectorXd::Zero(MixtureChart(test.truth.spec, 200).num_coordinates()), {1e-14, 100});
   Eigen::MatrixXd design(300, 9);
   design << test.data.inputs, Eigen::VectorXd::Ones(300);
   const Eigen::VectorXd exact = design.colPivHouseholderQr().solve(test.data.target);
@@ -119,7 +119,8 @@ TEST(LevenbergMarquardt, DoesNotCallTheIterationLimitConvergence) {
   const SampleBlocks blocks = blocks_of(chart, test.data);
   const Problem problem(test.truth.spec, 200, blocks);
   Stream stream(1, 0, "start");
-  const LocalFit fit = minimise_from(test, 200, random_start(problem, SampleStatistics(blocks), stream), {1e-6, 3});
+  const LocalFit fit =
+      minimise_from(test, 200, random_start(problem, SampleStatistics(blocks), stream), {1e-6, 3});
   EXPECT_EQ(fit.status, FitStatus::iteration_limit);
   EXPECT_EQ(fit.iterations, 3);
 }
@@ -172,7 +173,8 @@ TEST(ActiveSet, MovesAlongTheSphereOfAnActiveBall) {
   equations.gradient.segment(0, 3) = theta.segment(0, 3);
   const ActiveSet active(chart, theta, equations);
   EXPECT_EQ(active.num_active_bounds(), 1);
-  // One normal is frozen; of the three common shifts, the two along the sphere stay free and are no parameters.
+  // One normal is frozen; of the three common shifts, the two along the sphere stay free and are no
+  // parameters.
   const Eigen::Index free = active.reduced_gradient().size();
   EXPECT_EQ(active.num_identifiable(), free - 2);
   Stream stream(19, 0, "step");

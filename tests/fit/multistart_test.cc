@@ -19,8 +19,8 @@ TEST(Multistart, AlternatesGreedyAndRandomStartsAfterAGivenOne) {
   const MultistartResult result =
       run_starts(test.truth.spec, blocks, chart.coordinates(test.truth.atoms), options, monitor);
   ASSERT_EQ(result.starts.size(), 5U);
-  const std::vector<StartKind> kinds{StartKind::given, StartKind::greedy, StartKind::random, StartKind::greedy,
-                                     StartKind::random};
+  const std::vector<StartKind> kinds{StartKind::given, StartKind::greedy, StartKind::random,
+                                     StartKind::greedy, StartKind::random};
   for (std::size_t i = 0; i < kinds.size(); ++i) {
     EXPECT_EQ(result.starts[i].kind, kinds[i]);
     EXPECT_GE(result.starts[i].fit.rss, result.starts[static_cast<std::size_t>(result.best)].fit.rss);

@@ -1,4 +1,5 @@
-// Exact-specified problems: do default fits find the optimum, and is the optimum as deep as the statistics demand?
+// Exact-specified problems: do default fits find the optimum, and is the optimum as deep as the statistics
+// demand?
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
@@ -49,8 +50,8 @@ struct Outcome {
 
 Outcome run(const Configuration& c, std::uint64_t seed) {
   constexpr double kNoise = 0.02;
-  const TestProblem problem =
-      random_problem(c.gate, c.expert, c.num_inputs, c.num_experts, c.num_inputs == 2 ? 500 : 1000, kNoise, seed);
+  const TestProblem problem = random_problem(c.gate, c.expert, c.num_inputs, c.num_experts,
+                                             c.num_inputs == 2 ? 500 : 1000, kNoise, seed);
   FitOptions options;
   options.scaling = false;
   options.seed = seed;
@@ -82,9 +83,10 @@ TEST(Recovery, DefaultFitsFindTheOptimumAndItIsChiSquareDeep) {
     }
     // Mean of R chi-square variables of p degrees: three standard errors are 3 sqrt(2 p / R), that is, false
     // alarms in 0.3 % of the configurations; these seeds raise none.
-    EXPECT_NEAR(depth, degrees, 3 * std::sqrt(2.0 * degrees)) << c.gate << " " << c.expert << " " << c.num_inputs;
-    fmt::print("{:<17} {:<7} d = {} k = {}: found {} of {}, mean depth {:.1f} for {} parameters\n", c.gate, c.expert,
-               c.num_inputs, c.num_experts, found_here, num_replicates(), depth / num_replicates(),
+    EXPECT_NEAR(depth, degrees, 3 * std::sqrt(2.0 * degrees))
+        << c.gate << " " << c.expert << " " << c.num_inputs;
+    fmt::print("{:<17} {:<7} d = {} k = {}: found {} of {}, mean depth {:.1f} for {} parameters\n", c.gate,
+               c.expert, c.num_inputs, c.num_experts, found_here, num_replicates(), depth / num_replicates(),
                degrees / num_replicates());
     found += found_here;
     all_depth += depth;

@@ -13,8 +13,7 @@ void expect_inside(const MixtureChart& chart, const Eigen::VectorXd& theta) {
   ASSERT_TRUE(theta.allFinite());
   for (const RegionBlock& block : chart.regions()) {
     const auto part = theta.segment(block.offset, block.size);
-    const double size =
-        block.region.shape == Region::Shape::ball ? part.norm() : part.cwiseAbs().maxCoeff();
+    const double size = block.region.shape == Region::Shape::ball ? part.norm() : part.cwiseAbs().maxCoeff();
     EXPECT_LE(size, block.region.size * (1 + 1e-12));
   }
 }
@@ -27,8 +26,8 @@ TEST(SampleStatistics, AreTheMomentsOfTheSamplesWithoutThePadding) {
   EXPECT_NEAR(statistics.target_mean, mean, 1e-12);
   EXPECT_NEAR(statistics.target_sd, std::sqrt((test.data.target.array() - mean).square().mean()), 1e-12);
   const double input_mean = test.data.inputs.col(1).mean();
-  EXPECT_NEAR(statistics.feature_sd[1], std::sqrt((test.data.inputs.col(1).array() - input_mean).square().mean()),
-              1e-12);
+  EXPECT_NEAR(statistics.feature_sd[1],
+              std::sqrt((test.data.inputs.col(1).array() - input_mean).square().mean()), 1e-12);
 }
 
 TEST(Starts, LieInsideTheRegionsAndDifferByStream) {

@@ -9,10 +9,12 @@
 
 namespace moest {
 
-double TestProblem::truth_rss() const { return (data.target - predict(truth, data.inputs, 1).mean).squaredNorm(); }
+double TestProblem::truth_rss() const {
+  return (data.target - predict(truth, data.inputs, 1).mean).squaredNorm();
+}
 
-TestProblem random_problem(const std::string& gate, const std::string& expert, int num_inputs, int num_experts,
-                           Eigen::Index num_samples, double noise_sd, std::uint64_t seed) {
+TestProblem random_problem(const std::string& gate, const std::string& expert, int num_inputs,
+                           int num_experts, Eigen::Index num_samples, double noise_sd, std::uint64_t seed) {
   TestProblem problem;
   problem.name = fmt::format("{} {} d={} k={} seed={}", gate, expert, num_inputs, num_experts, seed);
   problem.noise_sd = noise_sd;

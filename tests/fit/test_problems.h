@@ -10,7 +10,8 @@
 
 namespace moest {
 
-/// Exact-specified data from a random truth: standard normal inputs, gates and experts with parameters of order one.
+/// Exact-specified data from a random truth: standard normal inputs, gates and experts with parameters of
+/// order one.
 struct TestProblem {
   std::string name;
   Model truth;
@@ -21,8 +22,8 @@ struct TestProblem {
   double truth_rss() const;
 };
 
-TestProblem random_problem(const std::string& gate, const std::string& expert, int num_inputs, int num_experts,
-                           Eigen::Index num_samples, double noise_sd, std::uint64_t seed);
+TestProblem random_problem(const std::string& gate, const std::string& expert, int num_inputs,
+                           int num_experts, Eigen::Index num_samples, double noise_sd, std::uint64_t seed);
 
 /// The data of a problem, unscaled, as the kernel reads them.
 SampleBlocks blocks_of(const MixtureChart& chart, const Dataset& data);

@@ -181,7 +181,7 @@ TEST(FitReport, HasNoNumberThatIsNone) {
   summary.aic.reset();
   summary.bic.reset();
   summary.rss = 0;
-  for (const double single : {0.0, std::numeric_limits<double>::infinity()}) {
+  for (const std::optional<double> single : {std::optional(0.0), std::optional<double>()}) {
     summary.best_single_expert_rss = single;
     const std::string text = fit_report("data.csv", scaled_model(), summary, std::nullopt);
     EXPECT_THAT(text, AllOf(Not(HasSubstr("nan")), Not(HasSubstr("inf")), Not(HasSubstr("less\n"))));
