@@ -20,12 +20,10 @@
 namespace moest::app {
 
 /// Exit statuses of the program.
-enum ExitStatus : int {
-  kDone = 0,
-  kFailed = 1,
-  kBadInput = 2,
-  kNotConverged = 3,
-};
+inline constexpr int kDone = 0;
+inline constexpr int kFailed = 1;
+inline constexpr int kBadInput = 2;
+inline constexpr int kNotConverged = 3;
 
 /// Options that every command takes.
 struct CommonOptions {

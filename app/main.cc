@@ -130,19 +130,18 @@ int run(int argc, char** argv) {
 }  // namespace moest::app
 
 int main(int argc, char** argv) {
-  using moest::app::ExitStatus;
   try {
     return moest::app::run(argc, argv);
   } catch (const moest::InputError& error) {
     fmt::print(stderr, "moest: {}\n", error.what());
-    return ExitStatus::kBadInput;
+    return moest::app::kBadInput;
   } catch (const std::bad_alloc&) {
     fmt::print(
         stderr,
         "moest: out of memory (the data or the model do not fit) Use fewer rows, inputs or experts.\n");
-    return ExitStatus::kFailed;
+    return moest::app::kFailed;
   } catch (const std::exception& error) {
     fmt::print(stderr, "moest: {}\n", error.what());
-    return ExitStatus::kFailed;
+    return moest::app::kFailed;
   }
 }

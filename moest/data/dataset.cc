@@ -51,6 +51,7 @@ void check_inputs_differ(std::span<const std::string> inputs, const std::string&
 std::vector<const Column*> chosen_inputs(const Table& table, const DatasetOptions& options) {
   check_inputs_differ(options.inputs, options.target);
   std::vector<const Column*> columns;
+  columns.reserve(options.inputs.size());
   for (const std::string& name : options.inputs) {
     columns.push_back(&chosen_column(table, name, "input"));
   }

@@ -150,13 +150,15 @@ MultistartResult run_starts(const MixtureSpec& spec, const SampleBlocks& samples
   MultistartResult result;
   const auto run_round = [&](int count) {
     const auto first = static_cast<int>(result.starts.size());
-    result.starts.resize(static_cast<std::size_t>(first + count));
-    monitor.plan_starts(first + count);
+    const int planned = first + count;
+    result.starts.resize(static_cast<std::size_t>(planned));
+    monitor.plan_starts(planned);
     parallel_for(options.threads, count, [&](int i) {
-      StartResult& start = result.starts[static_cast<std::size_t>(first + i)];
-      const int draw = first + i - (given ? 1 : 0);
+      const int index = first + i;
+      StartResult& start = result.starts[static_cast<std::size_t>(index)];
+      const int draw = index - (given ? 1 : 0);
       start.kind = draw < 0 ? StartKind::given : draw % 2 == 0 ? StartKind::greedy : StartKind::random;
-      if (monitor.exhausted() && first + i > 0) {
+      if (monitor.exhausted() && index > 0) {
         return;
       }
       Stream stream(options.seed, static_cast<std::uint64_t>(std::max(draw, 0)), "start");

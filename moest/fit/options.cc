@@ -5,7 +5,7 @@
 namespace moest {
 
 std::span<const Option<FitOptions>> fit_options() {
-  static const std::array options{
+  static const std::array kOptions{
       Option<FitOptions>{
           "starts", &FitOptions::starts, 0, 1e6, "",
           "number of starts, half by greedy splitting and half random; by default rounds of starts "
@@ -25,7 +25,7 @@ std::span<const Option<FitOptions>> fit_options() {
                          "same seed, same result, for any number of threads"},
       Option<FitOptions>{"threads", &FitOptions::threads, 0, 4096, "", "number of threads, 0 for all cores"},
   };
-  return options;
+  return kOptions;
 }
 
 }  // namespace moest

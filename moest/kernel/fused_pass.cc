@@ -220,7 +220,7 @@ void FusedPass::linearise(std::span<const double> v, NormalEquations& result) {
 }
 
 void FusedPass::add_gradient(int block, Eigen::VectorXd& gradient) const {
-  std::array<double, kBlockSize> product;
+  std::array<double, kBlockSize> product{};
   for (const UnitGroup& group : groups_) {
     const FeatureSet& set = layout_.feature_sets[static_cast<std::size_t>(group.feature_set)];
     for (std::size_t a = 0; a < group.offsets.size(); ++a) {

@@ -19,7 +19,7 @@ struct NormalEquations {
 
 /// The values of a mixture on one block of samples. Pointers are to kBlockSize numbers.
 struct BlockValues {
-  const double* mean;                  // f
+  const double* mean = nullptr;        // f
   std::vector<const double*> weights;  // w_i, k runs
   std::vector<const double*> experts;  // h_i, k runs
 };

@@ -40,7 +40,7 @@ const double* SampleBlocks::at(int block, int column) const {
 void SampleBlocks::set_column(int column, const Eigen::Ref<const Eigen::VectorXd>& values) {
   MOEST_EXPECT(values.size() == num_samples_);
   for (int block = 0; block < num_blocks_; ++block) {
-    double* run = const_cast<double*>(at(block, column));
+    auto* run = const_cast<double*>(at(block, column));
     std::copy_n(values.data() + Eigen::Index{block} * kBlockSize, block_samples(block), run);
   }
 }

@@ -15,8 +15,8 @@ std::vector<const KindInfo*> infos_of(std::tuple<Gates...>*) {
 }
 
 const std::vector<const KindInfo*>& gate_infos() {
-  static const std::vector<const KindInfo*> infos = infos_of(static_cast<GateKinds*>(nullptr));
-  return infos;
+  static const std::vector<const KindInfo*> kInfos = infos_of(static_cast<GateKinds*>(nullptr));
+  return kInfos;
 }
 
 [[noreturn]] void refuse_kind(std::string_view what, std::string_view kind,
@@ -56,6 +56,7 @@ std::vector<std::string> gate_names() {
 
 std::vector<std::string> expert_names() {
   std::vector<std::string> names;
+  names.reserve(kExpertKinds.size());
   for (const ExpertKind& kind : kExpertKinds) {
     names.emplace_back(kind.info.name);
   }

@@ -46,7 +46,7 @@ std::span<const double> as_span(const Eigen::Ref<const Eigen::VectorXd>& vector)
 
 }  // namespace
 
-MixtureChart::MixtureChart(const MixtureSpec& spec, double bound) : spec_(spec), bound_(bound) {
+MixtureChart::MixtureChart(const MixtureSpec& spec, double bound) : spec_(spec) {
   check(spec);
   MOEST_EXPECT(bound > 0);
   num_gate_features_ =

@@ -65,7 +65,6 @@ class MixtureChart {
   Eigen::MatrixXd gates(const Eigen::VectorXd& theta) const;
 
   MixtureSpec spec_;
-  double bound_;
   int num_gate_features_;
   int num_expert_parameters_;
   int num_coordinates_ = 0;

@@ -5,24 +5,24 @@
 namespace moest {
 
 std::span<const Option<GateSpec>> gate_options() {
-  static const std::array options{
+  static const std::array kOptions{
       Option<GateSpec>{"tau1", &GateSpec::tau1, 1e-6, 1e6, "", "offset of the norm of omega in the score"},
       Option<GateSpec>{"tau2", &GateSpec::tau2, 1e-6, 1e6, "", "offset of the norm of x in the score"},
       Option<GateSpec>{"temperature", &GateSpec::temperature, 1e-6, 1e6, "",
                        "the score is divided by it: small values make sharp gates"},
   };
-  return options;
+  return kOptions;
 }
 
 std::span<const Option<ExpertSpec>> expert_options() {
-  static const std::array options{
+  static const std::array kOptions{
       Option<ExpertSpec>{"bias", &ExpertSpec::bias, 0, 1, "", "the constant b in a.x + b"},
       Option<ExpertSpec>{"output_weight", &ExpertSpec::output_weight, 0, 1, "",
                          "a factor c before the neuron: c phi(a.x + b)"},
       Option<ExpertSpec>{"output_offset", &ExpertSpec::output_offset, 0, 1, "",
                          "a constant after the neuron: phi(a.x + b) + c_0"},
   };
-  return options;
+  return kOptions;
 }
 
 std::vector<std::string> prefixed(std::string_view prefix, const std::vector<std::string>& names) {

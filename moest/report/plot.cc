@@ -216,7 +216,7 @@ void run_gnuplot(const std::string& script, const std::string& path) {
   const std::string command = fmt::format("gnuplot -d {} 2>&1", in_shell_quotes(script_file.path()));
   std::FILE* const pipe = ::popen(command.c_str(), "r");
   std::string messages;
-  std::array<char, 512> buffer;
+  std::array<char, 512> buffer{};
   while (pipe != nullptr && std::fgets(buffer.data(), static_cast<int>(buffer.size()), pipe) != nullptr) {
     messages += buffer.data();
   }
