@@ -112,6 +112,9 @@ std::string terminal(const std::string& path) {
                    "Use .svg, .pdf or .png.");
 }
 
+// The same colour half transparent: '#RRGGBB' with an alpha in front, a band under the line of the fit.
+std::string faded(const std::string& colour) { return "#90" + colour.substr(1); }
+
 constexpr std::string_view kStyle =
     "set border 3 lc rgb '#606060'\nset tics nomirror\nset grid lc rgb '#e6e6e6' lt 1\nset datafile missing "
     "NaN\n";
@@ -168,8 +171,8 @@ std::string fit_over_input(const Model& model, const Dataset& data, int num_thre
   text += fmt::format("plot $samples using 1:2 with points pt 7 ps {} lc rgb '#909090' title 'data{}', ",
                       point_size(samples.rows()), thinning_note(step));
   for (Eigen::Index i = 0; i < k; ++i) {
-    text += fmt::format("$curves using 1:{} with lines lw 1.5 dt 2 lc rgb '{}' title 'expert {}', ",
-                        3 + k + i, colour(i), i + 1);
+    text += fmt::format("$curves using 1:{} with lines lw 9 lc rgb '{}' title 'expert {}', ", 3 + k + i,
+                        faded(colour(i)), i + 1);
   }
   text += "$curves using 1:2 with lines lw 2.5 lc rgb '#000000' title 'fit'\n";
   text += "set origin 0,0\nset size 1,0.36\nset key off\n" + gate_panel(model) + "unset multiplot\n";
