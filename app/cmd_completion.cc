@@ -15,16 +15,6 @@ struct CompletionCommand {
   bool quiet = false;
 };
 
-std::vector<std::string> flags_of(const CLI::App& parser) {
-  std::vector<std::string> flags;
-  for (const CLI::Option* option : parser.get_options()) {
-    for (const std::string& name : option->get_lnames()) {
-      flags.push_back("--" + name);
-    }
-  }
-  return flags;
-}
-
 std::string bash_script(const CLI::App& program, const std::vector<Command>& commands) {
   std::vector<std::string> names;
   std::string choices;

@@ -21,11 +21,7 @@ struct PlotCommand {
 
 /// The model's inputs and target from the table; the target must be there and be numbers.
 Dataset samples_of(const Model& model, const std::string& path) {
-  ReadOptions read;
-  for (const auto& [column, levels] : model.categories) {
-    read.categorical.push_back(column);
-  }
-  const Table table = read_table(path, read);
+  const Table table = read_table_for(model, path);
   const std::vector<std::string> target{model.target};
   Dataset data;
   data.input_names = model.inputs;

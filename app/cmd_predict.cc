@@ -49,11 +49,7 @@ void note_error(const PredictCommand& command, const Model& model, const Table& 
 int run_predict(const PredictCommand& command) {
   check_files(command.common, {command.model, command.data}, command.output);
   const Model model = read_model(command.model);
-  ReadOptions read;
-  for (const auto& [column, levels] : model.categories) {
-    read.categorical.push_back(column);
-  }
-  const Table table = read_table(command.data, read);
+  const Table table = read_table_for(model, command.data);
   const Eigen::MatrixXd inputs = input_matrix(table, model.inputs, model.categories);
   const Predictions predictions = predict(model, inputs, command.threads);
   if (!predictions.mean.allFinite() || !predictions.experts.allFinite()) {

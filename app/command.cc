@@ -28,6 +28,24 @@ void read_whole(const std::string& flag, const std::string& text, Whole& value) 
 
 }  // namespace
 
+Table read_table_for(const Model& model, const std::string& path) {
+  ReadOptions read;
+  for (const auto& [column, levels] : model.categories) {
+    read.categorical.push_back(column);
+  }
+  return read_table(path, read);
+}
+
+std::vector<std::string> flags_of(const CLI::App& parser) {
+  std::vector<std::string> flags;
+  for (const CLI::Option* option : parser.get_options()) {
+    for (const std::string& name : option->get_lnames()) {
+      flags.push_back("--" + name);
+    }
+  }
+  return flags;
+}
+
 void add_common_options(CLI::App& parser, CommonOptions& options) {
   parser.add_flag("--json", options.json, "print one JSON document instead of text")->disable_flag_override();
   parser.add_flag("--quiet", options.quiet, "no progress and no notes on standard error")

@@ -16,6 +16,8 @@
 
 #include "moest/base/error.h"
 #include "moest/base/option.h"
+#include "moest/data/table.h"
+#include "moest/model/model.h"
 
 namespace moest::app {
 
@@ -52,6 +54,12 @@ Command make_describe_command(CLI::App& program);
 Command make_plot_command(CLI::App& program);
 /// Completes `commands`, which may still grow and must outlive the action.
 Command make_completion_command(CLI::App& program, const std::vector<Command>& commands);
+
+/// The table at `path` with the labels of the model's categorical columns.
+Table read_table_for(const Model& model, const std::string& path);
+
+/// The flags of a parser, `--target` and so on.
+std::vector<std::string> flags_of(const CLI::App& parser);
 
 /// Adds --json and --quiet.
 void add_common_options(CLI::App& parser, CommonOptions& options);

@@ -15,16 +15,6 @@ constexpr const char* kExitStatuses =
 /// Help or version: CLI11 reports them as errors with exit code 0.
 bool is_answer(const CLI::ParseError& error) { return error.get_exit_code() == 0; }
 
-std::vector<std::string> known_flags(const CLI::App& parser) {
-  std::vector<std::string> flags;
-  for (const CLI::Option* option : parser.get_options()) {
-    for (const std::string& name : option->get_lnames()) {
-      flags.push_back("--" + name);
-    }
-  }
-  return flags;
-}
-
 std::vector<std::string> command_names(const CLI::App& program) {
   std::vector<std::string> names;
   for (const CLI::App* command : program.get_subcommands([](const CLI::App*) { return true; })) {
@@ -38,7 +28,7 @@ InputError unknown_word(const CLI::App& program, const CLI::App& parser, const s
   const std::string name = word.substr(0, word.find('='));
   const bool is_flag = word.starts_with("-");
   const bool is_command = &parser == &program && !is_flag;
-  const std::vector<std::string> known = is_command ? command_names(program) : known_flags(parser);
+  const std::vector<std::string> known = is_command ? command_names(program) : flags_of(parser);
   const std::string nearest = is_command || is_flag ? nearest_name(name, known) : "";
   const std::string why = is_command ? fmt::format("known: {}", listed(known))
                           : &parser == &program
