@@ -1,29 +1,36 @@
 // The closed list of combiners: from the scores of the experts to their weights.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
+#include <cstddef>
+#include <iterator>
 #include <span>
+
+#include "moest/kernel/links.h"
 
 namespace moest {
 
-/// Replaces scores s_1..s_k by softmax weights w_i = e^{s_i} / sum_j e^{s_j}; k >= 1. The largest score is
-/// subtracted first: no overflow for any finite scores. The weights are >= 0 and sum to one up to rounding.
-/// The derivative of f = sum_i w_i h_i is df/ds_i = w_i (h_i - f).
+inline bool any(bool condition) { return condition; }
+
+#include "moest/kernel/combiners-inl.h"
+
+/// Softmax of k >= 1 scores in place, anchored at the largest: no overflow for any finite scores.
 template <class T>
 void softmax(std::span<T> scores) {
-  using std::exp;
-  T largest = scores[0];
-  for (const T& score : scores) {
-    largest = largest < score ? score : largest;
+  struct Access {
+    std::span<T> values;
+    T get(int i) const { return values[static_cast<std::size_t>(i)]; }
+    void set(int i, const T& value) { values[static_cast<std::size_t>(i)] = value; }
+  };
+  const auto largest = std::max_element(scores.begin(), scores.end());
+  std::iter_swap(largest, std::prev(scores.end()));
+  for (T& score : scores.first(scores.size() - 1)) {
+    score = score - scores.back();
   }
-  T total = T(0);
-  for (T& score : scores) {
-    score = exp(score - largest);
-    total = total + score;
-  }
-  for (T& score : scores) {
-    score = score / total;
-  }
+  Access access{scores};
+  anchored_softmax<T>(static_cast<int>(scores.size()), access);
+  std::iter_swap(largest, std::prev(scores.end()));
 }
 
 }  // namespace moest

@@ -12,9 +12,10 @@ SampleBlocks::SampleBlocks(Eigen::Index num_samples, int num_features)
       num_blocks_(static_cast<int>((num_samples + kBlockSize - 1) / kBlockSize)) {
   MOEST_EXPECT(num_samples >= 1);
   MOEST_EXPECT(num_features >= 0);
-  const auto columns = static_cast<std::size_t>(num_features) + 2;
+  const auto columns = static_cast<std::size_t>(num_features) + 1;
   values_.assign(columns * static_cast<std::size_t>(num_blocks_) * kBlockSize, 0.0);
-  set_column(num_features_ + 1, Eigen::VectorXd::Ones(num_samples));
+  weights_.assign(2 * kBlockSize, 0.0);
+  std::fill_n(weights_.begin(), kBlockSize + block_samples(num_blocks_ - 1), 1.0);
 }
 
 int SampleBlocks::block_samples(int block) const {
@@ -32,7 +33,7 @@ void SampleBlocks::set_target(const Eigen::Ref<const Eigen::VectorXd>& values) {
 }
 
 const double* SampleBlocks::at(int block, int column) const {
-  const auto columns = static_cast<std::size_t>(num_features_) + 2;
+  const auto columns = static_cast<std::size_t>(num_features_) + 1;
   return values_.data() +
          (static_cast<std::size_t>(block) * columns + static_cast<std::size_t>(column)) * kBlockSize;
 }

@@ -32,16 +32,21 @@ class SampleBlocks {
   /// kBlockSize numbers each.
   const double* feature(int block, int column) const { return at(block, column); }
   const double* target(int block) const { return at(block, num_features_); }
-  const double* weight(int block) const { return at(block, num_features_ + 1); }
+  const double* weight(int block) const {
+    return weights_.data() + (block + 1 == num_blocks_ ? kBlockSize : 0);
+  }
 
  private:
+  using Memory = std::vector<double, oneapi::tbb::cache_aligned_allocator<double>>;
+
   const double* at(int block, int column) const;
   void set_column(int column, const Eigen::Ref<const Eigen::VectorXd>& values);
 
   Eigen::Index num_samples_;
   int num_features_;
   int num_blocks_;
-  std::vector<double, oneapi::tbb::cache_aligned_allocator<double>> values_;
+  Memory values_;
+  Memory weights_;  // of a full block, and of the last one
 };
 
 }  // namespace moest

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstdint>
 #include <limits>
 #include <type_traits>
 #include <utility>
@@ -10,6 +11,7 @@
 
 #include "moest/base/error.h"
 #include "moest/base/random.h"
+#include "tests/kernel/simd_targets.h"
 
 namespace moest {
 namespace {
@@ -154,7 +156,18 @@ double discrepancy(const Setting& setting, const NormalEquations& equations) {
   return static_cast<double>(worst);
 }
 
-TEST(FusedPass, AgreesWithADenseJacobianForEveryShapeOfLayout) {
+/// The same test on every instruction set of this processor.
+class FusedPassOn : public testing::TestWithParam<std::int64_t> {
+ private:
+  ForcedTarget forced_{GetParam()};
+};
+INSTANTIATE_TEST_SUITE_P(EveryTarget, FusedPassOn, testing::ValuesIn(supported_targets()), target_name);
+
+TEST_P(FusedPassOn, UsesTheInstructionSetThatIsForced) {
+  EXPECT_EQ(simd_target(), hwy::TargetName(GetParam()));
+}
+
+TEST_P(FusedPassOn, AgreesWithADenseJacobianForEveryShapeOfLayout) {
   for (const int k : {1, 2, 4}) {
     for (const Features features :
          {Features::shared, Features::own, Features::inputs_only, Features::constant_only}) {
@@ -171,11 +184,104 @@ TEST(FusedPass, AgreesWithADenseJacobianForEveryShapeOfLayout) {
   }
 }
 
-TEST(FusedPass, AgreesWithADenseJacobianForEveryTailLength) {
-  for (const Eigen::Index n : {1, 2, 7, 8, 9, 255, 256, 257, 700}) {
+TEST_P(FusedPassOn, AgreesWithADenseJacobianForEveryTailLength) {
+  for (const Eigen::Index n : {1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33, 255, 256, 257, 700}) {
     const Setting setting = make_setting(3, Features::own, Outer::weight_and_shift, Link::tanh, n);
     FusedPass pass(setting.layout, setting.samples);
     EXPECT_LT(discrepancy(setting, setting.linearised(pass)), 1e-11) << n;
+  }
+}
+
+// Tiles of sums are full, cut at the right, at the bottom and at both for these numbers of units and features.
+TEST_P(FusedPassOn, AgreesWithADenseJacobianForManyExpertsAndFeatures) {
+  for (const int k : {5, 7, 9}) {
+    const Setting setting = make_setting(k, Features::shared, Outer::none, Link::tanh, 40);
+    FusedPass pass(setting.layout, setting.samples);
+    EXPECT_LT(discrepancy(setting, setting.linearised(pass)), 1e-11) << k;
+  }
+}
+
+// J'f'' from long double: f'' by a difference of order 4 (h = 1e-3: h^4 f6 / 90 below 1e-10 for directions of
+// order 1), J by row_at.
+TEST_P(FusedPassOn, BendsAsTheSecondDifferenceAlongADirection) {
+  for (const Features features : {Features::shared, Features::own, Features::constant_only}) {
+    for (const Outer outer : {Outer::none, Outer::weight_and_shift}) {
+      for (const Link link : {Link::identity, Link::sigmoid, Link::tanh}) {
+        for (const int k : {1, 2, 4}) {
+          const Setting setting = make_setting(k, features, outer, link, 19);
+          FusedPass pass(setting.layout, setting.samples);
+          Stream stream(3, 0, "direction");
+          std::vector<double> direction;
+          for (std::size_t i = 0; i < setting.v.size(); ++i) {
+            direction.push_back(0.5 * stream.normal());
+          }
+          const auto along = [&](Real h, Eigen::Index row) {
+            std::vector<Real> v(setting.v.begin(), setting.v.end());
+            for (std::size_t i = 0; i < v.size(); ++i) {
+              v[i] += h * direction[i];
+            }
+            return mean_at(setting, v, row);
+          };
+          const Real h = 1e-3L;
+          std::vector<Real> expected(setting.v.size(), Real{0});
+          for (Eigen::Index row = 0; row < setting.samples.num_samples(); ++row) {
+            const Real second = (-along(2 * h, row) + 16 * along(h, row) - 30 * along(0, row) +
+                                 16 * along(-h, row) - along(-2 * h, row)) /
+                                (12 * h * h);
+            const std::vector<Real> j = row_at(setting, row);
+            for (std::size_t i = 0; i < j.size(); ++i) {
+              expected[i] += second * j[i];
+            }
+          }
+          Eigen::VectorXd bend;
+          pass.bend(setting.v, direction, bend);
+          for (std::size_t i = 0; i < expected.size(); ++i) {
+            EXPECT_NEAR(bend[static_cast<Eigen::Index>(i)], static_cast<double>(expected[i]),
+                        1e-8 * (1 + std::abs(static_cast<double>(expected[i]))))
+                << static_cast<int>(features) << static_cast<int>(outer) << static_cast<int>(link) << k;
+          }
+        }
+      }
+    }
+  }
+}
+
+// Scores of +-700 and beyond: weights 0, 1 or in between, never NaN, and sums that agree with long double.
+TEST_P(FusedPassOn, SurvivesScoresOfSevenHundredAndMore) {
+  for (const double scale : {350.0, 700.0, 1500.0}) {
+    Setting setting = make_setting(3, Features::own, Outer::none, Link::tanh, 60);
+    for (const RidgeUnit& gate : setting.layout.gates) {
+      for (int j = 0; j < 3; ++j) {
+        setting.v[static_cast<std::size_t>(gate.offset + j)] *= scale;
+      }
+    }
+    FusedPass pass(setting.layout, setting.samples);
+    const std::vector<Real> v(setting.v.begin(), setting.v.end());
+    for (Eigen::Index row = 0; row < 60; ++row) {
+      const BlockValues& values = pass.evaluate(setting.v, 0);
+      // Rounding of a score of this size is a relative error of e^score.
+      EXPECT_NEAR(values.mean[row], static_cast<double>(mean_at(setting, v, row)), 40 * scale * kEps) << scale;
+    }
+    EXPECT_TRUE(setting.linearised(pass).gram.allFinite());
+  }
+}
+
+TEST_P(FusedPassOn, GivesTheSameBitsForAnyNumberOfThreads) {
+  const Setting setting = make_setting(3, Features::own, Outer::weight, Link::tanh, 40 * 256 + 17);
+  FusedPass pass(setting.layout, setting.samples);
+  const NormalEquations one = setting.linearised(pass);
+  Eigen::VectorXd one_bend;
+  pass.bend(setting.v, setting.v, one_bend);
+  for (const int threads : {2, 3, 8}) {
+    FusedPass threaded(setting.layout, setting.samples, threads);
+    const NormalEquations many = setting.linearised(threaded);
+    EXPECT_EQ(many.rss, one.rss);
+    EXPECT_EQ(many.gradient, one.gradient);
+    EXPECT_EQ(many.gram, one.gram);
+    EXPECT_EQ(threaded.residual_sum_of_squares(setting.v), one.rss);
+    Eigen::VectorXd bend;
+    threaded.bend(setting.v, setting.v, bend);
+    EXPECT_EQ(bend, one_bend);
   }
 }
 

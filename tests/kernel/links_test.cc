@@ -24,15 +24,16 @@ LinkPoint<Real> reference(Link link, double point) {
   const Real t = point;
   switch (link) {
     case Link::identity:
-      return {t, 1};
+      return {t, 1, 0};
     case Link::sigmoid: {
       const Real cosh_half = std::cosh(t / 2);
-      return {t < 0 ? std::exp(t) / (1 + std::exp(t)) : 1 / (1 + std::exp(-t)),
-              1 / (4 * cosh_half * cosh_half)};
+      const Real slope = 1 / (4 * cosh_half * cosh_half);
+      return {t < 0 ? std::exp(t) / (1 + std::exp(t)) : 1 / (1 + std::exp(-t)), slope,
+              -slope * std::tanh(t / 2)};
     }
     case Link::tanh: {
       const Real cosh = std::cosh(t);
-      return {std::sinh(t) / cosh, 1 / (cosh * cosh)};
+      return {std::sinh(t) / cosh, 1 / (cosh * cosh), -2 * std::sinh(t) / (cosh * cosh * cosh)};
     }
   }
   return {};
@@ -68,6 +69,7 @@ TEST(SigmoidLink, HasRelativeAccuracyInBothTailsOfValueAndSlope) {
     const LinkPoint<double> point = at(Link::sigmoid, t);
     EXPECT_LE(std::abs(point.value - exact.value), 8 * kEps * exact.value + 2 * kTiny) << t;
     EXPECT_LE(std::abs(point.slope - exact.slope), 8 * kEps * exact.slope + 2 * kTiny) << t;
+    EXPECT_LE(std::abs(point.curvature - exact.curvature), 12 * kEps * exact.slope + 2 * kTiny) << t;
   }
 }
 
@@ -78,6 +80,7 @@ TEST(TanhLink, HasRelativeAccuracyOfTheValueAndAbsoluteAccuracyOfTheSlope) {
     const LinkPoint<double> point = at(Link::tanh, t);
     EXPECT_LE(std::abs(point.value - exact.value), 4 * kEps * std::abs(exact.value)) << t;
     EXPECT_LE(std::abs(point.slope - exact.slope), 4 * kEps) << t;
+    EXPECT_LE(std::abs(point.curvature - exact.curvature), 10 * kEps) << t;
     EXPECT_GE(point.slope, 0) << t;
   }
 }
@@ -86,12 +89,13 @@ TEST(IdentityLink, IsExact) {
   for (const double t : points()) {
     EXPECT_EQ(at(Link::identity, t).value, t);
     EXPECT_EQ(at(Link::identity, t).slope, 1);
+    EXPECT_EQ(at(Link::identity, t).curvature, 0);
   }
 }
 
 // Central differences of order 4 in long double, h = 1e-4 (1 + |t| / 10): h^4/30 times a fifth derivative
 // below 16, and 2e-19 / h of rounding, are below 2e-14 while |t| < 30, where the slopes are compared.
-TEST(Links, HaveSlopesThatAreTheDerivativesOfTheirValues) {
+TEST(Links, HaveSlopesAndCurvaturesThatAreDerivatives) {
   for (const Link link : kLinks) {
     for (const double point : points()) {
       if (std::abs(point) > 30) {
@@ -99,9 +103,13 @@ TEST(Links, HaveSlopesThatAreTheDerivativesOfTheirValues) {
       }
       const Real t = point;
       const Real h = 1e-4L;
-      const auto value = [&](Real shift) { return at<Real>(link, t + shift).value; };
-      const Real slope = (8 * (value(h) - value(-h)) - (value(2 * h) - value(-2 * h))) / (12 * h);
-      EXPECT_NEAR(static_cast<double>(at<Real>(link, t).slope - slope), 0, 2e-14) << t;
+      const auto difference = [&](Real LinkPoint<Real>::*member) {
+        const auto value = [&](Real shift) { return at<Real>(link, t + shift).*member; };
+        return (8 * (value(h) - value(-h)) - (value(2 * h) - value(-2 * h))) / (12 * h);
+      };
+      const LinkPoint<Real> here = at<Real>(link, t);
+      EXPECT_NEAR(static_cast<double>(here.slope - difference(&LinkPoint<Real>::value)), 0, 2e-14) << t;
+      EXPECT_NEAR(static_cast<double>(here.curvature - difference(&LinkPoint<Real>::slope)), 0, 4e-14) << t;
     }
   }
 }
