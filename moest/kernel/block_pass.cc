@@ -316,15 +316,126 @@ void add_sums(const double* const* rows, int num_rows, const double* const* colu
   }
 }
 
-/// One matrix of sums: its operands are products of runs, or a run itself where the other factor is 1.
-void add_moments(const MomentPlan& plan, const SampleBlocks& samples, int block, BlockWorkspace& work,
-                 int count) {
+HWY_INLINE Lanes load_or(const double* run, int s, double otherwise) {
+  return run == nullptr ? Lanes(otherwise) : Lanes::load(run + s);
+}
+
+/// d2f / dt_a dt_b of two units at kLanes samples, times the samples' weights. With u the sensitivities, w the
+/// weights, s = r(t) the scores and h the experts:
+///     two gates i, j          - u_i w_j r'_j - u_j w_i r'_i + (i = j) (u_i r'_i + w_i (h_i - f) r''_i)
+///     gate i, a unit of j     u_j r'_i ((i = j) - w_i)
+///     inner, inner of i       w_i c_i phi''_i
+///     inner, weight of i      w_i phi'_i
+/// and 0 for the others, u_i r'_i = w_i (h_i - f) r'_i^2.
+class SecondDerivatives {
+ public:
+  SecondDerivatives(const BlockPlan& plan, const double* v, const double* sample_weight,
+                    const BlockWorkspace& work)
+      : plan_(plan), v_(v), sample_weight_(sample_weight), work_(work) {}
+
+  HWY_INLINE bool vanishes(int a, int b) const {
+    const Role first = role(a);
+    const Role second = role(b);
+    if (first.kind == Kind::gate || second.kind == Kind::gate) {
+      return false;
+    }
+    const bool has_inner = first.kind == Kind::inner || second.kind == Kind::inner;
+    const bool has_shift = first.kind == Kind::shift || second.kind == Kind::shift;
+    const bool both_inner = first.kind == Kind::inner && second.kind == Kind::inner;
+    return first.expert != second.expert || !has_inner || has_shift ||
+           (both_inner && work_.inner_curvatures[index(first)] == nullptr);
+  }
+
+  HWY_INLINE Lanes at(int a, int b, int s) const {
+    const Role first = role(a);
+    const Role second = role(b);
+    if (first.kind == Kind::gate && second.kind == Kind::gate) {
+      return two_gates(a, b, index(first), index(second), s);
+    }
+    if (first.kind == Kind::gate) {
+      return gate_and_expert(index(first), b, second, s);
+    }
+    if (second.kind == Kind::gate) {
+      return gate_and_expert(index(second), a, first, s);
+    }
+    const std::size_t i = index(first);
+    const Lanes weight = Lanes::load(work_.weights[i] + s) * Lanes::load(sample_weight_ + s);
+    if (first.kind == Kind::inner && second.kind == Kind::inner) {
+      const int c = plan_.layout.experts[i].weight;
+      return weight * Lanes(c >= 0 ? v_[c] : 1.0) * Lanes::load(work_.inner_curvatures[i] + s);
+    }
+    return weight * load_or(work_.inner_slopes[i], s, 1.0);
+  }
+
+ private:
+  using Role = BlockPlan::Role;
+  using Kind = BlockPlan::Role::Kind;
+
+  Role role(int sensitivity) const { return plan_.roles[static_cast<std::size_t>(sensitivity)]; }
+  static std::size_t index(Role role) { return static_cast<std::size_t>(role.expert); }
+  HWY_INLINE Lanes sensitivity(int a, int s) const {
+    return Lanes::load(work_.sensitivities[static_cast<std::size_t>(a)] + s);
+  }
+
+  HWY_INLINE Lanes two_gates(int a, int b, std::size_t i, std::size_t j, int s) const {
+    const Lanes slope_i = load_or(work_.gate_slopes[i], s, 1.0);
+    const Lanes slope_j = load_or(work_.gate_slopes[j], s, 1.0);
+    const Lanes weight_i = Lanes::load(work_.weights[i] + s);
+    const Lanes weight_j = Lanes::load(work_.weights[j] + s);
+    const Lanes mixed = -(sensitivity(a, s) * weight_j * slope_j + sensitivity(b, s) * weight_i * slope_i);
+    if (i != j) {
+      return mixed;
+    }
+    const Lanes own = fused(sensitivity(a, s), slope_i, mixed);
+    if (work_.gate_curvatures[i] == nullptr) {
+      return own;
+    }
+    const Lanes excess = Lanes::load(work_.experts[i] + s) - Lanes::load(work_.mean + s);
+    const Lanes weight = weight_i * Lanes::load(sample_weight_ + s);
+    return fused(weight * excess, Lanes::load(work_.gate_curvatures[i] + s), own);
+  }
+
+  HWY_INLINE Lanes gate_and_expert(std::size_t i, int b, Role expert, int s) const {
+    const Lanes same(index(expert) == i ? 1.0 : 0.0);
+    const Lanes slope = load_or(work_.gate_slopes[i], s, 1.0);
+    return sensitivity(b, s) * slope * (same - Lanes::load(work_.weights[i] + s));
+  }
+
+  const BlockPlan& plan_;
+  const double* v_;
+  const double* sample_weight_;
+  const BlockWorkspace& work_;
+};
+
+/// Takes e times the second derivatives off the products u_a u_b.
+void subtract_curvature(const MomentPlan& moments, const SecondDerivatives& derivatives, BlockWorkspace& work,
+                        int count) {
+  const double* residual = work.sensitivities[0];
+  for (std::size_t r = 0; r < moments.rows.size(); ++r) {
+    const auto [a, b] = moments.rows[r];
+    if (derivatives.vanishes(a, b)) {
+      continue;
+    }
+    double* product = work.row_products[r];
+    for (int s = 0; s < count; s += kLanes) {
+      fused(-Lanes::load(residual + s), derivatives.at(a, b, s), Lanes::load(product + s)).store(product + s);
+    }
+  }
+}
+
+void multiply_rows(const MomentPlan& plan, BlockWorkspace& work, int count) {
   for (std::size_t r = 0; r < plan.rows.size(); ++r) {
     const auto [a, b] = plan.rows[r];
     multiply(work.sensitivities[static_cast<std::size_t>(a)], work.sensitivities[static_cast<std::size_t>(b)],
              count, work.row_products[r]);
     work.rows[r] = work.row_products[r];
   }
+}
+
+/// One matrix of sums, its rows multiplied out already. A column is a product of features, or a feature itself
+/// where the other factor is 1.
+void add_moments(const MomentPlan& plan, const SampleBlocks& samples, int block, BlockWorkspace& work,
+                 int count) {
   for (std::size_t c = 0; c < plan.columns.size(); ++c) {
     const auto [i, j] = plan.columns[c];
     if (i >= 0 && j >= 0) {
@@ -336,6 +447,14 @@ void add_moments(const MomentPlan& plan, const SampleBlocks& samples, int block,
   }
   add_sums(work.rows.data(), static_cast<int>(plan.rows.size()), work.columns.data(),
            static_cast<int>(plan.columns.size()), count, work.sums + plan.first_sum * kLanes);
+}
+
+void add_gradients(const BlockPlan& plan, const SampleBlocks& samples, int block, BlockWorkspace& work,
+                   int count) {
+  for (const MomentPlan& gradient : plan.gradients) {
+    multiply_rows(gradient, work, count);
+    add_moments(gradient, samples, block, work, count);
+  }
 }
 
 void evaluate(const BlockPlan& plan, const double* v, const SampleBlocks& samples, int block,
@@ -350,17 +469,26 @@ void cost(const BlockPlan& plan, const double* v, const SampleBlocks& samples, i
   add_residuals(samples, block, work, padded_samples(samples, block));
 }
 
-void normal_equations(const BlockPlan& plan, const double* v, const SampleBlocks& samples, int block,
-                      BlockWorkspace& work) {
+void normal_equations(const BlockPlan& plan, Curvature curvature, const double* v, const SampleBlocks& samples,
+                      int block, BlockWorkspace& work) {
   const int count = padded_samples(samples, block);
-  compute_units<Derivatives::first>(plan, v, samples, block, work);
+  const bool newton = curvature == Curvature::newton;
+  if (newton) {
+    compute_units<Derivatives::second>(plan, v, samples, block, work);
+  } else {
+    compute_units<Derivatives::first>(plan, v, samples, block, work);
+  }
   combine(work, count);
   add_residuals(samples, block, work, count);
   compute_sensitivities(plan, v, samples.weight(block), work, count);
-  for (const auto* plans : {&plan.gradients, &plan.moments}) {
-    for (const MomentPlan& moments : *plans) {
-      add_moments(moments, samples, block, work, count);
+  add_gradients(plan, samples, block, work, count);
+  const SecondDerivatives derivatives(plan, v, samples.weight(block), work);
+  for (const MomentPlan& moments : plan.moments) {
+    multiply_rows(moments, work, count);
+    if (newton) {
+      subtract_curvature(moments, derivatives, work, count);
     }
+    add_moments(moments, samples, block, work, count);
   }
 }
 
@@ -443,9 +571,7 @@ void bend(const BlockPlan& plan, const double* v, const double* direction, const
   }
   rates.flush();
   compute_bend(plan, v, direction, samples.weight(block), work, count);
-  for (const MomentPlan& gradient : plan.gradients) {
-    add_moments(gradient, samples, block, work, count);
-  }
+  add_gradients(plan, samples, block, work, count);
 }
 
 void drain_lanes(BlockWorkspace& work, int num_sums, BlockTotals& totals) {
@@ -483,9 +609,9 @@ void add_cost(const BlockPlan& plan, const double* v, const SampleBlocks& sample
   HWY_DYNAMIC_DISPATCH(cost)(plan, v, samples, block, workspace);
 }
 
-void add_normal_equations(const BlockPlan& plan, const double* v, const SampleBlocks& samples, int block,
-                          BlockWorkspace& workspace) {
-  HWY_DYNAMIC_DISPATCH(normal_equations)(plan, v, samples, block, workspace);
+void add_normal_equations(const BlockPlan& plan, Curvature curvature, const double* v,
+                          const SampleBlocks& samples, int block, BlockWorkspace& workspace) {
+  HWY_DYNAMIC_DISPATCH(normal_equations)(plan, curvature, v, samples, block, workspace);
 }
 
 void add_bend(const BlockPlan& plan, const double* v, const double* direction, const SampleBlocks& samples,

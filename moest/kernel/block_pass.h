@@ -14,6 +14,12 @@
 
 namespace moest {
 
+/// The matrix of the quadratic model of e'e / 2.
+enum class Curvature {
+  gauss_newton,  // J'J
+  newton,        // J'J - sum e D^2 f, half the Hessian of e'e
+};
+
 /// One matrix of sums over the samples: entry (r, c) is the sum of (first x second of rows[r]) times (first x
 /// second of columns[c]).
 struct MomentPlan {
@@ -31,7 +37,14 @@ struct BlockPlan {
 
   MixtureLayout layout;
   std::vector<int> gate_sensitivities, inner_sensitivities, weight_sensitivities, shift_sensitivities;
-  int num_sensitivities = 1;          // the residual included
+  /// What a sensitivity belongs to, by its number.
+  struct Role {
+    enum class Kind { residual, gate, inner, weight, shift };
+    Kind kind;
+    int expert;
+  };
+  std::vector<Role> roles;
+  int num_sensitivities() const { return static_cast<int>(roles.size()); }
   std::vector<MomentPlan> gradients;  // one per feature set that has units; their sums come first
   std::vector<MomentPlan> moments;    // one per pair of these feature sets
   int num_gradient_sums = 0;
@@ -92,9 +105,9 @@ void evaluate_block(const BlockPlan& plan, const double* v, const SampleBlocks& 
 /// Adds the block's e'e to workspace.rss.
 void add_cost(const BlockPlan& plan, const double* v, const SampleBlocks& samples, int block,
               BlockWorkspace& workspace);
-/// Adds the block's e'e to workspace.rss, and to workspace.sums its part of J'e and J'J.
-void add_normal_equations(const BlockPlan& plan, const double* v, const SampleBlocks& samples, int block,
-                          BlockWorkspace& workspace);
+/// Adds the block's e'e to workspace.rss, and to workspace.sums its part of J'e and of the curvature's matrix.
+void add_normal_equations(const BlockPlan& plan, Curvature curvature, const double* v,
+                          const SampleBlocks& samples, int block, BlockWorkspace& workspace);
 /// Adds to the gradient sums the block's part of J'f'', f'' = d2/dh2 f(v + h direction) at h = 0.
 void add_bend(const BlockPlan& plan, const double* v, const double* direction, const SampleBlocks& samples,
               int block, BlockWorkspace& workspace);

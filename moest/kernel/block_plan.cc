@@ -26,13 +26,19 @@ struct BlockPlan::UnitGroup {
 
 BlockPlan::BlockPlan(MixtureLayout of_mixture) : layout(std::move(of_mixture)) {
   MOEST_EXPECT(!layout.experts.empty() && layout.gates.size() + 1 == layout.experts.size());
+  const auto number = [&](Role::Kind kind, std::size_t expert) {
+    roles.push_back({kind, static_cast<int>(expert)});
+    return num_sensitivities() - 1;
+  };
+  number(Role::Kind::residual, 0);
   for (std::size_t i = 0; i < layout.gates.size(); ++i) {
-    gate_sensitivities.push_back(num_sensitivities++);
+    gate_sensitivities.push_back(number(Role::Kind::gate, i));
   }
-  for (const ExpertUnits& expert : layout.experts) {
-    inner_sensitivities.push_back(num_sensitivities++);
-    weight_sensitivities.push_back(expert.weight >= 0 ? num_sensitivities++ : -1);
-    shift_sensitivities.push_back(expert.shift >= 0 ? num_sensitivities++ : -1);
+  for (std::size_t i = 0; i < layout.experts.size(); ++i) {
+    const ExpertUnits& expert = layout.experts[i];
+    inner_sensitivities.push_back(number(Role::Kind::inner, i));
+    weight_sensitivities.push_back(expert.weight >= 0 ? number(Role::Kind::weight, i) : -1);
+    shift_sensitivities.push_back(expert.shift >= 0 ? number(Role::Kind::shift, i) : -1);
   }
   const std::vector<UnitGroup> all = groups();
   for (const UnitGroup& group : all) {
@@ -129,7 +135,7 @@ BlockWorkspace::BlockWorkspace(const BlockPlan& plan) {
     inner_rates.push_back(new_run());
     experts.push_back(expert.weight < 0 && expert.shift < 0 ? inner_values.back() : new_run());
   }
-  for (int i = 0; i < plan.num_sensitivities; ++i) {
+  for (int i = 0; i < plan.num_sensitivities(); ++i) {
     sensitivities.push_back(new_run());
   }
   mean = new_run();

@@ -94,10 +94,10 @@ double FusedPass::residual_sum_of_squares(std::span<const double> v) {
       .rss;
 }
 
-void FusedPass::linearise(std::span<const double> v, NormalEquations& result) {
+void FusedPass::linearise(std::span<const double> v, NormalEquations& result, Curvature curvature) {
   check(v);
   const BlockTotals& totals = total(plan_.num_sums, [&](int block, BlockWorkspace& work) {
-    add_normal_equations(plan_, v.data(), *samples_, block, work);
+    add_normal_equations(plan_, curvature, v.data(), *samples_, block, work);
   });
   const Eigen::Index size = plan_.layout.num_parameters;
   result.rss = totals.rss;

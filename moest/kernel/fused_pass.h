@@ -11,11 +11,11 @@
 
 namespace moest {
 
-/// The least-squares objective and its Gauss-Newton model at one point, e = y - f, J = df/dv.
+/// The least-squares objective and its quadratic model at one point, e = y - f, J = df/dv.
 struct NormalEquations {
   double rss = 0;            // e'e
   Eigen::VectorXd gradient;  // J'e; the gradient of e'e is -2 J'e
-  Eigen::MatrixXd gram;      // J'J, symmetric, full
+  Eigen::MatrixXd gram;      // J'J or, as asked for, half the Hessian of e'e; symmetric, full
 };
 
 /// The values of a mixture on one block of samples. Pointers are to kBlockSize numbers, of which those of the
@@ -43,7 +43,8 @@ class FusedPass {
   const SampleBlocks& samples() const { return *samples_; }
 
   /// v: layout().num_parameters numbers. Overflow gives a result that is not finite, never a trap.
-  void linearise(std::span<const double> v, NormalEquations& result);
+  void linearise(std::span<const double> v, NormalEquations& result,
+                 Curvature curvature = Curvature::gauss_newton);
   /// e'e only.
   double residual_sum_of_squares(std::span<const double> v);
   /// J'f'' with f'' = d2/dh2 f(v + h direction) at h = 0: what bends the model away from its linearisation.

@@ -246,6 +246,39 @@ TEST_P(FusedPassOn, BendsAsTheSecondDifferenceAlongADirection) {
   }
 }
 
+// Half the Hessian of e'e from differences of the gradient J'e, itself checked above: h = 1e-4 leaves h^4 times a
+// fifth derivative and 1e-16 n / h, both below 1e-9.
+TEST_P(FusedPassOn, HasTheHessianOfItsGradient) {
+  for (const Features features : {Features::shared, Features::own, Features::constant_only}) {
+    for (const Outer outer : {Outer::none, Outer::weight, Outer::weight_and_shift}) {
+      for (const Link link : {Link::identity, Link::sigmoid, Link::tanh}) {
+        for (const int k : {1, 2, 4}) {
+          const Setting setting = make_setting(k, features, outer, link, 23);
+          FusedPass pass(setting.layout, setting.samples);
+          NormalEquations newton;
+          pass.linearise(setting.v, newton, Curvature::newton);
+          const auto gradient = [&](std::size_t i, double h) {
+            std::vector<double> v = setting.v;
+            v[i] += h;
+            NormalEquations equations;
+            pass.linearise(v, equations);
+            return equations.gradient;
+          };
+          for (std::size_t i = 0; i < setting.v.size(); ++i) {
+            const double h = 1e-3;
+            const Eigen::VectorXd column =
+                -(8 * (gradient(i, h) - gradient(i, -h)) - (gradient(i, 2 * h) - gradient(i, -2 * h))) /
+                (12 * h);
+            const double error = (newton.gram.col(static_cast<Eigen::Index>(i)) - column).cwiseAbs().maxCoeff();
+            EXPECT_LT(error, 1e-7) << static_cast<int>(features) << static_cast<int>(outer)
+                                   << static_cast<int>(link) << k << " " << i;
+          }
+        }
+      }
+    }
+  }
+}
+
 // Scores of +-700 and beyond: weights 0, 1 or in between, never NaN, and sums that agree with long double.
 TEST_P(FusedPassOn, SurvivesScoresOfSevenHundredAndMore) {
   for (const double scale : {350.0, 700.0, 1500.0}) {

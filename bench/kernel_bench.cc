@@ -1,0 +1,195 @@
+// The fused pass against its floor: the multiply-adds, exponentials and reciprocals that its mathematics needs,
+// at the speed that this processor shows for each of them in the same run.
+#include <benchmark/benchmark.h>
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "bench/bench_problem.h"
+#include "moest/kernel/fused_pass.h"
+#include "moest/kernel/simd_config.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "bench/kernel_bench.cc"
+#include <hwy/foreach_target.h>
+// foreach_target.h must come first
+#include <hwy/highway.h>
+
+#include "moest/kernel/vector_math.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace moest {
+namespace HWY_NAMESPACE {
+
+// Twelve independent chains hide the latency of a multiply-add on every processor so far.
+constexpr int kChains = 12;
+
+/// `count` multiply-adds of doubles; returns something that depends on all of them.
+double multiply_add(int count) {
+  Lanes chains[kChains];
+  for (int i = 0; i < kChains; ++i) {
+    chains[i] = Lanes(1.0 + 0.1 * i);
+  }
+  const Lanes factor(0.999);
+  const Lanes term(0.001);
+  for (int i = 0; i < count; i += kChains * kLanes) {
+    for (Lanes& chain : chains) {
+      chain = fused(chain, factor, term);
+    }
+  }
+  Lanes total(0.0);
+  for (const Lanes& chain : chains) {
+    total = total + chain;
+  }
+  return sum(total);
+}
+
+void exponential(const double* x, double* y, int count) {
+  for (int i = 0; i < count; i += kLanes) {
+    exp(Lanes::load(x + i)).store(y + i);
+  }
+}
+
+void hyperbolic_tangent(const double* x, double* y, int count) {
+  for (int i = 0; i < count; i += kLanes) {
+    tanh(Lanes::load(x + i)).store(y + i);
+  }
+}
+
+void reciprocal(const double* x, double* y, int count) {
+  for (int i = 0; i < count; i += kLanes) {
+    (Lanes(1.0) / Lanes::load(x + i)).store(y + i);
+  }
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace moest
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace moest {
+
+HWY_EXPORT(multiply_add);
+HWY_EXPORT(exponential);
+HWY_EXPORT(hyperbolic_tangent);
+HWY_EXPORT(reciprocal);
+
+namespace {
+
+constexpr int kMultiplyAdds = 96 * 256;  // a multiple of kChains x lanes on every target
+
+void floor_multiply_add(benchmark::State& state) {
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(HWY_DYNAMIC_DISPATCH(multiply_add)(kMultiplyAdds));
+  }
+  state.counters["ns"] = benchmark::Counter(kMultiplyAdds * 1e-9, benchmark::Counter::kIsIterationInvariantRate |
+                                                                      benchmark::Counter::kInvert);
+}
+
+template <class Function>
+void floor_function(benchmark::State& state, Function function) {
+  std::vector<double, oneapi::tbb::cache_aligned_allocator<double>> x(kBlockSize), y(kBlockSize);
+  for (int i = 0; i < kBlockSize; ++i) {
+    x[static_cast<std::size_t>(i)] = 0.5 + 0.01 * i;
+  }
+  for (auto _ : state) {
+    function(x.data(), y.data(), kBlockSize);
+    benchmark::ClobberMemory();
+  }
+  state.counters["ns"] = benchmark::Counter(kBlockSize * 1e-9, benchmark::Counter::kIsIterationInvariantRate |
+                                                                   benchmark::Counter::kInvert);
+}
+
+void floor_exp(benchmark::State& state) {
+  floor_function(state, [](const double* x, double* y, int n) { HWY_DYNAMIC_DISPATCH(exponential)(x, y, n); });
+}
+void floor_tanh(benchmark::State& state) {
+  floor_function(state,
+                 [](const double* x, double* y, int n) { HWY_DYNAMIC_DISPATCH(hyperbolic_tangent)(x, y, n); });
+}
+void floor_reciprocal(benchmark::State& state) {
+  floor_function(state, [](const double* x, double* y, int n) { HWY_DYNAMIC_DISPATCH(reciprocal)(x, y, n); });
+}
+BENCHMARK(floor_multiply_add);
+BENCHMARK(floor_exp);
+BENCHMARK(floor_tanh);
+BENCHMARK(floor_reciprocal);
+
+constexpr int kSamples = 100'000;
+
+// What one sample needs at least: multiply-adds of the affine functions, of J'e and of J'J; exponentials and
+// reciprocals of the weights and of the tanh experts.
+struct Needs {
+  double multiply_adds, exponentials, reciprocals;
+};
+
+Needs needs_of(int d, int k) {
+  const double units = 2 * k - 1;
+  const double features = d + 1;
+  return {2 * units * features + units * (units + 1) / 2 * features * (features + 1) / 2, 2.0 * k - 1, k + 1.0};
+}
+
+void report(benchmark::State& state, int d, int k) {
+  const Needs needs = needs_of(d, k);
+  state.counters["ns"] = benchmark::Counter(kSamples * 1e-9, benchmark::Counter::kIsIterationInvariantRate |
+                                                                 benchmark::Counter::kInvert);
+  state.counters["multiply_adds"] = needs.multiply_adds;
+  state.counters["exponentials"] = needs.exponentials;
+  state.counters["reciprocals"] = needs.reciprocals;
+}
+
+void pass_linearise(benchmark::State& state) {
+  const auto d = static_cast<int>(state.range(0));
+  const auto k = static_cast<int>(state.range(1));
+  const BenchProblem problem = bench_problem(d, k, kSamples, 1);
+  FusedPass pass(problem.chart.layout(), problem.samples);
+  const Eigen::VectorXd v = problem.chart.kernel_parameters(problem.start);
+  NormalEquations equations;
+  for (auto _ : state) {
+    pass.linearise({v.data(), static_cast<std::size_t>(v.size())}, equations);
+    benchmark::DoNotOptimize(equations.rss);
+  }
+  report(state, d, k);
+}
+
+void pass_cost(benchmark::State& state) {
+  const auto d = static_cast<int>(state.range(0));
+  const auto k = static_cast<int>(state.range(1));
+  const BenchProblem problem = bench_problem(d, k, kSamples, 1);
+  FusedPass pass(problem.chart.layout(), problem.samples);
+  const Eigen::VectorXd v = problem.chart.kernel_parameters(problem.start);
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(pass.residual_sum_of_squares({v.data(), static_cast<std::size_t>(v.size())}));
+  }
+  report(state, d, k);
+}
+
+void pass_bend(benchmark::State& state) {
+  const auto d = static_cast<int>(state.range(0));
+  const auto k = static_cast<int>(state.range(1));
+  const BenchProblem problem = bench_problem(d, k, kSamples, 1);
+  FusedPass pass(problem.chart.layout(), problem.samples);
+  const Eigen::VectorXd v = problem.chart.kernel_parameters(problem.start);
+  Eigen::VectorXd result;
+  for (auto _ : state) {
+    pass.bend({v.data(), static_cast<std::size_t>(v.size())}, {v.data(), static_cast<std::size_t>(v.size())},
+              result);
+    benchmark::DoNotOptimize(result.data());
+  }
+  report(state, d, k);
+}
+
+void shapes(benchmark::internal::Benchmark* benchmark) {
+  benchmark->ArgNames({"d", "k"})->Unit(benchmark::kMillisecond);
+  for (const auto& [d, k] : {std::pair{1, 2}, {2, 3}, {8, 4}, {16, 8}, {32, 8}}) {
+    benchmark->Args({d, k});
+  }
+}
+BENCHMARK(pass_linearise)->Apply(shapes);
+BENCHMARK(pass_cost)->Apply(shapes);
+BENCHMARK(pass_bend)->Apply(shapes);
+
+}  // namespace
+}  // namespace moest
+#endif  // HWY_ONCE
