@@ -16,6 +16,7 @@ ActiveSet::ActiveSet(const MixtureChart& chart, const Eigen::VectorXd& theta,
                      const NormalEquations& equations)
     : gram_(equations.gram),
       gradient_(equations.gradient),
+      diagonal_(equations.diagonal),
       curvature_(Eigen::VectorXd::Zero(theta.size())),
       displacement_(Eigen::VectorXd::Zero(theta.size())),
       frozen_(static_cast<std::size_t>(theta.size()), false),
@@ -59,6 +60,11 @@ void ActiveSet::rotate(const RegionBlock& block, const Eigen::VectorXd& theta) {
   columns -= 2 * (columns * reflection).eval() * reflection.transpose();
   auto gradient = gradient_.segment(block.offset, block.size);
   gradient -= 2 * reflection * reflection.dot(gradient);
+  // Q D Q with Q = I - 2 r r' has the diagonal D - 4 D r^2 + 4 r^2 (r' D r).
+  auto diagonal = diagonal_.segment(block.offset, block.size).array();
+  const Eigen::ArrayXd squares = reflection.array().square();
+  const double along = (squares * diagonal).sum();
+  diagonal += 4 * squares * (along - diagonal);
   curvature_.segment(block.offset, block.size).setConstant(multiplier);
   frozen_[static_cast<std::size_t>(block.offset)] = true;
   std::fill_n(held_.begin() + block.offset, block.size, true);
@@ -107,15 +113,33 @@ Eigen::MatrixXd ActiveSet::reduced_hessian() const {
   return hessian;
 }
 
+Eigen::VectorXd ActiveSet::reduced_diagonal() const { return diagonal_(free_); }
+
 Eigen::VectorXd ActiveSet::reduced_gradient() const { return (gradient_ - gram_ * displacement_)(free_); }
+
+void ActiveSet::reflect(Eigen::VectorXd& vector) const {
+  for (const Normal& normal : normals_) {
+    auto block = vector.segment(normal.offset, normal.reflection.size());
+    block -= 2 * normal.reflection * normal.reflection.dot(block);
+  }
+}
+
+Eigen::VectorXd ActiveSet::reduce(Eigen::VectorXd gradient) const {
+  reflect(gradient);
+  return gradient(free_);
+}
 
 Eigen::VectorXd ActiveSet::expand(const Eigen::VectorXd& step) const {
   Eigen::VectorXd full = displacement_;
   full(free_) = step;
-  for (const Normal& normal : normals_) {
-    auto block = full.segment(normal.offset, normal.reflection.size());
-    block -= 2 * normal.reflection * normal.reflection.dot(block);
-  }
+  reflect(full);
+  return full;
+}
+
+Eigen::VectorXd ActiveSet::expand_direction(const Eigen::VectorXd& direction) const {
+  Eigen::VectorXd full = Eigen::VectorXd::Zero(displacement_.size());
+  full(free_) = direction;
+  reflect(full);
   return full;
 }
 

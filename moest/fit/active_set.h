@@ -26,12 +26,18 @@ class ActiveSet {
   /// Coordinates (box) and atoms (ball) that a bound holds.
   int num_active_bounds() const { return num_active_bounds_; }
 
-  /// J'J, J'J with the curvature of the active spheres, and J'e in the free directions.
+  /// In the free directions: the equations' matrix, the same with the curvature of the active spheres, the
+  /// diagonal of J'J, and J'e.
   Eigen::MatrixXd reduced_gram() const;
   Eigen::MatrixXd reduced_hessian() const;
+  Eigen::VectorXd reduced_diagonal() const;
   Eigen::VectorXd reduced_gradient() const;
-  /// The step in theta of a step in the free directions.
+  /// Any other gradient by theta in the free directions.
+  Eigen::VectorXd reduce(Eigen::VectorXd gradient) const;
+  /// The step in theta of a step in the free directions, with the displacements of fixed coordinates or
+  /// without.
   Eigen::VectorXd expand(const Eigen::VectorXd& step) const;
+  Eigen::VectorXd expand_direction(const Eigen::VectorXd& direction) const;
   /// Holds coordinate `index` of theta fixed at `displacement` from now on: reduced_gradient() then has
   /// J'e - J'J displacement. Not for coordinates of a ball.
   void fix(int index, double displacement);
@@ -48,9 +54,11 @@ class ActiveSet {
   void fix_gauges(const MixtureChart& chart);
   void count_free_gauges();
   void collect_free();
+  void reflect(Eigen::VectorXd& vector) const;
 
   Eigen::MatrixXd gram_;
   Eigen::VectorXd gradient_;
+  Eigen::VectorXd diagonal_;
   Eigen::VectorXd curvature_;
   Eigen::VectorXd displacement_;
   std::vector<bool> frozen_;

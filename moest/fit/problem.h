@@ -2,6 +2,7 @@
 #pragma once
 
 #include <Eigen/Core>
+#include <span>
 
 #include "moest/kernel/fused_pass.h"
 #include "moest/kernel/sample_blocks.h"
@@ -10,31 +11,49 @@
 namespace moest {
 
 /// minimise RSS(theta) = sum_i (Y_i - f(X_i; theta))^2 over the chart's regions. Has a workspace: one per
-/// thread. The samples must outlive it.
+/// thread that uses it. A pass over the samples may itself take several threads. The samples must outlive it.
 class Problem {
  public:
-  Problem(const MixtureSpec& spec, double bound, const SampleBlocks& samples)
-      : chart_(spec, bound), pass_(chart_.layout(), samples) {}
+  Problem(const MixtureSpec& spec, double bound, const SampleBlocks& samples, int threads_per_pass = 1)
+      : chart_(spec, bound), pass_(chart_.layout(), samples, threads_per_pass) {}
 
   const MixtureChart& chart() const { return chart_; }
   const SampleBlocks& samples() const { return pass_.samples(); }
 
-  /// RSS, J'e and J'J at theta, J = df/dtheta.
-  void linearise(const Eigen::VectorXd& theta, NormalEquations& result) {
-    const Eigen::VectorXd v = chart_.kernel_parameters(theta);
-    pass_.linearise({v.data(), static_cast<std::size_t>(v.size())}, in_kernel_);
+  /// RSS, J'e and the curvature's matrix at theta, J = df/dtheta.
+  void linearise(const Eigen::VectorXd& theta, NormalEquations& result,
+                 Curvature curvature = Curvature::gauss_newton) {
+    pass_.linearise(kernel_point(theta), in_kernel_, curvature);
     chart_.pull_back(in_kernel_, result);
+  }
+  /// RSS only.
+  double residual_sum_of_squares(const Eigen::VectorXd& theta) {
+    return pass_.residual_sum_of_squares(kernel_point(theta));
+  }
+  /// J'f'', f'' the second derivative of f along the direction.
+  void bend(const Eigen::VectorXd& theta, const Eigen::VectorXd& direction, Eigen::VectorXd& result) {
+    chart_.to_kernel(direction, kernel_direction_);
+    pass_.bend(kernel_point(theta), as_span(kernel_direction_), in_kernel_.gradient);
+    chart_.pull_back(in_kernel_.gradient, result);
   }
   /// Values of the mixture on one block of samples.
   const BlockValues& evaluate(const Eigen::VectorXd& theta, int block) {
-    const Eigen::VectorXd v = chart_.kernel_parameters(theta);
-    return pass_.evaluate({v.data(), static_cast<std::size_t>(v.size())}, block);
+    return pass_.evaluate(kernel_point(theta), block);
   }
 
  private:
+  static std::span<const double> as_span(const Eigen::VectorXd& vector) {
+    return {vector.data(), static_cast<std::size_t>(vector.size())};
+  }
+  std::span<const double> kernel_point(const Eigen::VectorXd& theta) {
+    chart_.to_kernel(theta, kernel_point_);
+    return as_span(kernel_point_);
+  }
+
   MixtureChart chart_;
   FusedPass pass_;
   NormalEquations in_kernel_;
+  Eigen::VectorXd kernel_point_, kernel_direction_;
 };
 
 }  // namespace moest

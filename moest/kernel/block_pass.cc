@@ -199,7 +199,7 @@ void combine(BlockWorkspace& work, int count) {
 void add_residuals(const SampleBlocks& samples, int block, BlockWorkspace& work, int count) {
   const double* target = samples.target(block);
   const double* sample_weight = samples.weight(block);
-  double* residual = work.sensitivities[0];
+  double* residual = work.runs[BlockPlan::kResidual];
   Lanes rss = Lanes::load(work.rss);
   for (int s = 0; s < count; s += kLanes) {
     const Lanes e =
@@ -219,11 +219,11 @@ void compute_sensitivities(const BlockPlan& plan, const double* v, const double*
                            BlockWorkspace& work, int count) {
   for (std::size_t i = 0; i < plan.layout.experts.size(); ++i) {
     const ExpertUnits& expert = plan.layout.experts[i];
-    const auto run = [&](int number) { return number < 0 ? nullptr : work.sensitivities[static_cast<std::size_t>(number)]; };
-    double* const of_gate = i < plan.layout.gates.size() ? run(plan.gate_sensitivities[i]) : nullptr;
-    double* const of_inner = run(plan.inner_sensitivities[i]);
-    double* const of_weight = run(plan.weight_sensitivities[i]);
-    double* const of_shift = run(plan.shift_sensitivities[i]);
+    const auto run = [&](int number) { return number < 0 ? nullptr : work.runs[static_cast<std::size_t>(number)]; };
+    double* const of_gate = i < plan.gates.size() ? run(plan.gates[i].sensitivity) : nullptr;
+    double* const of_inner = run(plan.experts[i].inner);
+    double* const of_weight = run(plan.experts[i].weight);
+    double* const of_shift = run(plan.experts[i].shift);
     const Lanes c(expert.weight >= 0 ? v[expert.weight] : 1.0);
     for (int s = 0; s < count; s += kLanes) {
       const Lanes weight = Lanes::load(work.weights[i] + s) * Lanes::load(sample_weight + s);
@@ -245,6 +245,13 @@ void compute_sensitivities(const BlockPlan& plan, const double* v, const double*
 void multiply(const double* a, const double* b, int count, double* product) {
   for (int s = 0; s < count; s += kLanes) {
     (Lanes::load(a + s) * Lanes::load(b + s)).store(product + s);
+  }
+}
+
+void multiply_and_subtract(const double* a, const double* b, const double* c, const double* d, int count,
+                           double* result) {
+  for (int s = 0; s < count; s += kLanes) {
+    fused(-Lanes::load(c + s), Lanes::load(d + s), Lanes::load(a + s) * Lanes::load(b + s)).store(result + s);
   }
 }
 
@@ -320,115 +327,56 @@ HWY_INLINE Lanes load_or(const double* run, int s, double otherwise) {
   return run == nullptr ? Lanes(otherwise) : Lanes::load(run + s);
 }
 
-/// d2f / dt_a dt_b of two units at kLanes samples, times the samples' weights. With u the sensitivities, w the
-/// weights, s = r(t) the scores and h the experts:
-///     two gates i, j          - u_i w_j r'_j - u_j w_i r'_i + (i = j) (u_i r'_i + w_i (h_i - f) r''_i)
-///     gate i, a unit of j     u_j r'_i ((i = j) - w_i)
-///     inner, inner of i       w_i c_i phi''_i
-///     inner, weight of i      w_i phi'_i
-/// and 0 for the others, u_i r'_i = w_i (h_i - f) r'_i^2.
-class SecondDerivatives {
- public:
-  SecondDerivatives(const BlockPlan& plan, const double* v, const double* sample_weight,
-                    const BlockWorkspace& work)
-      : plan_(plan), v_(v), sample_weight_(sample_weight), work_(work) {}
-
-  HWY_INLINE bool vanishes(int a, int b) const {
-    const Role first = role(a);
-    const Role second = role(b);
-    if (first.kind == Kind::gate || second.kind == Kind::gate) {
-      return false;
-    }
-    const bool has_inner = first.kind == Kind::inner || second.kind == Kind::inner;
-    const bool has_shift = first.kind == Kind::shift || second.kind == Kind::shift;
-    const bool both_inner = first.kind == Kind::inner && second.kind == Kind::inner;
-    return first.expert != second.expert || !has_inner || has_shift ||
-           (both_inner && work_.inner_curvatures[index(first)] == nullptr);
-  }
-
-  HWY_INLINE Lanes at(int a, int b, int s) const {
-    const Role first = role(a);
-    const Role second = role(b);
-    if (first.kind == Kind::gate && second.kind == Kind::gate) {
-      return two_gates(a, b, index(first), index(second), s);
-    }
-    if (first.kind == Kind::gate) {
-      return gate_and_expert(index(first), b, second, s);
-    }
-    if (second.kind == Kind::gate) {
-      return gate_and_expert(index(second), a, first, s);
-    }
-    const std::size_t i = index(first);
-    const Lanes weight = Lanes::load(work_.weights[i] + s) * Lanes::load(sample_weight_ + s);
-    if (first.kind == Kind::inner && second.kind == Kind::inner) {
-      const int c = plan_.layout.experts[i].weight;
-      return weight * Lanes(c >= 0 ? v_[c] : 1.0) * Lanes::load(work_.inner_curvatures[i] + s);
-    }
-    return weight * load_or(work_.inner_slopes[i], s, 1.0);
-  }
-
- private:
-  using Role = BlockPlan::Role;
-  using Kind = BlockPlan::Role::Kind;
-
-  Role role(int sensitivity) const { return plan_.roles[static_cast<std::size_t>(sensitivity)]; }
-  static std::size_t index(Role role) { return static_cast<std::size_t>(role.expert); }
-  HWY_INLINE Lanes sensitivity(int a, int s) const {
-    return Lanes::load(work_.sensitivities[static_cast<std::size_t>(a)] + s);
-  }
-
-  HWY_INLINE Lanes two_gates(int a, int b, std::size_t i, std::size_t j, int s) const {
-    const Lanes slope_i = load_or(work_.gate_slopes[i], s, 1.0);
-    const Lanes slope_j = load_or(work_.gate_slopes[j], s, 1.0);
-    const Lanes weight_i = Lanes::load(work_.weights[i] + s);
-    const Lanes weight_j = Lanes::load(work_.weights[j] + s);
-    const Lanes mixed = -(sensitivity(a, s) * weight_j * slope_j + sensitivity(b, s) * weight_i * slope_i);
-    if (i != j) {
-      return mixed;
-    }
-    const Lanes own = fused(sensitivity(a, s), slope_i, mixed);
-    if (work_.gate_curvatures[i] == nullptr) {
-      return own;
-    }
-    const Lanes excess = Lanes::load(work_.experts[i] + s) - Lanes::load(work_.mean + s);
-    const Lanes weight = weight_i * Lanes::load(sample_weight_ + s);
-    return fused(weight * excess, Lanes::load(work_.gate_curvatures[i] + s), own);
-  }
-
-  HWY_INLINE Lanes gate_and_expert(std::size_t i, int b, Role expert, int s) const {
-    const Lanes same(index(expert) == i ? 1.0 : 0.0);
-    const Lanes slope = load_or(work_.gate_slopes[i], s, 1.0);
-    return sensitivity(b, s) * slope * (same - Lanes::load(work_.weights[i] + s));
-  }
-
-  const BlockPlan& plan_;
-  const double* v_;
-  const double* sample_weight_;
-  const BlockWorkspace& work_;
-};
-
-/// Takes e times the second derivatives off the products u_a u_b.
-void subtract_curvature(const MomentPlan& moments, const SecondDerivatives& derivatives, BlockWorkspace& work,
-                        int count) {
-  const double* residual = work.sensitivities[0];
-  for (std::size_t r = 0; r < moments.rows.size(); ++r) {
-    const auto [a, b] = moments.rows[r];
-    if (derivatives.vanishes(a, b)) {
-      continue;
-    }
-    double* product = work.row_products[r];
+/// The runs of which the rows of half the Hessian are made: see BlockPlan.
+void compute_bent_runs(const BlockPlan& plan, const double* v, BlockWorkspace& work, int count) {
+  const auto run = [&](int number) { return number < 0 ? nullptr : work.runs[static_cast<std::size_t>(number)]; };
+  const double* residual = work.runs[BlockPlan::kResidual];
+  for (std::size_t i = 0; i < plan.gates.size(); ++i) {
+    const BlockPlan::GateRuns& gate = plan.gates[i];
     for (int s = 0; s < count; s += kLanes) {
-      fused(-Lanes::load(residual + s), derivatives.at(a, b, s), Lanes::load(product + s)).store(product + s);
+      const Lanes e = Lanes::load(residual + s);
+      const Lanes u = Lanes::load(run(gate.sensitivity) + s);
+      const Lanes weight = Lanes::load(work.weights[i] + s);
+      const Lanes e_slope = times_run(e, work.gate_slopes[i], s);
+      const Lanes q = e_slope * weight;
+      const Lanes g = u + q;
+      Lanes square = fused(q, q, e_slope * u);
+      if (work.gate_curvatures[i] != nullptr) {
+        const Lanes excess = Lanes::load(work.experts[i] + s) - Lanes::load(work.mean + s);
+        square = fused(e * weight * excess, Lanes::load(work.gate_curvatures[i] + s), square);
+      }
+      q.store(run(gate.q) + s);
+      g.store(run(gate.g) + s);
+      (g - e_slope).store(run(gate.own) + s);
+      square.store(run(gate.square) + s);
+    }
+  }
+  for (std::size_t i = 0; i < plan.experts.size(); ++i) {
+    const BlockPlan::ExpertRuns& expert = plan.experts[i];
+    const int c = plan.layout.experts[i].weight;
+    const Lanes scale(c >= 0 ? v[c] : 1.0);
+    double* const inner_bend = run(expert.inner_bend);
+    double* const weight_bend = run(expert.weight_bend);
+    for (int s = 0; s < count; s += kLanes) {
+      const Lanes e_weight = Lanes::load(residual + s) * Lanes::load(work.weights[i] + s);
+      if (inner_bend != nullptr) {
+        (e_weight * scale * Lanes::load(work.inner_curvatures[i] + s)).store(inner_bend + s);
+      }
+      if (weight_bend != nullptr) {
+        times_run(e_weight, work.inner_slopes[i], s).store(weight_bend + s);
+      }
     }
   }
 }
 
-void multiply_rows(const MomentPlan& plan, BlockWorkspace& work, int count) {
-  for (std::size_t r = 0; r < plan.rows.size(); ++r) {
-    const auto [a, b] = plan.rows[r];
-    multiply(work.sensitivities[static_cast<std::size_t>(a)], work.sensitivities[static_cast<std::size_t>(b)],
-             count, work.row_products[r]);
-    work.rows[r] = work.row_products[r];
+void multiply_rows(const std::vector<RowPlan>& rows, BlockWorkspace& work, int count) {
+  const auto run = [&](int number) { return work.runs[static_cast<std::size_t>(number)]; };
+  for (std::size_t r = 0; r < rows.size(); ++r) {
+    if (rows[r].c < 0) {
+      multiply(run(rows[r].a), run(rows[r].b), count, work.rows[r]);
+    } else {
+      multiply_and_subtract(run(rows[r].a), run(rows[r].b), run(rows[r].c), run(rows[r].d), count, work.rows[r]);
+    }
   }
 }
 
@@ -442,18 +390,18 @@ void add_moments(const MomentPlan& plan, const SampleBlocks& samples, int block,
       multiply(samples.feature(block, i), samples.feature(block, j), count, work.column_products[c]);
       work.columns[c] = work.column_products[c];
     } else {
-      work.columns[c] = std::max(i, j) >= 0 ? samples.feature(block, std::max(i, j)) : work.ones;
+      work.columns[c] = std::max(i, j) >= 0 ? samples.feature(block, std::max(i, j)) : work.runs[BlockPlan::kOnes];
     }
   }
   add_sums(work.rows.data(), static_cast<int>(plan.rows.size()), work.columns.data(),
            static_cast<int>(plan.columns.size()), count, work.sums + plan.first_sum * kLanes);
 }
 
-void add_gradients(const BlockPlan& plan, const SampleBlocks& samples, int block, BlockWorkspace& work,
-                   int count) {
-  for (const MomentPlan& gradient : plan.gradients) {
-    multiply_rows(gradient, work, count);
-    add_moments(gradient, samples, block, work, count);
+void add_products(const std::vector<MomentPlan>& plans, const SampleBlocks& samples, int block,
+                  BlockWorkspace& work, int count) {
+  for (const MomentPlan& plan : plans) {
+    multiply_rows(plan.rows, work, count);
+    add_moments(plan, samples, block, work, count);
   }
 }
 
@@ -481,14 +429,13 @@ void normal_equations(const BlockPlan& plan, Curvature curvature, const double* 
   combine(work, count);
   add_residuals(samples, block, work, count);
   compute_sensitivities(plan, v, samples.weight(block), work, count);
-  add_gradients(plan, samples, block, work, count);
-  const SecondDerivatives derivatives(plan, v, samples.weight(block), work);
-  for (const MomentPlan& moments : plan.moments) {
-    multiply_rows(moments, work, count);
-    if (newton) {
-      subtract_curvature(moments, derivatives, work, count);
-    }
-    add_moments(moments, samples, block, work, count);
+  add_products(plan.gradients, samples, block, work, count);
+  if (newton) {
+    compute_bent_runs(plan, v, work, count);
+    add_products(plan.bent_moments, samples, block, work, count);
+    add_products(plan.diagonals, samples, block, work, count);
+  } else {
+    add_products(plan.moments, samples, block, work, count);
   }
 }
 
@@ -525,7 +472,7 @@ HWY_INLINE void gate_motion(BlockWorkspace& work, std::size_t i, int s, Lanes& r
 void compute_bend(const BlockPlan& plan, const double* v, const double* direction, const double* sample_weight,
                   BlockWorkspace& work, int count) {
   const std::size_t k = plan.layout.experts.size();
-  double* result = work.sensitivities[0];
+  double* result = work.runs[BlockPlan::kResidual];
   for (int s = 0; s < count; s += kLanes) {
     Lanes mean_rate(0.0);
     Lanes mean_square(0.0);
@@ -571,7 +518,7 @@ void bend(const BlockPlan& plan, const double* v, const double* direction, const
   }
   rates.flush();
   compute_bend(plan, v, direction, samples.weight(block), work, count);
-  add_gradients(plan, samples, block, work, count);
+  add_products(plan.gradients, samples, block, work, count);
 }
 
 void drain_lanes(BlockWorkspace& work, int num_sums, BlockTotals& totals) {

@@ -7,9 +7,15 @@ namespace moest {
 
 // The units that see one feature set: where they lie in v, and the numbers of their sensitivities.
 struct BlockPlan::UnitGroup {
+  enum class Kind { gate, inner, weight, shift };
+  struct Unit {
+    Kind kind;
+    std::size_t expert;
+    int offset;
+    int sensitivity;
+  };
   FeatureSet set;
-  std::vector<int> offsets;
-  std::vector<int> sensitivities;
+  std::vector<Unit> units;
 
   // The column of each feature, -1 for the constant.
   std::vector<int> features() const {
@@ -26,19 +32,19 @@ struct BlockPlan::UnitGroup {
 
 BlockPlan::BlockPlan(MixtureLayout of_mixture) : layout(std::move(of_mixture)) {
   MOEST_EXPECT(!layout.experts.empty() && layout.gates.size() + 1 == layout.experts.size());
-  const auto number = [&](Role::Kind kind, std::size_t expert) {
-    roles.push_back({kind, static_cast<int>(expert)});
-    return num_sensitivities() - 1;
-  };
-  number(Role::Kind::residual, 0);
   for (std::size_t i = 0; i < layout.gates.size(); ++i) {
-    gate_sensitivities.push_back(number(Role::Kind::gate, i));
+    const int first = num_runs;
+    gates.push_back({first, first + 1, first + 2, first + 3, first + 4});
+    num_runs += 5;
   }
-  for (std::size_t i = 0; i < layout.experts.size(); ++i) {
-    const ExpertUnits& expert = layout.experts[i];
-    inner_sensitivities.push_back(number(Role::Kind::inner, i));
-    weight_sensitivities.push_back(expert.weight >= 0 ? number(Role::Kind::weight, i) : -1);
-    shift_sensitivities.push_back(expert.shift >= 0 ? number(Role::Kind::shift, i) : -1);
+  const auto number_if = [&](bool needed) { return needed ? num_runs++ : -1; };
+  for (const ExpertUnits& expert : layout.experts) {
+    ExpertRuns& numbers = experts.emplace_back();
+    numbers.inner = number_if(true);
+    numbers.weight = number_if(expert.weight >= 0);
+    numbers.shift = number_if(expert.shift >= 0);
+    numbers.inner_bend = number_if(expert.inner.link != Link::identity);
+    numbers.weight_bend = number_if(expert.weight >= 0);
   }
   const std::vector<UnitGroup> all = groups();
   for (const UnitGroup& group : all) {
@@ -50,28 +56,32 @@ BlockPlan::BlockPlan(MixtureLayout of_mixture) : layout(std::move(of_mixture)) {
       plan_moments(all[first], all[second], first == second);
     }
   }
+  num_gauss_newton_sums = num_sums;
+  for (const UnitGroup& group : all) {
+    plan_diagonal(group);
+  }
 }
 
 std::vector<BlockPlan::UnitGroup> BlockPlan::groups() const {
+  using Kind = UnitGroup::Kind;
   std::vector<UnitGroup> result;
   for (int set = 0; set < static_cast<int>(layout.feature_sets.size()); ++set) {
-    UnitGroup group{layout.feature_sets[static_cast<std::size_t>(set)], {}, {}};
-    const auto add = [&](int of_set, int offset, int sensitivity) {
-      if (of_set == set && offset >= 0) {
-        group.offsets.push_back(offset);
-        group.sensitivities.push_back(sensitivity);
+    UnitGroup group{layout.feature_sets[static_cast<std::size_t>(set)], {}};
+    const auto add = [&](int of_set, const UnitGroup::Unit& unit) {
+      if (of_set == set && unit.offset >= 0) {
+        group.units.push_back(unit);
       }
     };
-    for (std::size_t i = 0; i < layout.gates.size(); ++i) {
-      add(layout.gates[i].feature_set, layout.gates[i].offset, gate_sensitivities[i]);
+    for (std::size_t i = 0; i < gates.size(); ++i) {
+      add(layout.gates[i].feature_set, {Kind::gate, i, layout.gates[i].offset, gates[i].sensitivity});
     }
-    for (std::size_t i = 0; i < layout.experts.size(); ++i) {
+    for (std::size_t i = 0; i < experts.size(); ++i) {
       const ExpertUnits& expert = layout.experts[i];
-      add(expert.inner.feature_set, expert.inner.offset, inner_sensitivities[i]);
-      add(layout.constant_set, expert.weight, weight_sensitivities[i]);
-      add(layout.constant_set, expert.shift, shift_sensitivities[i]);
+      add(expert.inner.feature_set, {Kind::inner, i, expert.inner.offset, experts[i].inner});
+      add(layout.constant_set, {Kind::weight, i, expert.weight, experts[i].weight});
+      add(layout.constant_set, {Kind::shift, i, expert.shift, experts[i].shift});
     }
-    if (!group.offsets.empty() && group.set.size() > 0) {
+    if (!group.units.empty() && group.set.size() > 0) {
       result.push_back(std::move(group));
     }
   }
@@ -84,18 +94,56 @@ void BlockPlan::plan_gradient(const UnitGroup& group) {
   for (const int feature : group.features()) {
     plan.columns.emplace_back(feature, -1);
   }
-  for (std::size_t a = 0; a < group.offsets.size(); ++a) {
-    plan.rows.emplace_back(group.sensitivities[a], 0);
+  for (const UnitGroup::Unit& unit : group.units) {
+    plan.rows.push_back({unit.sensitivity, kResidual});
     for (int i = 0; i < group.set.size(); ++i) {
-      gradient_places.push_back({num_sums++, group.offsets[a] + i, -1});
+      gradient_places.push_back({num_sums++, unit.offset + i, unit.offset + i});
     }
   }
 }
 
+void BlockPlan::plan_diagonal(const UnitGroup& group) {
+  MomentPlan& plan = diagonals.emplace_back();
+  plan.first_sum = num_sums;
+  for (const int feature : group.features()) {
+    plan.columns.emplace_back(feature, feature);
+  }
+  for (const UnitGroup::Unit& unit : group.units) {
+    plan.rows.push_back({unit.sensitivity, unit.sensitivity});
+    for (int i = 0; i < group.set.size(); ++i) {
+      diagonal_places.push_back({num_sums++, unit.offset + i, unit.offset + i});
+    }
+  }
+}
+
+RowPlan BlockPlan::bent_row(const UnitGroup& left, std::size_t a, const UnitGroup& right, std::size_t b) const {
+  using Kind = UnitGroup::Kind;
+  // Of two units, the one whose kind comes first.
+  const bool in_order = left.units[a].kind <= right.units[b].kind;
+  const UnitGroup::Unit& first = in_order ? left.units[a] : right.units[b];
+  const UnitGroup::Unit& second = in_order ? right.units[b] : left.units[a];
+  const bool same_expert = first.expert == second.expert;
+  if (first.kind == Kind::gate) {
+    const GateRuns& gate = gates[first.expert];
+    if (second.kind != Kind::gate) {
+      return {same_expert ? gate.own : gate.g, second.sensitivity};
+    }
+    const GateRuns& other = gates[second.expert];
+    return same_expert ? RowPlan{gate.g, gate.g, gate.square, kOnes} : RowPlan{gate.g, other.g, gate.q, other.q};
+  }
+  RowPlan row{first.sensitivity, second.sensitivity};
+  if (same_expert && first.kind == Kind::inner && second.kind != Kind::shift) {
+    row.c = second.kind == Kind::inner ? experts[first.expert].inner_bend : experts[first.expert].weight_bend;
+    row.d = kOnes;
+  }
+  return row;
+}
+
 // Within one group the moments are symmetric in (a, b) and in (i, j): each is summed once.
 void BlockPlan::plan_moments(const UnitGroup& left, const UnitGroup& right, bool same) {
-  MomentPlan& plan = moments.emplace_back();
+  MomentPlan plan;
   plan.first_sum = num_sums;
+  MomentPlan bent = plan;
   const std::vector<int> left_features = left.features();
   const std::vector<int> right_features = right.features();
   std::vector<std::pair<int, int>> pairs;  // of indices into the features, per column
@@ -105,18 +153,22 @@ void BlockPlan::plan_moments(const UnitGroup& left, const UnitGroup& right, bool
       pairs.emplace_back(static_cast<int>(i), static_cast<int>(j));
     }
   }
-  for (std::size_t a = 0; a < left.offsets.size(); ++a) {
-    for (std::size_t b = same ? a : 0; b < right.offsets.size(); ++b) {
-      plan.rows.emplace_back(left.sensitivities[a], right.sensitivities[b]);
+  bent.columns = plan.columns;
+  for (std::size_t a = 0; a < left.units.size(); ++a) {
+    for (std::size_t b = same ? a : 0; b < right.units.size(); ++b) {
+      plan.rows.push_back({left.units[a].sensitivity, right.units[b].sensitivity});
+      bent.rows.push_back(bent_row(left, a, right, b));
       for (const auto& [i, j] : pairs) {
         const int sum = num_sums++;
-        gram_places.push_back({sum, left.offsets[a] + i, right.offsets[b] + j});
+        gram_places.push_back({sum, left.units[a].offset + i, right.units[b].offset + j});
         if (same && i != j && a != b) {
-          gram_places.push_back({sum, left.offsets[a] + j, right.offsets[b] + i});
+          gram_places.push_back({sum, left.units[a].offset + j, right.units[b].offset + i});
         }
       }
     }
   }
+  moments.push_back(std::move(plan));
+  bent_moments.push_back(std::move(bent));
 }
 
 BlockWorkspace::BlockWorkspace(const BlockPlan& plan) {
@@ -135,27 +187,25 @@ BlockWorkspace::BlockWorkspace(const BlockPlan& plan) {
     inner_rates.push_back(new_run());
     experts.push_back(expert.weight < 0 && expert.shift < 0 ? inner_values.back() : new_run());
   }
-  for (int i = 0; i < plan.num_sensitivities(); ++i) {
-    sensitivities.push_back(new_run());
+  for (int i = 0; i < plan.num_runs; ++i) {
+    runs.push_back(new_run());
   }
+  std::fill_n(runs[BlockPlan::kOnes], kBlockSize, 1.0);
   mean = new_run();
-  ones = new_run();
-  std::fill_n(ones, kBlockSize, 1.0);
   std::size_t num_rows = 0;
   std::size_t num_columns = 0;
-  for (const auto* plans : {&plan.gradients, &plan.moments}) {
+  for (const auto* plans : {&plan.gradients, &plan.moments, &plan.diagonals}) {
     for (const MomentPlan& moments : *plans) {
       num_rows = std::max(num_rows, moments.rows.size());
       num_columns = std::max(num_columns, moments.columns.size());
     }
   }
   for (std::size_t i = 0; i < num_rows; ++i) {
-    row_products.push_back(new_run());
+    rows.push_back(new_run());
   }
   for (std::size_t i = 0; i < num_columns; ++i) {
     column_products.push_back(new_run());
   }
-  rows.resize(num_rows);
   columns.resize(num_columns);
   rss = new_run(kMaxLanes);
   sums = new_run(static_cast<std::size_t>(plan.num_sums) * kMaxLanes);

@@ -26,6 +26,14 @@ void add(const BlockTotals& part, BlockTotals& totals) {
   }
 }
 
+void scatter(const BlockTotals& totals, const std::vector<BlockPlan::Place>& places, Eigen::Index size,
+             Eigen::VectorXd& vector) {
+  vector.setZero(size);
+  for (const BlockPlan::Place& place : places) {
+    vector[place.first] = totals.sums[static_cast<std::size_t>(place.sum)];
+  }
+}
+
 }  // namespace
 
 FusedPass::FusedPass(MixtureLayout layout, const SampleBlocks& samples, int num_threads)
@@ -96,19 +104,23 @@ double FusedPass::residual_sum_of_squares(std::span<const double> v) {
 
 void FusedPass::linearise(std::span<const double> v, NormalEquations& result, Curvature curvature) {
   check(v);
-  const BlockTotals& totals = total(plan_.num_sums, [&](int block, BlockWorkspace& work) {
-    add_normal_equations(plan_, curvature, v.data(), *samples_, block, work);
-  });
+  const bool newton = curvature == Curvature::newton;
+  const BlockTotals& totals =
+      total(newton ? plan_.num_sums : plan_.num_gauss_newton_sums, [&](int block, BlockWorkspace& work) {
+        add_normal_equations(plan_, curvature, v.data(), *samples_, block, work);
+      });
   const Eigen::Index size = plan_.layout.num_parameters;
   result.rss = totals.rss;
-  result.gradient.setZero(size);
+  scatter(totals, plan_.gradient_places, size, result.gradient);
   result.gram.setZero(size, size);
-  for (const BlockPlan::Place& place : plan_.gradient_places) {
-    result.gradient[place.first] = totals.sums[static_cast<std::size_t>(place.sum)];
-  }
   for (const BlockPlan::Place& place : plan_.gram_places) {
     const double sum = totals.sums[static_cast<std::size_t>(place.sum)];
     result.gram(place.first, place.second) = result.gram(place.second, place.first) = sum;
+  }
+  if (newton) {
+    scatter(totals, plan_.diagonal_places, size, result.diagonal);
+  } else {
+    result.diagonal = result.gram.diagonal();
   }
 }
 
@@ -118,10 +130,7 @@ void FusedPass::bend(std::span<const double> v, std::span<const double> directio
   const BlockTotals& totals = total(plan_.num_gradient_sums, [&](int block, BlockWorkspace& work) {
     add_bend(plan_, v.data(), direction.data(), *samples_, block, work);
   });
-  result.setZero(plan_.layout.num_parameters);
-  for (const BlockPlan::Place& place : plan_.gradient_places) {
-    result[place.first] = totals.sums[static_cast<std::size_t>(place.sum)];
-  }
+  scatter(totals, plan_.gradient_places, plan_.layout.num_parameters, result);
 }
 
 }  // namespace moest

@@ -16,6 +16,7 @@ struct NormalEquations {
   double rss = 0;            // e'e
   Eigen::VectorXd gradient;  // J'e; the gradient of e'e is -2 J'e
   Eigen::MatrixXd gram;      // J'J or, as asked for, half the Hessian of e'e; symmetric, full
+  Eigen::VectorXd diagonal;  // of J'J, in both cases
 };
 
 /// The values of a mixture on one block of samples. Pointers are to kBlockSize numbers, of which those of the

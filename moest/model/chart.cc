@@ -82,26 +82,44 @@ Eigen::MatrixXd MixtureChart::gates(const Eigen::VectorXd& theta) const {
 }
 
 Eigen::VectorXd MixtureChart::kernel_parameters(const Eigen::VectorXd& theta) const {
-  MOEST_EXPECT(theta.size() == num_coordinates_);
-  const int anchor = gate_offset(num_experts() - 1);
-  Eigen::VectorXd v(layout_.num_parameters);
-  for (int i = 0; i + 1 < num_experts(); ++i) {
-    v.segment(gate_offset(i), num_gate_features_ + 1) =
-        theta.segment(gate_offset(i), num_gate_features_ + 1) - theta.segment(anchor, num_gate_features_ + 1);
-  }
-  v.tail(v.size() - anchor) = theta.tail(v.size() - anchor);
+  Eigen::VectorXd v;
+  to_kernel(theta, v);
   return v;
 }
 
+void MixtureChart::to_kernel(const Eigen::VectorXd& theta, Eigen::VectorXd& v) const {
+  MOEST_EXPECT(theta.size() == num_coordinates_);
+  const int size = num_gate_features_ + 1;
+  const int anchor = gate_offset(num_experts() - 1);
+  v.resize(layout_.num_parameters);
+  for (int i = 0; i + 1 < num_experts(); ++i) {
+    v.segment(gate_offset(i), size) = theta.segment(gate_offset(i), size) - theta.segment(anchor, size);
+  }
+  v.tail(v.size() - anchor) = theta.tail(v.size() - anchor);
+}
+
 // dv/dtheta is the identity, but for the rows -1 of the anchored gate's coordinates.
+void MixtureChart::pull_back(const Eigen::VectorXd& in_v, Eigen::VectorXd& in_theta) const {
+  const int size = num_gate_features_ + 1;
+  const int anchor = gate_offset(num_experts() - 1);
+  const int num_rest = num_coordinates_ - anchor - size;
+  in_theta.resize(num_coordinates_);
+  in_theta.head(anchor) = in_v.head(anchor);
+  in_theta.tail(num_rest) = in_v.tail(num_rest);
+  in_theta.segment(anchor, size).setZero();
+  for (int i = 0; i + 1 < num_experts(); ++i) {
+    in_theta.segment(anchor, size) -= in_v.segment(gate_offset(i), size);
+  }
+}
+
 void MixtureChart::pull_back(const NormalEquations& in_v, NormalEquations& in_theta) const {
   const int size = num_gate_features_ + 1;
   const int anchor = gate_offset(num_experts() - 1);
   const int num_rest = num_coordinates_ - anchor - size;
   in_theta.rss = in_v.rss;
-  in_theta.gradient.setZero(num_coordinates_);
-  in_theta.gradient.head(anchor) = in_v.gradient.head(anchor);
-  in_theta.gradient.tail(num_rest) = in_v.gradient.tail(num_rest);
+  pull_back(in_v.gradient, in_theta.gradient);
+  pull_back(in_v.diagonal, in_theta.diagonal);
+  in_theta.diagonal.segment(anchor, size) *= -1;
 
   Eigen::MatrixXd& gram = in_theta.gram;
   gram.setZero(num_coordinates_, num_coordinates_);
@@ -110,7 +128,6 @@ void MixtureChart::pull_back(const NormalEquations& in_v, NormalEquations& in_th
   gram.bottomRightCorner(num_rest, num_rest) = in_v.gram.bottomRightCorner(num_rest, num_rest);
   gram.bottomLeftCorner(num_rest, anchor) = gram.topRightCorner(anchor, num_rest).transpose();
   for (int i = 0; i + 1 < num_experts(); ++i) {
-    in_theta.gradient.segment(anchor, size) -= in_v.gradient.segment(gate_offset(i), size);
     gram.middleRows(anchor, size) -= gram.middleRows(gate_offset(i), size);
   }
   for (int i = 0; i + 1 < num_experts(); ++i) {

@@ -257,6 +257,10 @@ TEST_P(FusedPassOn, HasTheHessianOfItsGradient) {
           FusedPass pass(setting.layout, setting.samples);
           NormalEquations newton;
           pass.linearise(setting.v, newton, Curvature::newton);
+          const NormalEquations gauss_newton = setting.linearised(pass);
+          EXPECT_EQ(newton.rss, gauss_newton.rss);
+          EXPECT_EQ(newton.gradient, gauss_newton.gradient);
+          EXPECT_TRUE(newton.diagonal.isApprox(gauss_newton.gram.diagonal(), 1e-13));
           const auto gradient = [&](std::size_t i, double h) {
             std::vector<double> v = setting.v;
             v[i] += h;
