@@ -165,7 +165,7 @@ class Descent {
   }
 
   void bend_step(const ActiveSet& active, const Eigen::VectorXd& reduced) {
-    if (options_.method != StepMethod::newton_bend) {
+    if (!options_.acceleration) {
       return;
     }
     constexpr double kLongestBend = 0.75;
@@ -182,7 +182,7 @@ class Descent {
     std::swap(fit_.theta, trial_);
     fit_.rss = trial_equations_.rss;
     std::swap(equations_, trial_equations_);
-    if (slow && options_.method != StepMethod::plain && curvature_ == Curvature::gauss_newton) {
+    if (slow && options_.acceleration && curvature_ == Curvature::gauss_newton) {
       curvature_ = Curvature::newton;
       problem_.linearise(fit_.theta, equations_, curvature_);
     }

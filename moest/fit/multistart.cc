@@ -15,8 +15,12 @@ constexpr int kMostRounds = 8;
 constexpr int kEnoughAgreeing = 3;
 
 // Effort of a greedy start on the way to its last split; the last fit gets the user's options.
-constexpr LocalOptions kTrySplit{1e-2, 20};
-constexpr LocalOptions kPolishSplit{1e-2, 100};
+struct Effort {
+  double tolerance;
+  int max_iterations;
+};
+constexpr Effort kTrySplit{1e-2, 20};
+constexpr Effort kPolishSplit{1e-2, 100};
 constexpr int kSplitsPerExpert = 3;
 constexpr int kFirstExperts = 4;
 
@@ -30,13 +34,18 @@ class Starter {
   Starter(const MixtureSpec& spec, const SampleBlocks& samples, const FitOptions& options, Monitor& monitor)
       : spec_(spec), samples_(samples), statistics_(samples), options_(options), monitor_(monitor) {}
 
+  /// Threads that so many starts at a time leave idle work on the passes of each start.
+  void share_threads(int num_starts) {
+    threads_per_pass_ = std::max(1, resolve_threads(options_.threads) / std::max(1, num_starts));
+  }
+
   LocalFit from(const Eigen::VectorXd& start) const {
-    Problem problem(spec_, options_.bound, samples_);
+    Problem problem = problem_of(spec_.num_experts);
     return minimise(problem, start, full_effort(), monitor_);
   }
 
   LocalFit random(Stream& stream) const {
-    Problem problem(spec_, options_.bound, samples_);
+    Problem problem = problem_of(spec_.num_experts);
     const Eigen::VectorXd start = random_start(problem, statistics_, stream);
     return minimise(problem, start, full_effort(), monitor_);
   }
@@ -47,26 +56,31 @@ class Starter {
     for (int k = 1; k < spec_.num_experts; ++k) {
       Problem larger = problem_of(k + 1);
       fit = best_split(current, larger, fit.theta, stream);
-      fit = minimise(larger, fit.theta, k + 1 == spec_.num_experts ? full_effort() : kPolishSplit, monitor_);
+      fit = minimise(larger, fit.theta, k + 1 == spec_.num_experts ? full_effort() : effort(kPolishSplit),
+                     monitor_);
       current = std::move(larger);
     }
     return fit;
   }
 
  private:
-  LocalOptions full_effort() const { return {options_.tolerance, options_.max_iterations}; }
+  LocalOptions full_effort() const { return effort(options_.tolerance, options_.max_iterations); }
+  LocalOptions effort(double tolerance, int max_iterations) const {
+    return {tolerance, max_iterations, options_.acceleration};
+  }
+  LocalOptions effort(const Effort& of) const { return effort(of.tolerance, of.max_iterations); }
 
   Problem problem_of(int num_experts) const {
     MixtureSpec spec = spec_;
     spec.num_experts = num_experts;
-    return {spec, options_.bound, samples_};
+    return {spec, options_.bound, samples_, threads_per_pass_};
   }
 
   LocalFit first_expert(Problem& problem, Stream& stream) const {
-    const LocalOptions effort = spec_.num_experts == 1 ? full_effort() : kPolishSplit;
+    const LocalOptions options = spec_.num_experts == 1 ? full_effort() : effort(kPolishSplit);
     LocalFit best;
     for (int i = 0; i < kFirstExperts; ++i) {
-      LocalFit fit = minimise(problem, random_start(problem, statistics_, stream), effort, monitor_);
+      LocalFit fit = minimise(problem, random_start(problem, statistics_, stream), options, monitor_);
       if (i == 0 || is_better(fit, best)) {
         best = std::move(fit);
       }
@@ -82,7 +96,7 @@ class Starter {
     for (int expert = 0; expert < smaller.chart().num_experts(); ++expert) {
       for (int i = 0; i < kSplitsPerExpert; ++i) {
         const Eigen::VectorXd start = split_expert(smaller, larger, theta, expert, statistics_, stream);
-        LocalFit fit = minimise(larger, start, kTrySplit, monitor_);
+        LocalFit fit = minimise(larger, start, effort(kTrySplit), monitor_);
         if (best.theta.size() == 0 || is_better(fit, best)) {
           best = std::move(fit);
         }
@@ -99,6 +113,7 @@ class Starter {
   SampleStatistics statistics_;
   const FitOptions& options_;
   Monitor& monitor_;
+  int threads_per_pass_ = 1;
 };
 
 int best_of(const std::vector<StartResult>& starts) {
@@ -145,7 +160,7 @@ int count_agreeing(const std::vector<StartResult>& starts, double best_rss, doub
 MultistartResult run_starts(const MixtureSpec& spec, const SampleBlocks& samples,
                             const std::optional<Eigen::VectorXd>& given, const FitOptions& options,
                             Monitor& monitor) {
-  const Starter starter(spec, samples, options, monitor);
+  Starter starter(spec, samples, options, monitor);
   const int num_parameters = MixtureChart(spec, options.bound).layout().num_parameters;
   MultistartResult result;
   const auto run_round = [&](int count) {
@@ -153,6 +168,7 @@ MultistartResult run_starts(const MixtureSpec& spec, const SampleBlocks& samples
     const int planned = first + count;
     result.starts.resize(static_cast<std::size_t>(planned));
     monitor.plan_starts(planned);
+    starter.share_threads(count);
     parallel_for(options.threads, count, [&](int i) {
       const int index = first + i;
       StartResult& start = result.starts[static_cast<std::size_t>(index)];

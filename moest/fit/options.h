@@ -17,6 +17,7 @@ struct FitOptions {
   int max_iterations = 500;
   std::optional<double> max_seconds;
   bool scaling = true;
+  bool acceleration = true;
   std::uint64_t seed = 0;
   int threads = 0;
 };

@@ -77,21 +77,17 @@ int random_row(const Problem& problem, Stream& stream) {
   return stream.below(static_cast<int>(problem.samples().num_samples()));
 }
 
-// A row drawn with probability proportional to the expert's weight, among a few dozen random rows.
+// A row drawn with probability proportional to the expert's weight, among those of a random row's block.
 int row_of_expert(Problem& problem, const Eigen::VectorXd& theta, int expert, Stream& stream) {
-  constexpr int kCandidates = 32;
-  int chosen = 0;
-  double total = 0;
-  for (int i = 0; i < kCandidates; ++i) {
-    const int row = random_row(problem, stream);
-    const BlockValues& values = problem.evaluate(theta, row / kBlockSize);
-    const double weight = values.weights[static_cast<std::size_t>(expert)][row % kBlockSize];
-    total += weight;
-    if (stream.uniform() * total <= weight) {
-      chosen = row;
-    }
+  const int block = random_row(problem, stream) / kBlockSize;
+  const double* weights = problem.evaluate(theta, block).weights[static_cast<std::size_t>(expert)];
+  const int count = problem.samples().block_samples(block);
+  double remaining = stream.uniform() * Eigen::Map<const Eigen::VectorXd>(weights, count).sum();
+  int row = 0;
+  while (row + 1 < count && remaining >= weights[row]) {
+    remaining -= weights[row++];
   }
-  return chosen;
+  return block * kBlockSize + row;
 }
 
 }  // namespace

@@ -1,7 +1,10 @@
+#include "moest/kernel/block_plan.h"
+
+#include <algorithm>
 #include <utility>
 
 #include "moest/base/error.h"
-#include "moest/kernel/block_pass.h"
+#include "moest/kernel/sample_blocks.h"
 
 namespace moest {
 
@@ -116,7 +119,8 @@ void BlockPlan::plan_diagonal(const UnitGroup& group) {
   }
 }
 
-RowPlan BlockPlan::bent_row(const UnitGroup& left, std::size_t a, const UnitGroup& right, std::size_t b) const {
+RowPlan BlockPlan::bent_row(const UnitGroup& left, std::size_t a, const UnitGroup& right,
+                            std::size_t b) const {
   using Kind = UnitGroup::Kind;
   // Of two units, the one whose kind comes first.
   const bool in_order = left.units[a].kind <= right.units[b].kind;
@@ -129,7 +133,8 @@ RowPlan BlockPlan::bent_row(const UnitGroup& left, std::size_t a, const UnitGrou
       return {same_expert ? gate.own : gate.g, second.sensitivity};
     }
     const GateRuns& other = gates[second.expert];
-    return same_expert ? RowPlan{gate.g, gate.g, gate.square, kOnes} : RowPlan{gate.g, other.g, gate.q, other.q};
+    return same_expert ? RowPlan{gate.g, gate.g, gate.square, kOnes}
+                       : RowPlan{gate.g, other.g, gate.q, other.q};
   }
   RowPlan row{first.sensitivity, second.sensitivity};
   if (same_expert && first.kind == Kind::inner && second.kind != Kind::shift) {

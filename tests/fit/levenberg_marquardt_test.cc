@@ -75,6 +75,35 @@ TEST(LevenbergMarquardt, EndsWithoutNoiseAtAResidualOfRounding) {
   EXPECT_LT(fit.rss, 1e-24);
 }
 
+// The same problem by both kinds of steps: one expert more than the truth, from the same random starts.
+TEST(LevenbergMarquardt, NeedsFarFewerIterationsWithAccelerationForASimilarOptimum) {
+  int plain_iterations = 0;
+  int iterations = 0;
+  int lower = 0;
+  int higher = 0;
+  for (std::uint64_t seed = 0; seed < 6; ++seed) {
+    TestProblem test = random_problem("softmax", "tanh", 1, 2, 300, 0.1, seed);
+    ++test.truth.spec.num_experts;
+    const MixtureChart chart(test.truth.spec, 200);
+    const SampleBlocks blocks = blocks_of(chart, test.data);
+    const SampleStatistics statistics(blocks);
+    Problem problem(test.truth.spec, 200, blocks);
+    for (std::uint64_t start = 0; start < 4; ++start) {
+      Stream stream(seed, start, "acceleration");
+      const Eigen::VectorXd theta = random_start(problem, statistics, stream);
+      Monitor monitor(kNoControl, std::nullopt);
+      const LocalFit plain = minimise(problem, theta, {1e-6, 500, false}, monitor);
+      const LocalFit fast = minimise(problem, theta, {1e-6, 500, true}, monitor);
+      plain_iterations += plain.iterations;
+      iterations += fast.iterations;
+      lower += fast.rss < plain.rss * (1 - 1.0 / 300) ? 1 : 0;
+      higher += fast.rss > plain.rss * (1 + 1.0 / 300) ? 1 : 0;
+    }
+  }
+  EXPECT_LT(2 * iterations, plain_iterations);
+  EXPECT_GE(lower, higher);
+}
+
 TEST(LevenbergMarquardt, StaysInABoxAndIsStationaryAlongIt) {
   // The truth lies outside the small box, so that bounds are active at the optimum.
   const TestProblem test = random_problem("softmax", "linear", 2, 2, 400, 0.05, 7);

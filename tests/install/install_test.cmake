@@ -57,8 +57,9 @@ if(NOT output STREQUAL VERSION)
   message(FATAL_ERROR "moest.pc says version ${output}, expected ${VERSION}")
 endif()
 
-# All installed headers compile with the flags that pkg-config gives.
+# All installed headers compile with the flags that pkg-config gives; x-inl.h is text for x.h to include.
 file(GLOB_RECURSE headers RELATIVE ${tree}/include ${tree}/include/moest/*.h)
+list(FILTER headers EXCLUDE REGEX "-inl\\.h$")
 foreach(header IN LISTS headers)
   file(APPEND ${WORK_DIR}/all_headers.cc "#include \"${header}\"\n")
 endforeach()

@@ -1,0 +1,114 @@
+// What the kernel computes for each block of samples, and the memory that it needs for that.
+#pragma once
+
+#include <oneapi/tbb/cache_aligned_allocator.h>
+
+#include <cstddef>
+#include <utility>
+#include <vector>
+
+#include "moest/kernel/layout.h"
+#include "moest/kernel/sample_blocks.h"
+
+namespace moest {
+
+/// The run a b - c d of numbers, one per sample; the operands are numbers of runs, c < 0 means a b alone.
+struct RowPlan {
+  int a, b;
+  int c = -1, d = -1;
+};
+
+/// One matrix of sums over the samples: entry (r, c) is the sum of rows[r] times the two features of
+/// columns[c].
+struct MomentPlan {
+  std::vector<RowPlan> rows;
+  std::vector<std::pair<int, int>> columns;  // features by their column; -1 is the constant 1
+  int first_sum = 0;                         // place of entry (0, 0); entries lie row by row
+};
+
+/// What is computed for each block, worked out once per layout. With u_a the sensitivity of f to unit a's
+/// affine function, a row of J is u (x) z: the entries of J'J are sums of u_a u_b z_i z_j, those of J'e sums
+/// of e u_a z_i. In half the Hessian, u_a u_b - e D_ab stands for u_a u_b, D_ab the second derivative of f by
+/// the affine functions. With w the weights, s_i = r(t_i) the scores, h the experts, and for a gate i
+///     q_i = e w_i r'_i,    g_i = u_i + q_i,    o_i = g_i - e r'_i,    p_i = q_i^2 + e (u_i r'_i + w_i (h_i -
+///     f) r''_i)
+/// the products are
+///     gates i, j                  g_i g_j - q_i q_j,  for i = j  g_i g_i - p_i
+///     gate i, unit b of expert j  g_i u_b,            for i = j  o_i u_b
+///     unit a inside expert i      u_a u_a - e w_i c_i phi''_i
+///     it and the weight c_i       u_a u_b - e w_i phi'_i
+/// and u_a u_b for all others.
+struct BlockPlan {
+  explicit BlockPlan(MixtureLayout layout);
+
+  MixtureLayout layout;
+
+  /// Numbers of runs. A negative number stands for a run that the layout does not need.
+  struct GateRuns {
+    int sensitivity, q, g, own, square;  // u, q, g, o, p
+  };
+  struct ExpertRuns {
+    int inner, weight, shift;     // sensitivities to a.x + b, c and c_0
+    int inner_bend, weight_bend;  // e w c phi'', e w phi'
+  };
+  static constexpr int kResidual = 0;
+  static constexpr int kOnes = 1;
+  std::vector<GateRuns> gates;
+  std::vector<ExpertRuns> experts;
+  int num_runs = 2;
+
+  std::vector<MomentPlan> gradients;     // one per feature set that has units; their sums come first
+  std::vector<MomentPlan> moments;       // J'J, one per pair of these feature sets
+  std::vector<MomentPlan> bent_moments;  // half the Hessian, with the places of the moments
+  std::vector<MomentPlan> diagonals;     // the diagonal of J'J, where that is not summed
+  int num_gradient_sums = 0;
+  int num_gauss_newton_sums = 0;
+  int num_sums = 0;
+  /// Where a sum goes: an entry of a vector (first = second), or of a matrix and its transpose. Up to two
+  /// places per sum.
+  struct Place {
+    int sum, first, second;
+  };
+  std::vector<Place> gradient_places, gram_places, diagonal_places;
+
+ private:
+  struct UnitGroup;
+  std::vector<UnitGroup> groups() const;
+  void plan_gradient(const UnitGroup& group);
+  void plan_diagonal(const UnitGroup& group);
+  RowPlan bent_row(const UnitGroup& left, std::size_t a, const UnitGroup& right, std::size_t b) const;
+  void plan_moments(const UnitGroup& left, const UnitGroup& right, bool same);
+};
+
+/// The memory of one thread: runs of kBlockSize numbers, and sums that still lie spread over vector lanes.
+class BlockWorkspace {
+ public:
+  static constexpr int kMaxLanes = 8;
+
+  explicit BlockWorkspace(const BlockPlan& plan);
+  BlockWorkspace(BlockWorkspace&&) = default;
+  BlockWorkspace& operator=(BlockWorkspace&&) = default;
+  BlockWorkspace(const BlockWorkspace&) = delete;  // the runs are pointed to
+  BlockWorkspace& operator=(const BlockWorkspace&) = delete;
+  ~BlockWorkspace() = default;
+
+  // One run per gate or expert; those of a link that is the identity are null where they would be constant.
+  std::vector<double*> weights, inner_values, experts;
+  std::vector<double*> gate_slopes, gate_curvatures, gate_rates;
+  std::vector<double*> inner_slopes, inner_curvatures, inner_rates;
+  std::vector<double*> runs;  // by the plan's numbers
+  double* mean = nullptr;
+  // The operands of a matrix of sums.
+  std::vector<double*> rows, column_products;
+  std::vector<const double*> columns;
+  double* rss = nullptr;   // kMaxLanes numbers
+  double* sums = nullptr;  // kMaxLanes numbers per sum
+
+ private:
+  using Memory = std::vector<double, oneapi::tbb::cache_aligned_allocator<double>>;
+  double* new_run(std::size_t size = kBlockSize);
+
+  std::vector<Memory> memory_;
+};
+
+}  // namespace moest
