@@ -40,7 +40,8 @@ BenchProblem bench_problem(int d, int k, Eigen::Index n, std::uint64_t seed) {
   for (int block = 0; block < problem.samples.num_blocks(); ++block) {
     const double* mean = pass.evaluate({v.data(), static_cast<std::size_t>(v.size())}, block).mean;
     const int count = problem.samples.block_samples(block);
-    problem.target.segment(Eigen::Index{block} * kBlockSize, count) += Eigen::Map<const Eigen::VectorXd>(mean, count);
+    problem.target.segment(Eigen::Index{block} * kBlockSize, count) +=
+        Eigen::Map<const Eigen::VectorXd>(mean, count);
   }
   problem.samples.set_target(problem.target);
   return problem;

@@ -1,5 +1,5 @@
-// The fused pass against its floor: the multiply-adds, exponentials and reciprocals that its mathematics needs,
-// at the speed that this processor shows for each of them in the same run.
+// The fused pass against its floor: the multiply-adds, exponentials and reciprocals that its mathematics
+// needs, at the speed that this processor shows for each of them in the same run.
 #include <benchmark/benchmark.h>
 
 #include <cstddef>
@@ -83,8 +83,8 @@ void floor_multiply_add(benchmark::State& state) {
   for (auto _ : state) {
     benchmark::DoNotOptimize(HWY_DYNAMIC_DISPATCH(multiply_add)(kMultiplyAdds));
   }
-  state.counters["ns"] = benchmark::Counter(kMultiplyAdds * 1e-9, benchmark::Counter::kIsIterationInvariantRate |
-                                                                      benchmark::Counter::kInvert);
+  state.counters["ns"] = benchmark::Counter(
+      kMultiplyAdds * 1e-9, benchmark::Counter::kIsIterationInvariantRate | benchmark::Counter::kInvert);
 }
 
 template <class Function>
@@ -97,16 +97,19 @@ void floor_function(benchmark::State& state, Function function) {
     function(x.data(), y.data(), kBlockSize);
     benchmark::ClobberMemory();
   }
-  state.counters["ns"] = benchmark::Counter(kBlockSize * 1e-9, benchmark::Counter::kIsIterationInvariantRate |
-                                                                   benchmark::Counter::kInvert);
+  state.counters["ns"] = benchmark::Counter(
+      kBlockSize * 1e-9, benchmark::Counter::kIsIterationInvariantRate | benchmark::Counter::kInvert);
 }
 
 void floor_exp(benchmark::State& state) {
-  floor_function(state, [](const double* x, double* y, int n) { HWY_DYNAMIC_DISPATCH(exponential)(x, y, n); });
+  floor_function(state, [](const double* x, double* y, int n) {
+    HWY_DYNAMIC_DISPATCH(exponential)(x, y, n);
+  });
 }
 void floor_tanh(benchmark::State& state) {
-  floor_function(state,
-                 [](const double* x, double* y, int n) { HWY_DYNAMIC_DISPATCH(hyperbolic_tangent)(x, y, n); });
+  floor_function(state, [](const double* x, double* y, int n) {
+    HWY_DYNAMIC_DISPATCH(hyperbolic_tangent)(x, y, n);
+  });
 }
 void floor_reciprocal(benchmark::State& state) {
   floor_function(state, [](const double* x, double* y, int n) { HWY_DYNAMIC_DISPATCH(reciprocal)(x, y, n); });
@@ -127,13 +130,14 @@ struct Needs {
 Needs needs_of(int d, int k) {
   const double units = 2 * k - 1;
   const double features = d + 1;
-  return {2 * units * features + units * (units + 1) / 2 * features * (features + 1) / 2, 2.0 * k - 1, k + 1.0};
+  return {2 * units * features + units * (units + 1) / 2 * features * (features + 1) / 2, 2.0 * k - 1,
+          k + 1.0};
 }
 
 void report(benchmark::State& state, int d, int k) {
   const Needs needs = needs_of(d, k);
-  state.counters["ns"] = benchmark::Counter(kSamples * 1e-9, benchmark::Counter::kIsIterationInvariantRate |
-                                                                 benchmark::Counter::kInvert);
+  state.counters["ns"] = benchmark::Counter(
+      kSamples * 1e-9, benchmark::Counter::kIsIterationInvariantRate | benchmark::Counter::kInvert);
   state.counters["multiply_adds"] = needs.multiply_adds;
   state.counters["exponentials"] = needs.exponentials;
   state.counters["reciprocals"] = needs.reciprocals;

@@ -1,5 +1,5 @@
-// 200 problems with more experts than the truth has: the data say little about the extra ones, and a fit needs
-// many iterations to find that out.
+// 200 problems with more experts than the truth has: the data say little about the extra ones, and a fit
+// needs many iterations to find that out.
 #pragma once
 
 #include <Eigen/Core>
@@ -17,8 +17,8 @@ struct OverspecifiedProblem {
   SampleBlocks samples;
 };
 
-/// Problem 0 <= index < kNumOverspecified: gate, expert, d, k, n and the noise go through a grid, the truth and
-/// the samples are drawn from the index.
+/// Problem 0 <= index < kNumOverspecified: gate, expert, d, k, n and the noise go through a grid, the truth
+/// and the samples are drawn from the index.
 OverspecifiedProblem overspecified_problem(int index);
 
 }  // namespace moest
