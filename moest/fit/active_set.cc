@@ -12,15 +12,19 @@ constexpr double kOnBound = 1e-12;
 
 }  // namespace
 
-ActiveSet::ActiveSet(const MixtureChart& chart, const Eigen::VectorXd& theta,
-                     const NormalEquations& equations)
-    : gram_(equations.gram),
-      gradient_(equations.gradient),
-      diagonal_(equations.diagonal),
-      curvature_(Eigen::VectorXd::Zero(theta.size())),
-      displacement_(Eigen::VectorXd::Zero(theta.size())),
-      frozen_(static_cast<std::size_t>(theta.size()), false),
-      held_(static_cast<std::size_t>(theta.size()), false) {
+void ActiveSet::assign(const MixtureChart& chart, const Eigen::VectorXd& theta,
+                       const NormalEquations& equations) {
+  equations_ = &equations;
+  gradient_ = equations.gradient;
+  diagonal_ = equations.diagonal;
+  curvature_.setZero(theta.size());
+  displacement_.setZero(theta.size());
+  frozen_.assign(static_cast<std::size_t>(theta.size()), 0);
+  held_.assign(static_cast<std::size_t>(theta.size()), 0);
+  normals_.clear();
+  num_active_bounds_ = 0;
+  num_free_gauges_ = 0;
+  has_displacement_ = false;
   freeze_bounds(chart, theta);
   fix_gauges(chart);
   count_free_gauges();
@@ -40,7 +44,7 @@ void ActiveSet::freeze_bounds(const MixtureChart& chart, const Eigen::VectorXd& 
     for (int j = block.offset; j < block.offset + block.size; ++j) {
       if (std::abs(theta[j]) >= limit && theta[j] * gradient_[j] > 0) {
         const auto index = static_cast<std::size_t>(j);
-        frozen_[index] = held_[index] = true;
+        frozen_[index] = held_[index] = 1;
         ++num_active_bounds_;
       }
     }
@@ -54,9 +58,12 @@ void ActiveSet::rotate(const RegionBlock& block, const Eigen::VectorXd& theta) {
   Eigen::VectorXd reflection = direction;
   reflection[0] += reflection[0] >= 0 ? 1.0 : -1.0;
   reflection.normalize();
-  auto rows = gram_.middleRows(block.offset, block.size);
+  if (normals_.empty()) {
+    rotated_gram_ = equations_->gram;
+  }
+  auto rows = rotated_gram_.middleRows(block.offset, block.size);
   rows -= 2 * reflection * (reflection.transpose() * rows).eval();
-  auto columns = gram_.middleCols(block.offset, block.size);
+  auto columns = rotated_gram_.middleCols(block.offset, block.size);
   columns -= 2 * (columns * reflection).eval() * reflection.transpose();
   auto gradient = gradient_.segment(block.offset, block.size);
   gradient -= 2 * reflection * reflection.dot(gradient);
@@ -66,8 +73,8 @@ void ActiveSet::rotate(const RegionBlock& block, const Eigen::VectorXd& theta) {
   const double along = (squares * diagonal).sum();
   diagonal += 4 * squares * (along - diagonal);
   curvature_.segment(block.offset, block.size).setConstant(multiplier);
-  frozen_[static_cast<std::size_t>(block.offset)] = true;
-  std::fill_n(held_.begin() + block.offset, block.size, true);
+  frozen_[static_cast<std::size_t>(block.offset)] = 1;
+  std::fill_n(held_.begin() + block.offset, block.size, char{1});
   normals_.push_back({block.offset, direction, std::move(reflection)});
   ++num_active_bounds_;
 }
@@ -75,9 +82,9 @@ void ActiveSet::rotate(const RegionBlock& block, const Eigen::VectorXd& theta) {
 void ActiveSet::fix_gauges(const MixtureChart& chart) {
   for (const std::vector<int>& places : chart.shift_gauges()) {
     const bool held = std::any_of(places.begin(), places.end(),
-                                  [&](int place) { return held_[static_cast<std::size_t>(place)]; });
+                                  [&](int place) { return held_[static_cast<std::size_t>(place)] != 0; });
     if (!held) {
-      frozen_[static_cast<std::size_t>(places.back())] = true;
+      frozen_[static_cast<std::size_t>(places.back())] = 1;
     }
   }
 }
@@ -99,23 +106,24 @@ void ActiveSet::count_free_gauges() {
 void ActiveSet::collect_free() {
   free_.clear();
   for (int j = 0; j < static_cast<int>(frozen_.size()); ++j) {
-    if (!frozen_[static_cast<std::size_t>(j)]) {
+    if (frozen_[static_cast<std::size_t>(j)] == 0) {
       free_.push_back(j);
     }
   }
 }
 
-Eigen::MatrixXd ActiveSet::reduced_gram() const { return gram_(free_, free_); }
-
-Eigen::MatrixXd ActiveSet::reduced_hessian() const {
-  Eigen::MatrixXd hessian = reduced_gram();
+void ActiveSet::reduced_hessian(Eigen::MatrixXd& hessian) const {
+  hessian = gram()(free_, free_);
   hessian.diagonal() += curvature_(free_);
-  return hessian;
 }
 
-Eigen::VectorXd ActiveSet::reduced_diagonal() const { return diagonal_(free_); }
-
-Eigen::VectorXd ActiveSet::reduced_gradient() const { return (gradient_ - gram_ * displacement_)(free_); }
+void ActiveSet::reduced_gradient(Eigen::VectorXd& gradient) const {
+  if (has_displacement_) {
+    gradient = (gradient_ - gram() * displacement_)(free_);
+  } else {
+    gradient = gradient_(free_);
+  }
+}
 
 void ActiveSet::reflect(Eigen::VectorXd& vector) const {
   for (const Normal& normal : normals_) {
@@ -124,27 +132,26 @@ void ActiveSet::reflect(Eigen::VectorXd& vector) const {
   }
 }
 
-Eigen::VectorXd ActiveSet::reduce(Eigen::VectorXd gradient) const {
+void ActiveSet::reduce(Eigen::VectorXd& gradient, Eigen::VectorXd& reduced) const {
   reflect(gradient);
-  return gradient(free_);
+  reduced = gradient(free_);
 }
 
-Eigen::VectorXd ActiveSet::expand(const Eigen::VectorXd& step) const {
-  Eigen::VectorXd full = displacement_;
+void ActiveSet::expand(const Eigen::VectorXd& step, Eigen::VectorXd& full) const {
+  full = displacement_;
   full(free_) = step;
   reflect(full);
-  return full;
 }
 
-Eigen::VectorXd ActiveSet::expand_direction(const Eigen::VectorXd& direction) const {
-  Eigen::VectorXd full = Eigen::VectorXd::Zero(displacement_.size());
+void ActiveSet::expand_direction(const Eigen::VectorXd& direction, Eigen::VectorXd& full) const {
+  full.setZero(displacement_.size());
   full(free_) = direction;
   reflect(full);
-  return full;
 }
 
 void ActiveSet::fix(int index, double displacement) {
-  frozen_[static_cast<std::size_t>(index)] = true;
+  frozen_[static_cast<std::size_t>(index)] = 1;
+  has_displacement_ = true;
   displacement_[index] = displacement;
   collect_free();
 }

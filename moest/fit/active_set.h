@@ -19,7 +19,13 @@ namespace moest {
 /// - if nothing of a shift gauge is frozen, its coordinate in the last atom is (this fixes the gauge).
 class ActiveSet {
  public:
-  ActiveSet(const MixtureChart& chart, const Eigen::VectorXd& theta, const NormalEquations& equations);
+  ActiveSet() = default;
+  /// The equations must outlive the set.
+  ActiveSet(const MixtureChart& chart, const Eigen::VectorXd& theta, const NormalEquations& equations) {
+    assign(chart, theta, equations);
+  }
+  /// As a new set, in the memory of this one.
+  void assign(const MixtureChart& chart, const Eigen::VectorXd& theta, const NormalEquations& equations);
 
   /// Free directions that are no gauge: as many parameters as the data can identify here, at most.
   int num_identifiable() const { return static_cast<int>(free_.size()) - num_free_gauges_; }
@@ -27,17 +33,17 @@ class ActiveSet {
   int num_active_bounds() const { return num_active_bounds_; }
 
   /// In the free directions: the equations' matrix, the same with the curvature of the active spheres, the
-  /// diagonal of J'J, and J'e.
-  Eigen::MatrixXd reduced_gram() const;
-  Eigen::MatrixXd reduced_hessian() const;
-  Eigen::VectorXd reduced_diagonal() const;
-  Eigen::VectorXd reduced_gradient() const;
+  /// diagonal of J'J, and J'e. Those with a place for the result do not allocate where it has the size.
+  Eigen::MatrixXd reduced_gram() const { return gram()(free_, free_); }
+  void reduced_hessian(Eigen::MatrixXd& hessian) const;
+  void reduced_diagonal(Eigen::ArrayXd& diagonal) const { diagonal = diagonal_(free_); }
+  void reduced_gradient(Eigen::VectorXd& gradient) const;
   /// Any other gradient by theta in the free directions.
-  Eigen::VectorXd reduce(Eigen::VectorXd gradient) const;
+  void reduce(Eigen::VectorXd& gradient, Eigen::VectorXd& reduced) const;
   /// The step in theta of a step in the free directions, with the displacements of fixed coordinates or
   /// without.
-  Eigen::VectorXd expand(const Eigen::VectorXd& step) const;
-  Eigen::VectorXd expand_direction(const Eigen::VectorXd& direction) const;
+  void expand(const Eigen::VectorXd& step, Eigen::VectorXd& full) const;
+  void expand_direction(const Eigen::VectorXd& direction, Eigen::VectorXd& full) const;
   /// Holds coordinate `index` of theta fixed at `displacement` from now on: reduced_gradient() then has
   /// J'e - J'J displacement. Not for coordinates of a ball.
   void fix(int index, double displacement);
@@ -56,17 +62,21 @@ class ActiveSet {
   void collect_free();
   void reflect(Eigen::VectorXd& vector) const;
 
-  Eigen::MatrixXd gram_;
+  const Eigen::MatrixXd& gram() const { return normals_.empty() ? equations_->gram : rotated_gram_; }
+
+  const NormalEquations* equations_ = nullptr;
+  Eigen::MatrixXd rotated_gram_;  // if there are normals
   Eigen::VectorXd gradient_;
   Eigen::VectorXd diagonal_;
   Eigen::VectorXd curvature_;
   Eigen::VectorXd displacement_;
-  std::vector<bool> frozen_;
-  std::vector<bool> held_;  // the coordinate belongs to a block that a bound holds
+  std::vector<char> frozen_;  // yes or no
+  std::vector<char> held_;    // yes or no: the coordinate belongs to a block that a bound holds
   std::vector<int> free_;
   std::vector<Normal> normals_;
   int num_active_bounds_ = 0;
   int num_free_gauges_ = 0;
+  bool has_displacement_ = false;
 };
 
 }  // namespace moest

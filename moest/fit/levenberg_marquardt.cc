@@ -49,25 +49,37 @@ class DampedSystem {
  public:
   /// Says whether the matrix is positive definite.
   bool factorise(const ActiveSet& active, double lambda) {
-    const Eigen::ArrayXd diagonal = active.reduced_diagonal();
-    const double floor = std::numeric_limits<double>::min();
-    scale_ = (diagonal > floor).select(diagonal.max(floor).sqrt().inverse(), 0.0);
-    matrix_ = active.reduced_hessian();
-    matrix_ = scale_.matrix().asDiagonal() * matrix_ * scale_.matrix().asDiagonal();
-    matrix_.diagonal().array() += lambda + (scale_ > 0).select(Eigen::ArrayXd::Zero(scale_.size()), 1.0);
+    active.reduced_diagonal(scale_);
+    active.reduced_hessian(matrix_);
+    for (Eigen::Index j = 0; j < scale_.size(); ++j) {
+      const bool positive = scale_[j] > std::numeric_limits<double>::min();
+      scale_[j] = positive ? 1 / std::sqrt(scale_[j]) : 0.0;
+    }
+    for (Eigen::Index j = 0; j < scale_.size(); ++j) {
+      matrix_.col(j).array() *= scale_ * scale_[j];
+      matrix_(j, j) += scale_[j] > 0 ? lambda : 1.0;
+    }
     factor_.compute(matrix_);
     return factor_.info() == Eigen::Success;
   }
-  Eigen::VectorXd solve(const Eigen::VectorXd& gradient) const {
-    return scale_ * factor_.solve((scale_ * gradient.array()).matrix()).array();
+  /// Replaces a gradient by the solution.
+  void solve(Eigen::VectorXd& gradient) const {
+    gradient.array() *= scale_;
+    factor_.solveInPlace(gradient);
+    gradient.array() *= scale_;
   }
-  /// D^1/2 step: lengths in the metric of the damping.
-  double length(const Eigen::VectorXd& step) const {
-    return (scale_ > 0).select(step.array() / scale_, 0.0).matrix().norm();
+  /// D^1/2 step: the squared length in the metric of the damping.
+  double squared_length(const Eigen::VectorXd& step) const {
+    double sum = 0;
+    for (Eigen::Index j = 0; j < scale_.size(); ++j) {
+      const double part = scale_[j] > 0 ? step[j] / scale_[j] : 0.0;
+      sum += part * part;
+    }
+    return sum;
   }
 
  private:
-  Eigen::ArrayXd scale_;
+  Eigen::ArrayXd scale_;  // D^-1/2, 0 where D is
   Eigen::MatrixXd matrix_;
   Eigen::LLT<Eigen::MatrixXd> factor_;
 };
@@ -106,7 +118,8 @@ class Descent {
       project(block.region, trial_.segment(block.offset, block.size));
     }
     step_ = trial_ - fit_.theta;
-    const double predicted = 2 * step_.dot(equations_.gradient) - step_.dot(equations_.gram * step_);
+    product_.noalias() = equations_.gram * step_;
+    const double predicted = 2 * step_.dot(equations_.gradient) - step_.dot(product_);
     problem_.linearise(trial_, trial_equations_, curvature_);
     const double actual = fit_.rss - trial_equations_.rss;
     const double threshold = threshold_ * fit_.rss;
@@ -122,31 +135,40 @@ class Descent {
  private:
   /// The damped step inside the regions; false when the damping went out of range before one was found.
   bool find_step() {
-    const ActiveSet at_point(problem_.chart(), fit_.theta, equations_);
     for (; !damping_.exhausted(); damping_.reject()) {
-      constexpr int kMaxCuts = 10;
-      ActiveSet active = at_point;
-      for (int cut = 0; cut <= kMaxCuts; ++cut) {
-        if (!system_.factorise(active, damping_.lambda())) {
-          break;
-        }
-        const Eigen::VectorXd reduced = system_.solve(active.reduced_gradient());
-        step_ = active.expand(reduced);
-        if (!step_.allFinite()) {
-          break;
-        }
-        if (cut == kMaxCuts || !fix_violations(active)) {
-          bend_step(active, reduced);
-          return true;
-        }
+      active_.assign(problem_.chart(), fit_.theta, equations_);
+      if (cut_step()) {
+        bend_step();
+        return true;
       }
     }
     return false;
   }
 
+  /// The damped step in the free directions, cut at the boxes; false when the matrix is not positive
+  /// definite.
+  bool cut_step() {
+    constexpr int kMaxCuts = 10;
+    for (int cut = 0; cut <= kMaxCuts; ++cut) {
+      if (!system_.factorise(active_, damping_.lambda())) {
+        return false;
+      }
+      active_.reduced_gradient(reduced_);
+      system_.solve(reduced_);
+      active_.expand(reduced_, step_);
+      if (!step_.allFinite()) {
+        return false;
+      }
+      if (!fix_violations()) {
+        break;
+      }
+    }
+    return true;
+  }
+
   /// Fixes at their bound the box coordinates that the step would carry out of their box; says whether there
   /// were any.
-  bool fix_violations(ActiveSet& active) const {
+  bool fix_violations() {
     bool any = false;
     for (const RegionBlock& block : problem_.chart().regions()) {
       if (block.region.shape != Region::Shape::box) {
@@ -156,7 +178,7 @@ class Descent {
         const double target = fit_.theta[j] + step_[j];
         const double nearest = std::clamp(target, -block.region.size, block.region.size);
         if (std::abs(target - nearest) > 1e-9 * block.region.size) {
-          active.fix(j, nearest - fit_.theta[j]);
+          active_.fix(j, nearest - fit_.theta[j]);
           any = true;
         }
       }
@@ -164,25 +186,30 @@ class Descent {
     return any;
   }
 
-  void bend_step(const ActiveSet& active, const Eigen::VectorXd& reduced) {
-    if (!options_.acceleration) {
+  void bend_step() {
+    constexpr double kLongestBend = 0.75;
+    if (curvature_ != Curvature::newton) {
       return;
     }
-    constexpr double kLongestBend = 0.75;
     problem_.bend(fit_.theta, step_, bend_);
-    const Eigen::VectorXd acceleration = -system_.solve(active.reduce(bend_));
-    if (2 * system_.length(acceleration) <= kLongestBend * system_.length(reduced)) {
-      step_ += 0.5 * active.expand_direction(acceleration);
+    active_.reduce(bend_, acceleration_);
+    system_.solve(acceleration_);
+    if (4 * system_.squared_length(acceleration_) <=
+        kLongestBend * kLongestBend * system_.squared_length(reduced_)) {
+      active_.expand_direction(acceleration_, bend_);
+      step_ -= 0.5 * bend_;
     }
   }
 
   void move(double decrease) {
     constexpr double kSmallDecrease = 0.1;
-    const bool slow = decrease < kSmallDecrease * fit_.rss;
+    constexpr int kSmallDecreases = 5;
+    num_small_decreases_ = decrease < kSmallDecrease * fit_.rss ? num_small_decreases_ + 1 : 0;
     std::swap(fit_.theta, trial_);
     fit_.rss = trial_equations_.rss;
     std::swap(equations_, trial_equations_);
-    if (slow && options_.acceleration && curvature_ == Curvature::gauss_newton) {
+    if (num_small_decreases_ >= kSmallDecreases && options_.acceleration &&
+        curvature_ == Curvature::gauss_newton) {
       curvature_ = Curvature::newton;
       problem_.linearise(fit_.theta, equations_, curvature_);
     }
@@ -195,10 +222,14 @@ class Descent {
   LocalFit fit_;
   Damping damping_;
   Curvature curvature_ = Curvature::gauss_newton;
+  int num_small_decreases_ = 0;  // in a row
   int quiet_ = 0;
   NormalEquations equations_, trial_equations_;
+  ActiveSet active_;
   DampedSystem system_;
-  Eigen::VectorXd step_, trial_, bend_;
+  // In theta, and in the free directions.
+  Eigen::VectorXd step_, trial_, bend_, product_;
+  Eigen::VectorXd reduced_, acceleration_;
 };
 
 }  // namespace

@@ -29,11 +29,11 @@ struct LocalFit {
 /// solved again for the rest, one that leaves a ball is projected. lambda starts at 1e-3 and follows
 /// Nielsen's update (1999); it also grows until the matrix is positive definite.
 ///
-/// H = J'J (Gauss, Newton) until an iteration lowers RSS by less than a tenth, then J'J - sum e D^2 f, half
-/// the Hessian of RSS: where the data hardly tell experts apart, J'J is nearly singular, what it leaves out
-/// decides, and a fit without it takes hundreds of steps. The step becomes step + a / 2, (H + lambda D) a =
-/// -J'f'', f'' the second derivative of f along the step, if 2 a is no longer than 3/4 of the step (geodesic
-/// acceleration: Transtrum and Sethna, arXiv 1201.5885).
+/// H = J'J (Gauss, Newton) at first. Where the data hardly tell experts apart, J'J is nearly singular, what
+/// it leaves out decides, and it takes hundreds of steps. So, once five iterations in a row have each lowered
+/// RSS by less than a tenth, H = J'J - sum e D^2 f, half the Hessian of RSS, and the step becomes step + a /
+/// 2, (H + lambda D) a = -J'f'', f'' the second derivative of f along the step, if 2 a is no longer than 3/4
+/// of the step (geodesic acceleration: Transtrum and Sethna, arXiv 1201.5885).
 ///
 /// Converged: in two consecutive iterations both the predicted and the actual decrease of RSS were below
 /// tolerance * RSS / n, or RSS is zero up to rounding. RSS never increases.

@@ -114,32 +114,29 @@ class AffineTiles {
 /// How many derivatives of a link are stored beside its value.
 enum class Derivatives { none, first, second };
 
-template <class LinkFunction, Derivatives kDerivatives>
-void apply_function(int count, double* t, double* slope, double* curvature) {
-  for (int s = 0; s < count; s += kLanes) {
-    const LinkPoint<Lanes> point = LinkFunction()(Lanes::load(t + s));
-    point.value.store(t + s);
-    if constexpr (kDerivatives != Derivatives::none) {
-      point.slope.store(slope + s);
-    }
-    if constexpr (kDerivatives == Derivatives::second) {
-      point.curvature.store(curvature + s);
-    }
-  }
-}
-
-/// Replaces t by link(t). The identity leaves t, and stores no derivative: its runs are null.
+/// Replaces t by link(t) and stores the derivatives. The identity leaves t and has none: its runs are null.
 template <Derivatives kDerivatives>
-void apply_link(Link link, int count, double* t, double* slope, double* curvature) {
-  switch (link) {
-    case Link::identity:
-      return;
-    case Link::sigmoid:
-      return apply_function<SigmoidLink, kDerivatives>(count, t, slope, curvature);
-    case Link::tanh:
-      return apply_function<TanhLink, kDerivatives>(count, t, slope, curvature);
+struct LinkRuns {
+  int count;
+  double* t;
+  double* slope;
+  double* curvature;
+
+  void operator()(IdentityLink) const {}  // of this namespace, as visit_link must be: its calls are qualified
+  template <class LinkFunction>
+  void operator()(LinkFunction function) const {
+    for (int s = 0; s < count; s += kLanes) {
+      const LinkPoint<Lanes> point = function(Lanes::load(t + s));
+      point.value.store(t + s);
+      if constexpr (kDerivatives != Derivatives::none) {
+        point.slope.store(slope + s);
+      }
+      if constexpr (kDerivatives == Derivatives::second) {
+        point.curvature.store(curvature + s);
+      }
+    }
   }
-}
+};
 
 /// Scores into the runs of the weights, and experts h = c phi + c_0.
 template <Derivatives kDerivatives>
@@ -156,13 +153,15 @@ void compute_units(const BlockPlan& plan, const double* v, const SampleBlocks& s
   }
   affine.flush();
   for (std::size_t i = 0; i < layout.gates.size(); ++i) {
-    apply_link<kDerivatives>(layout.gates[i].link, count, work.weights[i], work.gate_slopes[i],
-                             work.gate_curvatures[i]);
+    HWY_NAMESPACE::visit_link(
+        layout.gates[i].link,
+        LinkRuns<kDerivatives>{count, work.weights[i], work.gate_slopes[i], work.gate_curvatures[i]});
   }
   for (std::size_t i = 0; i < layout.experts.size(); ++i) {
     const ExpertUnits& expert = layout.experts[i];
-    apply_link<kDerivatives>(expert.inner.link, count, work.inner_values[i], work.inner_slopes[i],
-                             work.inner_curvatures[i]);
+    HWY_NAMESPACE::visit_link(
+        expert.inner.link,
+        LinkRuns<kDerivatives>{count, work.inner_values[i], work.inner_slopes[i], work.inner_curvatures[i]});
     if (work.experts[i] != work.inner_values[i]) {
       const Lanes weight(expert.weight >= 0 ? v[expert.weight] : 1.0);
       const Lanes shift(expert.shift >= 0 ? v[expert.shift] : 0.0);
@@ -202,8 +201,7 @@ void add_residuals(const SampleBlocks& samples, int block, BlockWorkspace& work,
   double* residual = work.runs[BlockPlan::kResidual];
   Lanes rss = Lanes::load(work.rss);
   for (int s = 0; s < count; s += kLanes) {
-    const Lanes e =
-        Lanes::load(sample_weight + s) * (Lanes::load(target + s) - Lanes::load(work.mean + s));
+    const Lanes e = Lanes::load(sample_weight + s) * (Lanes::load(target + s) - Lanes::load(work.mean + s));
     e.store(residual + s);
     rss = fused(e, e, rss);
   }
@@ -219,7 +217,9 @@ void compute_sensitivities(const BlockPlan& plan, const double* v, const double*
                            BlockWorkspace& work, int count) {
   for (std::size_t i = 0; i < plan.layout.experts.size(); ++i) {
     const ExpertUnits& expert = plan.layout.experts[i];
-    const auto run = [&](int number) { return number < 0 ? nullptr : work.runs[static_cast<std::size_t>(number)]; };
+    const auto run = [&](int number) {
+      return number < 0 ? nullptr : work.runs[static_cast<std::size_t>(number)];
+    };
     double* const of_gate = i < plan.gates.size() ? run(plan.gates[i].sensitivity) : nullptr;
     double* const of_inner = run(plan.experts[i].inner);
     double* const of_weight = run(plan.experts[i].weight);
@@ -313,8 +313,8 @@ AddTile tile_of(int num_rows, int num_columns) {
   }
 }
 
-void add_sums(const double* const* rows, int num_rows, const double* const* columns, int num_columns, int count,
-              double* sums) {
+void add_sums(const double* const* rows, int num_rows, const double* const* columns, int num_columns,
+              int count, double* sums) {
   for (int c = 0; c < num_columns; c += kTileColumns) {
     for (int r = 0; r < num_rows; r += kTileRows) {
       tile_of(std::min(kTileRows, num_rows - r), std::min(kTileColumns, num_columns - c))(
@@ -329,7 +329,9 @@ HWY_INLINE Lanes load_or(const double* run, int s, double otherwise) {
 
 /// The runs of which the rows of half the Hessian are made: see BlockPlan.
 void compute_bent_runs(const BlockPlan& plan, const double* v, BlockWorkspace& work, int count) {
-  const auto run = [&](int number) { return number < 0 ? nullptr : work.runs[static_cast<std::size_t>(number)]; };
+  const auto run = [&](int number) {
+    return number < 0 ? nullptr : work.runs[static_cast<std::size_t>(number)];
+  };
   const double* residual = work.runs[BlockPlan::kResidual];
   for (std::size_t i = 0; i < plan.gates.size(); ++i) {
     const BlockPlan::GateRuns& gate = plan.gates[i];
@@ -375,13 +377,14 @@ void multiply_rows(const std::vector<RowPlan>& rows, BlockWorkspace& work, int c
     if (rows[r].c < 0) {
       multiply(run(rows[r].a), run(rows[r].b), count, work.rows[r]);
     } else {
-      multiply_and_subtract(run(rows[r].a), run(rows[r].b), run(rows[r].c), run(rows[r].d), count, work.rows[r]);
+      multiply_and_subtract(run(rows[r].a), run(rows[r].b), run(rows[r].c), run(rows[r].d), count,
+                            work.rows[r]);
     }
   }
 }
 
-/// One matrix of sums, its rows multiplied out already. A column is a product of features, or a feature itself
-/// where the other factor is 1.
+/// One matrix of sums, its rows multiplied out already. A column is a product of features, or a feature
+/// itself where the other factor is 1.
 void add_moments(const MomentPlan& plan, const SampleBlocks& samples, int block, BlockWorkspace& work,
                  int count) {
   for (std::size_t c = 0; c < plan.columns.size(); ++c) {
@@ -390,7 +393,8 @@ void add_moments(const MomentPlan& plan, const SampleBlocks& samples, int block,
       multiply(samples.feature(block, i), samples.feature(block, j), count, work.column_products[c]);
       work.columns[c] = work.column_products[c];
     } else {
-      work.columns[c] = std::max(i, j) >= 0 ? samples.feature(block, std::max(i, j)) : work.runs[BlockPlan::kOnes];
+      work.columns[c] =
+          std::max(i, j) >= 0 ? samples.feature(block, std::max(i, j)) : work.runs[BlockPlan::kOnes];
     }
   }
   add_sums(work.rows.data(), static_cast<int>(plan.rows.size()), work.columns.data(),
@@ -417,8 +421,8 @@ void cost(const BlockPlan& plan, const double* v, const SampleBlocks& samples, i
   add_residuals(samples, block, work, padded_samples(samples, block));
 }
 
-void normal_equations(const BlockPlan& plan, Curvature curvature, const double* v, const SampleBlocks& samples,
-                      int block, BlockWorkspace& work) {
+void normal_equations(const BlockPlan& plan, Curvature curvature, const double* v,
+                      const SampleBlocks& samples, int block, BlockWorkspace& work) {
   const int count = padded_samples(samples, block);
   const bool newton = curvature == Curvature::newton;
   if (newton) {
@@ -451,14 +455,16 @@ HWY_INLINE ExpertMotion expert_motion(const ExpertUnits& expert, const double* v
   const Lanes shift_rate(expert.shift >= 0 ? direction[expert.shift] : 0.0);
   const Lanes t_rate = Lanes::load(work.inner_rates[i] + s);
   const Lanes phi_rate = times_run(t_rate, work.inner_slopes[i], s);
-  const Lanes phi_bend =
-      work.inner_curvatures[i] == nullptr ? Lanes(0.0) : t_rate * t_rate * Lanes::load(work.inner_curvatures[i] + s);
+  const Lanes phi_bend = work.inner_curvatures[i] == nullptr
+                             ? Lanes(0.0)
+                             : t_rate * t_rate * Lanes::load(work.inner_curvatures[i] + s);
   const Lanes phi = Lanes::load(work.inner_values[i] + s);
   return {fused(c, phi_rate, fused(c_rate, phi, shift_rate)),
           fused(c, phi_bend, Lanes(2.0) * c_rate * phi_rate)};
 }
 
-/// Replaces the rates of the gates' affine functions by s', and their curvatures, where there are any, by s''.
+/// Replaces the rates of the gates' affine functions by s', and their curvatures, where there are any, by
+/// s''.
 HWY_INLINE void gate_motion(BlockWorkspace& work, std::size_t i, int s, Lanes& rate, Lanes& bend) {
   const Lanes t_rate = Lanes::load(work.gate_rates[i] + s);
   rate = times_run(t_rate, work.gate_slopes[i], s);
@@ -466,11 +472,11 @@ HWY_INLINE void gate_motion(BlockWorkspace& work, std::size_t i, int s, Lanes& r
                                             : t_rate * t_rate * Lanes::load(work.gate_curvatures[i] + s);
 }
 
-/// f'' along the direction, into the run of the residual. With s', s'' the derivatives of the scores, m = sum w
-/// s' and q = sum w (s'' + s'^2) - m^2:
+/// f'' along the direction, into the run of the residual. With s', s'' the derivatives of the scores, m = sum
+/// w s' and q = sum w (s'' + s'^2) - m^2:
 ///     f'' = sum w_i { ((s'_i - m)^2 + s''_i - q) (h_i - f) + 2 (s'_i - m) h'_i + h''_i }.
-void compute_bend(const BlockPlan& plan, const double* v, const double* direction, const double* sample_weight,
-                  BlockWorkspace& work, int count) {
+void compute_bend(const BlockPlan& plan, const double* v, const double* direction,
+                  const double* sample_weight, BlockWorkspace& work, int count) {
   const std::size_t k = plan.layout.experts.size();
   double* result = work.runs[BlockPlan::kResidual];
   for (int s = 0; s < count; s += kLanes) {

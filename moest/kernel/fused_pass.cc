@@ -53,7 +53,8 @@ FusedPass::FusedPass(MixtureLayout layout, const SampleBlocks& samples, int num_
   }
   chunk_totals_.resize(num_workers > 1 ? chunks_.size() : 1);
   const BlockWorkspace& work = workspaces_.front();
-  values_ = {work.mean, {work.weights.begin(), work.weights.end()}, {work.experts.begin(), work.experts.end()}};
+  values_ = {
+      work.mean, {work.weights.begin(), work.weights.end()}, {work.experts.begin(), work.experts.end()}};
 }
 
 void FusedPass::check(std::span<const double> v) const {

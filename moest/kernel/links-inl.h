@@ -1,6 +1,6 @@
-// The bodies of the links, templates over the arithmetic type. links.h includes this text into namespace moest,
-// and the SIMD source once more into the namespace of each target: a function keeps the instruction set under
-// which it was written. Hence no include guard, and nothing else includes it.
+// The bodies of the links, templates over the arithmetic type. links.h includes this text into namespace
+// moest, and the SIMD source once more into the namespace of each target: a function keeps the instruction
+// set under which it was written. Hence no include guard, and nothing else includes it.
 
 struct IdentityLink {
   template <class T>
@@ -35,3 +35,17 @@ struct TanhLink {
     return {value, slope, T(-2) * value * slope};
   }
 };
+
+/// Calls f with the function object of `link`, so that a loop over samples is compiled once per link.
+template <class F>
+decltype(auto) visit_link(Link link, F&& f) {
+  switch (link) {
+    case Link::identity:
+      return std::forward<F>(f)(IdentityLink{});
+    case Link::sigmoid:
+      return std::forward<F>(f)(SigmoidLink{});
+    case Link::tanh:
+      break;
+  }
+  return std::forward<F>(f)(TanhLink{});
+}

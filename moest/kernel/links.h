@@ -30,18 +30,4 @@ T select(bool condition, const T& yes, const T& no) {
 
 #include "moest/kernel/links-inl.h"
 
-/// Calls f with the function object of `link`, so that a loop over samples is compiled once per link.
-template <class F>
-decltype(auto) visit_link(Link link, F&& f) {
-  switch (link) {
-    case Link::identity:
-      return std::forward<F>(f)(IdentityLink{});
-    case Link::sigmoid:
-      return std::forward<F>(f)(SigmoidLink{});
-    case Link::tanh:
-      break;
-  }
-  return std::forward<F>(f)(TanhLink{});
-}
-
 }  // namespace moest

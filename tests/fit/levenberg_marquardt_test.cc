@@ -25,6 +25,18 @@ LocalFit minimise_from(const TestProblem& test, double bound, const Eigen::Vecto
   return minimise(problem, start, options, monitor);
 }
 
+Eigen::VectorXd reduced_gradient(const ActiveSet& active) {
+  Eigen::VectorXd gradient;
+  active.reduced_gradient(gradient);
+  return gradient;
+}
+
+Eigen::VectorXd expanded(const ActiveSet& active, const Eigen::VectorXd& step) {
+  Eigen::VectorXd full;
+  active.expand(step, full);
+  return full;
+}
+
 // J'e in the free directions of the point, relative to the scale of each column: zero at a stationary point.
 double stationarity(const TestProblem& test, double bound, const Eigen::VectorXd& theta) {
   const MixtureChart chart(test.truth.spec, bound);
@@ -34,7 +46,7 @@ double stationarity(const TestProblem& test, double bound, const Eigen::VectorXd
   problem.linearise(theta, equations);
   const ActiveSet active(chart, theta, equations);
   const Eigen::ArrayXd scale = active.reduced_gram().diagonal().array().max(1e-300).sqrt();
-  return (active.reduced_gradient().array() / scale).abs().maxCoeff() / std::sqrt(equations.rss);
+  return (reduced_gradient(active).array() / scale).abs().maxCoeff() / std::sqrt(equations.rss);
 }
 
 TEST(LevenbergMarquardt, SolvesOneLinearExpertLikeAQrDecomposition) {
@@ -185,7 +197,7 @@ TEST(ActiveSet, FixesTheShiftGaugeByTheLastAtom) {
   const ActiveSet active(chart, theta, equations);
   EXPECT_EQ(active.num_active_bounds(), 0);
   EXPECT_EQ(active.num_identifiable(), chart.num_coordinates() - 3);
-  const Eigen::VectorXd step = active.expand(Eigen::VectorXd::Ones(active.num_identifiable()));
+  const Eigen::VectorXd step = expanded(active, Eigen::VectorXd::Ones(active.num_identifiable()));
   EXPECT_EQ(step.segment(chart.gate_offset(2), 3).norm(), 0.0);
 }
 
@@ -204,19 +216,19 @@ TEST(ActiveSet, MovesAlongTheSphereOfAnActiveBall) {
   EXPECT_EQ(active.num_active_bounds(), 1);
   // One normal is frozen; of the three common shifts, the two along the sphere stay free and are no
   // parameters.
-  const Eigen::Index free = active.reduced_gradient().size();
+  const Eigen::Index free = reduced_gradient(active).size();
   EXPECT_EQ(active.num_identifiable(), free - 2);
   Stream stream(19, 0, "step");
   Eigen::VectorXd reduced(free);
   for (double& value : reduced) {
     value = stream.normal();
   }
-  const Eigen::VectorXd step = active.expand(reduced);
+  const Eigen::VectorXd step = expanded(active, reduced);
   EXPECT_NEAR(step.segment(0, 3).dot(theta.segment(0, 3)), 0.0, 1e-12);
   // The reduced equations are those of the expanded step.
   EXPECT_NEAR(reduced.dot(active.reduced_gram() * reduced), step.dot(equations.gram * step),
               1e-9 * std::abs(step.dot(equations.gram * step)));
-  EXPECT_NEAR(reduced.dot(active.reduced_gradient()), step.dot(equations.gradient), 1e-9);
+  EXPECT_NEAR(reduced.dot(reduced_gradient(active)), step.dot(equations.gradient), 1e-9);
 }
 
 }  // namespace
