@@ -108,7 +108,13 @@ void overspecified(benchmark::State& state) {
   state.counters["share_at_limit"] = outcome.at_limit / static_cast<double>(outcome.rss.size());
   state.counters["share_of_best"] = share_of_best(outcome, other);
 }
-BENCHMARK(overspecified)->ArgName("acceleration")->Arg(0)->Arg(1)->Iterations(1)->Unit(benchmark::kSecond);
+BENCHMARK(overspecified)
+    ->ArgName("acceleration")
+    ->Arg(0)
+    ->Arg(1)
+    ->Iterations(1)
+    ->Repetitions(1)
+    ->Unit(benchmark::kSecond);
 
 /// Memory of this process in MiB.
 double resident_mib() {

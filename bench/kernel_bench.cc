@@ -3,7 +3,6 @@
 #include <benchmark/benchmark.h>
 
 #include <cstddef>
-#include <string>
 #include <vector>
 
 #include "bench/bench_problem.h"
@@ -143,7 +142,8 @@ void report(benchmark::State& state, int d, int k) {
   state.counters["reciprocals"] = needs.reciprocals;
 }
 
-void pass_linearise(benchmark::State& state) {
+template <Curvature curvature>
+void linearise(benchmark::State& state) {
   const auto d = static_cast<int>(state.range(0));
   const auto k = static_cast<int>(state.range(1));
   const BenchProblem problem = bench_problem(d, k, kSamples, 1);
@@ -151,7 +151,7 @@ void pass_linearise(benchmark::State& state) {
   const Eigen::VectorXd v = problem.chart.kernel_parameters(problem.start);
   NormalEquations equations;
   for (auto _ : state) {
-    pass.linearise({v.data(), static_cast<std::size_t>(v.size())}, equations);
+    pass.linearise({v.data(), static_cast<std::size_t>(v.size())}, equations, curvature);
     benchmark::DoNotOptimize(equations.rss);
   }
   report(state, d, k);
@@ -190,7 +190,8 @@ void shapes(benchmark::internal::Benchmark* benchmark) {
     benchmark->Args({d, k});
   }
 }
-BENCHMARK(pass_linearise)->Apply(shapes);
+BENCHMARK_TEMPLATE(linearise, Curvature::gauss_newton)->Name("pass_linearise")->Apply(shapes);
+BENCHMARK_TEMPLATE(linearise, Curvature::newton)->Name("pass_hessian")->Apply(shapes);
 BENCHMARK(pass_cost)->Apply(shapes);
 BENCHMARK(pass_bend)->Apply(shapes);
 
