@@ -25,13 +25,13 @@ struct Race {
   double target_rss;  // optimum x (1 + kCloseToOptimum)
 };
 
-LocalFit fit_moest(const BenchProblem& problem, double tolerance, bool acceleration) {
+LocalFit fit_moest(const BenchProblem& problem, const LocalOptions& options) {
   SampleBlocks samples = problem.chart.blocks(problem.inputs);
   samples.set_target(problem.target);
   Problem least_squares(problem.chart.spec(), 200.0, samples);
   const FitControl control;
   Monitor monitor(control, std::nullopt);
-  return minimise(least_squares, problem.start, {tolerance, kMostIterations, acceleration}, monitor);
+  return minimise(least_squares, problem.start, options, monitor);
 }
 
 const Race& race_of(int d, int k, int n) {
@@ -39,20 +39,26 @@ const Race& race_of(int d, int k, int n) {
   std::unique_ptr<Race>& race = races[{d, k, n}];
   if (!race) {
     BenchProblem problem = bench_problem(d, k, n, 1);
-    const double best = fit_moest(problem, 1e-14, true).rss;
+    const double best = fit_moest(problem, {1e-14, kMostIterations, true}).rss;
     race = std::make_unique<Race>(Race{std::move(problem), best * (1 + kCloseToOptimum)});
   }
   return *race;
 }
 
-// The whole fit, copying of the data into blocks included, at the default tolerance.
+// The whole fit, copying of the data into blocks included, up to the iteration that arrives: like its peers
+// it does not go on to make sure that it has converged.
 template <bool kAcceleration>
 void moest_fit(benchmark::State& state) {
   const Race& race = race_of(static_cast<int>(state.range(0)), static_cast<int>(state.range(1)),
                              static_cast<int>(state.range(2)));
+  LocalOptions options{1e-14, 0, kAcceleration};
   LocalFit fit;
+  do {
+    ++options.max_iterations;
+    fit = fit_moest(race.problem, options);
+  } while (fit.rss > race.target_rss && options.max_iterations < kMostIterations);
   for (auto _ : state) {
-    fit = fit_moest(race.problem, 1e-6, kAcceleration);
+    fit = fit_moest(race.problem, options);
   }
   state.counters["iterations"] = fit.iterations;
   if (!(fit.rss <= race.target_rss)) {

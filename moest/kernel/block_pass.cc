@@ -24,7 +24,7 @@ constexpr int kTileRows = 4;
 #if HWY_TARGET == HWY_AVX3 || HWY_ARCH_ARM_A64
 constexpr int kTileColumns = 6;
 #else
-constexpr int kTileColumns = 2;
+constexpr int kTileColumns = 3;
 #endif
 // Affine functions are computed for this many units and vectors at a time.
 constexpr int kUnitsPerTile = 4;
