@@ -78,7 +78,7 @@ T mixture(int d, int k, const double* x, const T* v) {
   return sum / total;
 }
 
-/// f and its gradient at one sample, by hand. `work`: 3 k numbers.
+/// f and its gradient at one sample, by hand. `work`: 2 k numbers.
 double mixture_gradient(int d, int k, const double* x, const double* v, double* gradient, double* work) {
   const auto affine = [&](const double* coefficients) {
     double t = coefficients[d];
@@ -291,6 +291,7 @@ void gsl_cholesky(benchmark::State& state) {
         break;
       }
     }
+    gsl_blas_ddot(residuals, residuals, &rss);
     gsl_multifit_nlinear_free(workspace);
   }
   report(state, race, rss, iterations);

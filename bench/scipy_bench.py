@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The fits of peer_bench by SciPy, in the JSON form of Google Benchmark: scipy_bench.py FOLDER OUT.json.
 
-FOLDER holds the problems that `peer_bench --dump FOLDER` wrote.
+FOLDER holds the problems that `race_bench --dump FOLDER` wrote.
 """
 import json
 import pathlib

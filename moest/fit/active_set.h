@@ -45,7 +45,7 @@ class ActiveSet {
   void expand(const Eigen::VectorXd& step, Eigen::VectorXd& full) const;
   void expand_direction(const Eigen::VectorXd& direction, Eigen::VectorXd& full) const;
   /// Holds coordinate `index` of theta fixed at `displacement` from now on: reduced_gradient() then has
-  /// J'e - J'J displacement. Not for coordinates of a ball.
+  /// J'e - H displacement, H the equations' matrix. Not for coordinates of a ball.
   void fix(int index, double displacement);
 
  private:

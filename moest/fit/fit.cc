@@ -12,6 +12,7 @@
 #include "moest/base/build_info.h"
 #include "moest/base/error.h"
 #include "moest/base/option_json.h"
+#include "moest/base/parallel.h"
 #include "moest/fit/active_set.h"
 #include "moest/fit/problem.h"
 #include "moest/model/catalogue.h"
@@ -265,7 +266,7 @@ FitResult fit(MixtureSpec spec, const Dataset& data, const FitOptions& options, 
       summary.starts.push_back({row.kind, row.fit.rss * to_rss, row.fit.iterations, row.fit.status});
     }
   }
-  Problem problem(spec, options.bound, samples.blocks);
+  Problem problem(spec, options.bound, samples.blocks, resolve_threads(options.threads));
   const Eigen::VectorXd theta = ordered(problem, best.theta, data, summary.expert_shares);
   describe_optimum(problem, theta, summary);
   add_statistics(data, summary);

@@ -25,7 +25,8 @@ struct FitResult {
 /// one, else by their share of the data.
 ///
 /// Throws InputError for illegal options or a start of another kind. Numerical trouble is a status of the
-/// summary. The same data, specification, seed and start give the same bits for any number of threads.
+/// summary. The same data, specification, seed and start give the same bits for any number of threads
+/// on processors of the same instruction set.
 FitResult fit(MixtureSpec spec, const Dataset& data, const FitOptions& options,
               const FitControl& control = {}, const std::optional<Model>& start = std::nullopt);
 

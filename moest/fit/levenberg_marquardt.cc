@@ -123,7 +123,7 @@ class Descent {
     problem_.linearise(trial_, trial_equations_, curvature_);
     const double actual = fit_.rss - trial_equations_.rss;
     const double threshold = threshold_ * fit_.rss;
-    quiet_ = predicted < threshold && std::abs(actual) < threshold ? quiet_ + 1 : 0;
+    quiet_ = std::abs(predicted) < threshold && std::abs(actual) < threshold ? quiet_ + 1 : 0;
     if (actual > 0 && trial_equations_.gram.allFinite()) {
       damping_.accept(predicted > 0 ? std::min(actual / predicted, 2.0) : 0.5);
       move(actual);
@@ -135,11 +135,20 @@ class Descent {
  private:
   /// The damped step inside the regions; false when the damping went out of range before one was found.
   bool find_step() {
-    for (; !damping_.exhausted(); damping_.reject()) {
+    // A Hessian that is not positive definite even with a damping as large as its diagonal says little about
+    // the next step: an expert without weight, say, makes it so in all directions at once. J'J does not fail.
+    constexpr double kLargestForHessian = 1.0;
+    while (!damping_.exhausted()) {
       active_.assign(problem_.chart(), fit_.theta, equations_);
       if (cut_step()) {
         bend_step();
         return true;
+      }
+      quiet_ = 0;
+      damping_.reject();
+      if (curvature_ == Curvature::newton && damping_.lambda() > kLargestForHessian) {
+        damping_ = Damping();
+        use(Curvature::gauss_newton);
       }
     }
     return false;
@@ -210,9 +219,17 @@ class Descent {
     std::swap(equations_, trial_equations_);
     if (num_small_decreases_ >= kSmallDecreases && options_.acceleration &&
         curvature_ == Curvature::gauss_newton) {
-      curvature_ = Curvature::newton;
-      problem_.linearise(fit_.theta, equations_, curvature_);
+      use(Curvature::newton);
+      if (!equations_.gram.allFinite()) {
+        use(Curvature::gauss_newton);
+      }
     }
+  }
+
+  void use(Curvature curvature) {
+    curvature_ = curvature;
+    num_small_decreases_ = 0;
+    problem_.linearise(fit_.theta, equations_, curvature_);
   }
 
   Problem& problem_;

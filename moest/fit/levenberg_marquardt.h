@@ -1,4 +1,4 @@
-// Levenberg-Marquardt on the normal equations, inside the regions of a chart.
+// Levenberg-Marquardt on the normal equations or the exact Hessian, inside the regions of a chart.
 #pragma once
 
 #include <Eigen/Core>
@@ -25,15 +25,19 @@ struct LocalFit {
 ///
 ///     (A + lambda I) y = D^-1/2 J'e,   A = D^-1/2 H D^-1/2,   D = diag(J'J),   step = D^-1/2 y
 ///
-/// by Cholesky in the free directions of the active set; a step that leaves a box is cut at the bound and
-/// solved again for the rest, one that leaves a ball is projected. lambda starts at 1e-3 and follows
-/// Nielsen's update (1999); it also grows until the matrix is positive definite.
+/// by Cholesky in the free directions of the active set (there D is made from diag(J'J) by dropping what is
+/// not diagonal after a rotation, and from the sum of the other gates' entries for the anchored one); a step
+/// that leaves a box is cut at the bound and solved again for the rest, one that leaves a ball is projected.
+/// lambda starts at 1e-3 and follows Nielsen's update (1999); it also grows until the matrix is positive
+/// definite.
 ///
 /// H = J'J (Gauss, Newton) at first. Where the data hardly tell experts apart, J'J is nearly singular, what
 /// it leaves out decides, and it takes hundreds of steps. So, once five iterations in a row have each lowered
-/// RSS by less than a tenth, H = J'J - sum e D^2 f, half the Hessian of RSS, and the step becomes step + a /
-/// 2, (H + lambda D) a = -J'f'', f'' the second derivative of f along the step, if 2 a is no longer than 3/4
-/// of the step (geodesic acceleration: Transtrum and Sethna, arXiv 1201.5885).
+/// RSS by less than a tenth, H = J'J - sum e D^2 f, half the Hessian of RSS, until it is not positive
+/// definite with lambda = 1. With it the step becomes step + a / 2, (H + lambda D) a = -J'f'', f'' the second
+/// derivative of f along the step, if 2 a is no longer than 3/4 of the step: the correction that makes a step
+/// with J'J accurate to second order (geodesic acceleration: Transtrum and Sethna, arXiv 1201.5885); with the
+/// exact Hessian it is a heuristic, which pays by measurement (docs/performance.md).
 ///
 /// Converged: in two consecutive iterations both the predicted and the actual decrease of RSS were below
 /// tolerance * RSS / n, or RSS is zero up to rounding. RSS never increases.

@@ -21,12 +21,10 @@ std::span<const Option<FitOptions>> fit_options() {
                          "end after this time with the best fit so far; no limit by default"},
       Option<FitOptions>{"scaling", &FitOptions::scaling, 0, 1, "",
                          "fit on standardised inputs and target; the scaling is stored in the model"},
-      Option<FitOptions>{
-          "acceleration", &FitOptions::acceleration, 0, 1, "",
-          "steps by the exact Hessian, bent to second order; without it plain Levenberg-Marquardt, "
-          "to compare with"},
+      Option<FitOptions>{"acceleration", &FitOptions::acceleration, 0, 1, "",
+                         "go on with the exact Hessian where plain Levenberg-Marquardt is slow"},
       Option<FitOptions>{"seed", &FitOptions::seed, 0, 1.8446744073709552e19, "",
-                         "same seed, same result, for any number of threads"},
+                         "same seed, same result, for any number of threads, on one instruction set"},
       Option<FitOptions>{"threads", &FitOptions::threads, 0, 4096, "", "number of threads, 0 for all cores"},
   };
   return kOptions;

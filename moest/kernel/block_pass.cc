@@ -21,7 +21,7 @@ namespace HWY_NAMESPACE {
 
 // The widest tile of sums that stays in registers: kTileRows x kTileColumns sums, a row and the columns.
 constexpr int kTileRows = 4;
-#if HWY_TARGET == HWY_AVX3 || HWY_ARCH_ARM_A64
+#if HWY_TARGET <= HWY_AVX3 || HWY_ARCH_ARM_A64
 constexpr int kTileColumns = 6;
 #else
 constexpr int kTileColumns = 3;
@@ -300,7 +300,7 @@ AddTile tile_of(int num_rows, int num_columns) {
       return tile_of<1>(num_rows);
     case 2:
       return tile_of<2>(num_rows);
-#if HWY_TARGET == HWY_AVX3 || HWY_ARCH_ARM_A64
+#if HWY_TARGET <= HWY_AVX3 || HWY_ARCH_ARM_A64
     case 3:
       return tile_of<3>(num_rows);
     case 4:
@@ -342,15 +342,16 @@ void compute_bent_runs(const BlockPlan& plan, const double* v, BlockWorkspace& w
       const Lanes e_slope = times_run(e, work.gate_slopes[i], s);
       const Lanes q = e_slope * weight;
       const Lanes g = u + q;
-      Lanes square = fused(q, q, e_slope * u);
+      const Lanes own = g - e_slope;
+      Lanes diagonal = u * (own + q);
       if (work.gate_curvatures[i] != nullptr) {
         const Lanes excess = Lanes::load(work.experts[i] + s) - Lanes::load(work.mean + s);
-        square = fused(e * weight * excess, Lanes::load(work.gate_curvatures[i] + s), square);
+        diagonal = fused(-(e * weight * excess), Lanes::load(work.gate_curvatures[i] + s), diagonal);
       }
-      q.store(run(gate.q) + s);
+      (-q).store(run(gate.minus_q) + s);
       g.store(run(gate.g) + s);
-      (g - e_slope).store(run(gate.own) + s);
-      square.store(run(gate.square) + s);
+      own.store(run(gate.own) + s);
+      diagonal.store(run(gate.diagonal) + s);
     }
   }
   for (std::size_t i = 0; i < plan.experts.size(); ++i) {

@@ -133,8 +133,10 @@ RowPlan BlockPlan::bent_row(const UnitGroup& left, std::size_t a, const UnitGrou
       return {same_expert ? gate.own : gate.g, second.sensitivity};
     }
     const GateRuns& other = gates[second.expert];
-    return same_expert ? RowPlan{gate.g, gate.g, gate.square, kOnes}
-                       : RowPlan{gate.g, other.g, gate.q, other.q};
+    if (same_expert) {
+      return {gate.diagonal, kOnes};
+    }
+    return {gate.sensitivity, other.g, gate.minus_q, other.sensitivity};
   }
   RowPlan row{first.sensitivity, second.sensitivity};
   if (same_expert && first.kind == Kind::inner && second.kind != Kind::shift) {

@@ -30,10 +30,10 @@ struct MomentPlan {
 /// affine function, a row of J is u (x) z: the entries of J'J are sums of u_a u_b z_i z_j, those of J'e sums
 /// of e u_a z_i. In half the Hessian, u_a u_b - e D_ab stands for u_a u_b, D_ab the second derivative of f by
 /// the affine functions. With w the weights, s_i = r(t_i) the scores, h the experts, and for a gate i
-///     q_i = e w_i r'_i,    g_i = u_i + q_i,    o_i = g_i - e r'_i,    p_i = q_i^2 + e (u_i r'_i + w_i (h_i -
-///     f) r''_i)
+///     q_i = e w_i r'_i,    g_i = u_i + q_i,    o_i = g_i - e r'_i
 /// the products are
-///     gates i, j                  g_i g_j - q_i q_j,  for i = j  g_i g_i - p_i
+///     gates i, j                  u_i g_j + q_i u_j
+///     gate i with itself          u_i (u_i + 2 q_i - e r'_i) - e w_i (h_i - f) r''_i
 ///     gate i, unit b of expert j  g_i u_b,            for i = j  o_i u_b
 ///     unit a inside expert i      u_a u_a - e w_i c_i phi''_i
 ///     it and the weight c_i       u_a u_b - e w_i phi'_i
@@ -45,7 +45,7 @@ struct BlockPlan {
 
   /// Numbers of runs. A negative number stands for a run that the layout does not need.
   struct GateRuns {
-    int sensitivity, q, g, own, square;  // u, q, g, o, p
+    int sensitivity, minus_q, g, own, diagonal;  // u, -q, g, o, and the gate with itself
   };
   struct ExpertRuns {
     int inner, weight, shift;     // sensitivities to a.x + b, c and c_0

@@ -1,4 +1,5 @@
-// One pass over the samples: residuals, J'J and J'r of a mixture of experts, without storing J.
+// One pass over the samples: residuals, J'e, and J'J or the Hessian of a mixture of experts, without storing
+// J.
 #pragma once
 
 #include <Eigen/Core>

@@ -169,7 +169,7 @@ Violations header_violations(const fs::path& root) {
   constexpr std::string_view kTargetToggle =
       "#if defined(MOEST_KERNEL_VECTOR_MATH_H) == defined(HWY_TARGET_TOGGLE)";
   Violations violations;
-  for (const std::string_view folder : {"moest", "app", "tests", "tools"}) {
+  for (const std::string_view folder : {"moest", "app", "tests", "tools", "bench"}) {
     for (const fs::path& file : files_under(root, folder)) {
       if (file.extension() == ".h") {
         const std::vector<std::string> lines = lines_of(file);
@@ -193,7 +193,7 @@ Violations forbidden_text_violations(const fs::path& root) {
   static const std::regex kUnfinished(std::string("\\b(TO") + "DO|FIX" + "ME)\\b");
   static constexpr std::array kSourceExtensions{".h", ".cc", ".cmake", ".in", ""};
   Violations violations;
-  for (const std::string_view folder : {"moest", "app", "tools", "tests", "cmake", ".ci"}) {
+  for (const std::string_view folder : {"moest", "app", "tools", "tests", "bench", "cmake", ".ci"}) {
     for (const fs::path& file : files_under(root, folder)) {
       const std::string extension = file.extension().string();
       const bool is_source =
