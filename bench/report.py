@@ -97,7 +97,8 @@ def fit_tables(runs):
                      f"{run['share_of_best']:.3f}", f"{run['milliseconds'] / 1e3:.1f}"])
     table("200 over-specified problems, 6 random starts each",
           ["steps", "median iterations", "at the limit of 500", "reach the best RSS", "seconds"], rows)
-    scaling = {name: run for name, run in runs.items() if name.startswith("pass_scaling")}
+    scaling = {name: runs[name] for name in sorted((name for name in runs if name.startswith("pass_scaling")),
+                                                   key=lambda name: [int(number) for number in re.findall(r"\d+", name)])}
     table("How a pass scales", ["", "ns per sample", "memory added, MiB"],
           [[name.removeprefix("pass_scaling/").replace("/", ", ").replace(":", " = "), f"{run['ns']:.2f}",
             f"{run['extra_mib']:.1f}"] for name, run in scaling.items()])
