@@ -51,9 +51,8 @@ class DampedSystem {
   bool factorise(const ActiveSet& active, double lambda) {
     active.reduced_diagonal(scale_);
     active.reduced_hessian(matrix_);
-    for (Eigen::Index j = 0; j < scale_.size(); ++j) {
-      const bool positive = scale_[j] > std::numeric_limits<double>::min();
-      scale_[j] = positive ? 1 / std::sqrt(scale_[j]) : 0.0;
+    for (double& scale : scale_) {
+      scale = scale > std::numeric_limits<double>::min() ? 1 / std::sqrt(scale) : 0.0;
     }
     for (Eigen::Index j = 0; j < scale_.size(); ++j) {
       matrix_.col(j).array() *= scale_ * scale_[j];

@@ -4,6 +4,8 @@
 
 #include "moest/kernel/simd_config.h"
 
+// The idiom of highway, and offsets inside one block, which an int holds.
+// NOLINTBEGIN(readability-identifier-naming,modernize-concat-nested-namespaces,bugprone-implicit-widening-of-multiplication-result)
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "moest/kernel/block_pass.cc"
 #include <hwy/foreach_target.h>
@@ -581,3 +583,4 @@ std::string_view simd_target() { return HWY_DYNAMIC_DISPATCH(target_name)(); }
 
 }  // namespace moest
 #endif  // HWY_ONCE
+// NOLINTEND(readability-identifier-naming,modernize-concat-nested-namespaces,bugprone-implicit-widening-of-multiplication-result)

@@ -23,6 +23,7 @@ struct BlockPlan::UnitGroup {
   // The column of each feature, -1 for the constant.
   std::vector<int> features() const {
     std::vector<int> result;
+    result.reserve(static_cast<std::size_t>(set.size()));
     for (int j = 0; j < set.num_columns; ++j) {
       result.push_back(set.first_column + j);
     }

@@ -14,7 +14,7 @@ namespace moest {
 
 /// The run a b - c d of numbers, one per sample; the operands are numbers of runs, c < 0 means a b alone.
 struct RowPlan {
-  int a, b;
+  int a = 0, b = 0;
   int c = -1, d = -1;
 };
 
@@ -39,7 +39,7 @@ struct MomentPlan {
 ///     it and the weight c_i       u_a u_b - e w_i phi'_i
 /// and u_a u_b for all others.
 struct BlockPlan {
-  explicit BlockPlan(MixtureLayout layout);
+  explicit BlockPlan(MixtureLayout of_mixture);
 
   MixtureLayout layout;
 
