@@ -10,7 +10,7 @@
 #include <hwy/highway.h>
 
 HWY_BEFORE_NAMESPACE();
-namespace moest {
+namespace moest {  // NOLINT(modernize-concat-nested-namespaces): the name is a macro
 namespace HWY_NAMESPACE {
 
 namespace hn = hwy::HWY_NAMESPACE;

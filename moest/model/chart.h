@@ -51,8 +51,8 @@ class MixtureChart {
   /// Kernel parameters of theta. The map is linear: a direction of theta becomes one of v.
   Eigen::VectorXd kernel_parameters(const Eigen::VectorXd& theta) const;
   void to_kernel(const Eigen::VectorXd& theta, Eigen::VectorXd& v) const;
-  /// A gradient, and the normal equations, of v pulled back to theta: J_theta = J_v dv/dtheta. Of the anchored
-  /// gate the diagonal of J'J is replaced by the sum of the other gates' diagonals.
+  /// A gradient, and the normal equations, of v pulled back to theta: J_theta = J_v dv/dtheta. Of the
+  /// anchored gate the diagonal of J'J is replaced by the sum of the other gates' diagonals.
   void pull_back(const Eigen::VectorXd& in_v, Eigen::VectorXd& in_theta) const;
   void pull_back(const NormalEquations& in_v, NormalEquations& in_theta) const;
 

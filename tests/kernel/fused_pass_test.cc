@@ -192,7 +192,8 @@ TEST_P(FusedPassOn, AgreesWithADenseJacobianForEveryTailLength) {
   }
 }
 
-// Tiles of sums are full, cut at the right, at the bottom and at both for these numbers of units and features.
+// Tiles of sums are full, cut at the right, at the bottom and at both for these numbers of units and
+// features.
 TEST_P(FusedPassOn, AgreesWithADenseJacobianForManyExpertsAndFeatures) {
   for (const int k : {5, 7, 9}) {
     const Setting setting = make_setting(k, Features::shared, Outer::none, Link::tanh, 40);
@@ -246,8 +247,8 @@ TEST_P(FusedPassOn, BendsAsTheSecondDifferenceAlongADirection) {
   }
 }
 
-// Half the Hessian of e'e from differences of the gradient J'e, itself checked above: h = 1e-4 leaves h^4 times a
-// fifth derivative and 1e-16 n / h, both below 1e-9.
+// Half the Hessian of e'e from differences of the gradient J'e, itself checked above: h = 1e-4 leaves h^4
+// times a fifth derivative and 1e-16 n / h, both below 1e-9.
 TEST_P(FusedPassOn, HasTheHessianOfItsGradient) {
   for (const Features features : {Features::shared, Features::own, Features::constant_only}) {
     for (const Outer outer : {Outer::none, Outer::weight, Outer::weight_and_shift}) {
@@ -273,7 +274,8 @@ TEST_P(FusedPassOn, HasTheHessianOfItsGradient) {
             const Eigen::VectorXd column =
                 -(8 * (gradient(i, h) - gradient(i, -h)) - (gradient(i, 2 * h) - gradient(i, -2 * h))) /
                 (12 * h);
-            const double error = (newton.gram.col(static_cast<Eigen::Index>(i)) - column).cwiseAbs().maxCoeff();
+            const double error =
+                (newton.gram.col(static_cast<Eigen::Index>(i)) - column).cwiseAbs().maxCoeff();
             EXPECT_LT(error, 1e-7) << static_cast<int>(features) << static_cast<int>(outer)
                                    << static_cast<int>(link) << k << " " << i;
           }
@@ -297,7 +299,8 @@ TEST_P(FusedPassOn, SurvivesScoresOfSevenHundredAndMore) {
     for (Eigen::Index row = 0; row < 60; ++row) {
       const BlockValues& values = pass.evaluate(setting.v, 0);
       // Rounding of a score of this size is a relative error of e^score.
-      EXPECT_NEAR(values.mean[row], static_cast<double>(mean_at(setting, v, row)), 40 * scale * kEps) << scale;
+      EXPECT_NEAR(values.mean[row], static_cast<double>(mean_at(setting, v, row)), 40 * scale * kEps)
+          << scale;
     }
     EXPECT_TRUE(setting.linearised(pass).gram.allFinite());
   }
