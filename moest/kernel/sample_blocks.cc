@@ -14,7 +14,7 @@ SampleBlocks::SampleBlocks(Eigen::Index num_samples, int num_features)
   MOEST_EXPECT(num_features >= 0);
   const auto columns = static_cast<std::size_t>(num_features) + 1;
   values_.assign(columns * static_cast<std::size_t>(num_blocks_) * kBlockSize, 0.0);
-  weights_.assign(2 * kBlockSize, 0.0);
+  weights_.assign(static_cast<std::size_t>(kBlockSize) * 2, 0.0);
   std::fill_n(weights_.begin(), kBlockSize + block_samples(num_blocks_ - 1), 1.0);
 }
 
