@@ -3,6 +3,8 @@
 #include <benchmark/benchmark.h>
 
 #include <cstddef>
+#include <span>
+#include <utility>
 #include <vector>
 
 #include "bench/bench_problem.h"
@@ -44,23 +46,18 @@ double multiply_add(int count) {
   return sum(total);
 }
 
-void exponential(const double* x, double* y, int count) {
+template <Lanes (*kFunction)(Lanes)>
+void map(const double* x, double* y, int count) {
   for (int i = 0; i < count; i += kLanes) {
-    exp(Lanes::load(x + i)).store(y + i);
+    kFunction(Lanes::load(x + i)).store(y + i);
   }
 }
 
-void hyperbolic_tangent(const double* x, double* y, int count) {
-  for (int i = 0; i < count; i += kLanes) {
-    tanh(Lanes::load(x + i)).store(y + i);
-  }
-}
+Lanes inverse(Lanes x) { return Lanes(1.0) / x; }
 
-void reciprocal(const double* x, double* y, int count) {
-  for (int i = 0; i < count; i += kLanes) {
-    (Lanes(1.0) / Lanes::load(x + i)).store(y + i);
-  }
-}
+void exponential(const double* x, double* y, int count) { map<exp>(x, y, count); }
+void hyperbolic_tangent(const double* x, double* y, int count) { map<tanh>(x, y, count); }
+void reciprocal(const double* x, double* y, int count) { map<inverse>(x, y, count); }
 
 }  // namespace HWY_NAMESPACE
 }  // namespace moest
@@ -133,7 +130,18 @@ Needs needs_of(int d, int k) {
           k + 1.0};
 }
 
-void report(benchmark::State& state, int d, int k) {
+/// Measures compute(pass, v) for the state's d and k.
+template <class Compute>
+void measure(benchmark::State& state, const Compute& compute) {
+  const auto d = static_cast<int>(state.range(0));
+  const auto k = static_cast<int>(state.range(1));
+  const BenchProblem problem = bench_problem(d, k, kSamples, 1);
+  FusedPass pass(problem.chart.layout(), problem.samples);
+  const Eigen::VectorXd v = problem.chart.kernel_parameters(problem.start);
+  for (auto _ : state) {
+    compute(pass, std::span<const double>(v.data(), static_cast<std::size_t>(v.size())));
+    benchmark::ClobberMemory();
+  }
   const Needs needs = needs_of(d, k);
   state.counters["ns"] = benchmark::Counter(
       kSamples * 1e-9, benchmark::Counter::kIsIterationInvariantRate | benchmark::Counter::kInvert);
@@ -144,44 +152,20 @@ void report(benchmark::State& state, int d, int k) {
 
 template <Curvature curvature>
 void linearise(benchmark::State& state) {
-  const auto d = static_cast<int>(state.range(0));
-  const auto k = static_cast<int>(state.range(1));
-  const BenchProblem problem = bench_problem(d, k, kSamples, 1);
-  FusedPass pass(problem.chart.layout(), problem.samples);
-  const Eigen::VectorXd v = problem.chart.kernel_parameters(problem.start);
   NormalEquations equations;
-  for (auto _ : state) {
-    pass.linearise({v.data(), static_cast<std::size_t>(v.size())}, equations, curvature);
-    benchmark::DoNotOptimize(equations.rss);
-  }
-  report(state, d, k);
+  measure(state,
+          [&](FusedPass& pass, std::span<const double> v) { pass.linearise(v, equations, curvature); });
 }
 
 void pass_cost(benchmark::State& state) {
-  const auto d = static_cast<int>(state.range(0));
-  const auto k = static_cast<int>(state.range(1));
-  const BenchProblem problem = bench_problem(d, k, kSamples, 1);
-  FusedPass pass(problem.chart.layout(), problem.samples);
-  const Eigen::VectorXd v = problem.chart.kernel_parameters(problem.start);
-  for (auto _ : state) {
-    benchmark::DoNotOptimize(pass.residual_sum_of_squares({v.data(), static_cast<std::size_t>(v.size())}));
-  }
-  report(state, d, k);
+  measure(state, [](FusedPass& pass, std::span<const double> v) {
+    benchmark::DoNotOptimize(pass.residual_sum_of_squares(v));
+  });
 }
 
 void pass_bend(benchmark::State& state) {
-  const auto d = static_cast<int>(state.range(0));
-  const auto k = static_cast<int>(state.range(1));
-  const BenchProblem problem = bench_problem(d, k, kSamples, 1);
-  FusedPass pass(problem.chart.layout(), problem.samples);
-  const Eigen::VectorXd v = problem.chart.kernel_parameters(problem.start);
   Eigen::VectorXd result;
-  for (auto _ : state) {
-    pass.bend({v.data(), static_cast<std::size_t>(v.size())}, {v.data(), static_cast<std::size_t>(v.size())},
-              result);
-    benchmark::DoNotOptimize(result.data());
-  }
-  report(state, d, k);
+  measure(state, [&](FusedPass& pass, std::span<const double> v) { pass.bend(v, v, result); });
 }
 
 void shapes(benchmark::internal::Benchmark* benchmark) {

@@ -10,6 +10,7 @@
 #include <cmath>
 #include <cstddef>
 #include <fstream>
+#include <iostream>
 #include <map>
 #include <memory>
 #include <string>
@@ -322,6 +323,7 @@ BENCHMARK(gsl_cholesky)->Apply(all_shapes);
 int main(int argc, char** argv) {
   benchmark::Initialize(&argc, argv);
   if (argc != 2) {
+    std::cerr << "peer_bench: no folder of problems (race_bench --dump FOLDER makes one) Name it last.\n";
     return 2;
   }
   folder_of_races = argv[1];

@@ -1,22 +1,16 @@
-// From a table to the numbers of a fit or a prediction: chosen columns, checked cells, indicators for
-// categories.
+// From a table to the numbers of a fit or a prediction: chosen columns and checked cells.
 #pragma once
 
 #include <Eigen/Core>
 #include <cstddef>
-#include <map>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "moest/data/categories.h"
 #include "moest/data/table.h"
 
 namespace moest {
-
-/// Levels of each categorical input. The first level is the reference and has no indicator; the others are
-/// the inputs named `column=level`, which are 1 in the rows of that level and else 0. Levels are in the order
-/// of their values if all are numbers, else in lexicographic order.
-using Categories = std::map<std::string, std::vector<std::string>>;
 
 enum class MissingPolicy {
   refuse,  // a missing value in a used column is an error
@@ -42,9 +36,6 @@ struct Dataset {
 
 /// The largest magnitude of a number in a used column: sums of squares of 1e8 such numbers are finite.
 inline constexpr double kLargestValue = 1e150;
-
-/// The most levels of a categorical input.
-inline constexpr std::size_t kMostLevels = 1000;
 
 /// The samples of a fit. Inputs are in the order of the options, else of the table; an input that is the same
 /// in all rows is left out with a note. Requires that the table was read with `categorical`.

@@ -105,6 +105,10 @@ std::string Table::place(std::size_t row) const {
   return fmt::format("{}, {} {}", source, row_word, line(row));
 }
 
+std::string Table::place(std::size_t row, const Column& column) const {
+  return fmt::format("{}, column {}", place(row), shown(column.name));
+}
+
 std::string Table::places(std::span<const std::size_t> rows) const {
   MOEST_EXPECT(!rows.empty());
   std::vector<std::string> numbers;

@@ -66,6 +66,8 @@ struct Table {
 
   /// Where a row is, for messages: "data.csv, line 7". Requires row < num_rows.
   std::string place(std::size_t row) const;
+  /// Where a cell is: "data.csv, line 7, column `x`".
+  std::string place(std::size_t row, const Column& column) const;
 
   /// Where some rows are: "data.csv, lines 3, 7, 12". Requires at least one row.
   std::string places(std::span<const std::size_t> rows) const;

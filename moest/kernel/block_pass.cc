@@ -20,17 +20,7 @@ namespace HWY_NAMESPACE {
 
 #include "moest/kernel/combiners-inl.h"
 #include "moest/kernel/links-inl.h"
-
-// The widest tile of sums that stays in registers: kTileRows x kTileColumns sums, a row and the columns.
-constexpr int kTileRows = 4;
-#if HWY_TARGET <= HWY_AVX3 || HWY_ARCH_ARM_A64
-constexpr int kTileColumns = 6;
-#else
-constexpr int kTileColumns = 3;
-#endif
-// Affine functions are computed for this many units and vectors at a time.
-constexpr int kUnitsPerTile = 4;
-constexpr int kVectorsPerTile = 2;
+#include "moest/kernel/tiles-inl.h"
 
 /// The samples of a block, rounded up to whole tiles of vectors: what lies beyond them is padding.
 int padded_samples(const SampleBlocks& samples, int block) {
@@ -38,40 +28,14 @@ int padded_samples(const SampleBlocks& samples, int block) {
   return (samples.block_samples(block) + kStep - 1) / kStep * kStep;
 }
 
-template <int kUnits>
-void affine_tile(const double* const* coefficients, const FeatureSet& set, const double* features, int count,
-                 double* const* t) {
-  for (int s = 0; s < count; s += kVectorsPerTile * kLanes) {
-    Lanes sums[kUnits][kVectorsPerTile];
-    for (int unit = 0; unit < kUnits; ++unit) {
-      for (Lanes& sum : sums[unit]) {
-        sum = Lanes(set.constant ? coefficients[unit][set.num_columns] : 0.0);
-      }
-    }
-    for (int j = 0; j < set.num_columns; ++j) {
-      for (int vector = 0; vector < kVectorsPerTile; ++vector) {
-        const Lanes z = Lanes::load(features + j * kBlockSize + s + vector * kLanes);
-        for (int unit = 0; unit < kUnits; ++unit) {
-          sums[unit][vector] = fused(Lanes(coefficients[unit][j]), z, sums[unit][vector]);
-        }
-      }
-    }
-    for (int unit = 0; unit < kUnits; ++unit) {
-      for (int vector = 0; vector < kVectorsPerTile; ++vector) {
-        sums[unit][vector].store(t[unit] + s + vector * kLanes);
-      }
-    }
-  }
-}
-
 /// Collects units of one feature set and computes their affine functions a tile at a time.
 class AffineTiles {
  public:
   AffineTiles(const MixtureLayout& layout, const double* v, const SampleBlocks& samples, int block)
-      : layout_(layout), v_(v), samples_(samples), block_(block), count_(padded_samples(samples, block)) {}
+      : layout_(layout), v_(v), samples_(samples), block_(block) {}
 
   void add(const RidgeUnit& unit, double* t) {
-    if (size_ > 0 && (size_ == kUnitsPerTile || unit.feature_set != feature_set_)) {
+    if (size_ == kUnitsPerTile || unit.feature_set != feature_set_) {
       flush();
     }
     feature_set_ = unit.feature_set;
@@ -80,23 +44,10 @@ class AffineTiles {
   }
 
   void flush() {
-    const FeatureSet& set = layout_.feature_sets[static_cast<std::size_t>(feature_set_)];
-    const double* features = samples_.feature(block_, set.first_column);
-    switch (size_) {
-      case 1:
-        affine_tile<1>(coefficients_, set, features, count_, t_);
-        break;
-      case 2:
-        affine_tile<2>(coefficients_, set, features, count_, t_);
-        break;
-      case 3:
-        affine_tile<3>(coefficients_, set, features, count_, t_);
-        break;
-      case 4:
-        affine_tile<4>(coefficients_, set, features, count_, t_);
-        break;
-      default:
-        break;
+    if (size_ > 0) {
+      const FeatureSet& set = layout_.feature_sets[static_cast<std::size_t>(feature_set_)];
+      affine_functions(size_, coefficients_, set, samples_.feature(block_, set.first_column),
+                       padded_samples(samples_, block_), t_);
     }
     size_ = 0;
   }
@@ -106,12 +57,24 @@ class AffineTiles {
   const double* v_;
   const SampleBlocks& samples_;
   int block_;
-  int count_;
   int feature_set_ = 0;
   int size_ = 0;
   const double* coefficients_[kUnitsPerTile] = {};
   double* t_[kUnitsPerTile] = {};
 };
+
+/// The affine functions of all gates and experts, with v for their coefficients.
+void compute_affine(const MixtureLayout& layout, const double* v, const SampleBlocks& samples, int block,
+                    const std::vector<double*>& of_gates, const std::vector<double*>& of_experts) {
+  AffineTiles tiles(layout, v, samples, block);
+  for (std::size_t i = 0; i < layout.gates.size(); ++i) {
+    tiles.add(layout.gates[i], of_gates[i]);
+  }
+  for (std::size_t i = 0; i < layout.experts.size(); ++i) {
+    tiles.add(layout.experts[i].inner, of_experts[i]);
+  }
+  tiles.flush();
+}
 
 /// How many derivatives of a link are stored beside its value.
 enum class Derivatives { none, first, second };
@@ -146,14 +109,7 @@ void compute_units(const BlockPlan& plan, const double* v, const SampleBlocks& s
                    BlockWorkspace& work) {
   const MixtureLayout& layout = plan.layout;
   const int count = padded_samples(samples, block);
-  AffineTiles affine(layout, v, samples, block);
-  for (std::size_t i = 0; i < layout.gates.size(); ++i) {
-    affine.add(layout.gates[i], work.weights[i]);
-  }
-  for (std::size_t i = 0; i < layout.experts.size(); ++i) {
-    affine.add(layout.experts[i].inner, work.inner_values[i]);
-  }
-  affine.flush();
+  compute_affine(layout, v, samples, block, work.weights, work.inner_values);
   for (std::size_t i = 0; i < layout.gates.size(); ++i) {
     HWY_NAMESPACE::visit_link(
         layout.gates[i].link,
@@ -200,7 +156,7 @@ void combine(BlockWorkspace& work, int count) {
 void add_residuals(const SampleBlocks& samples, int block, BlockWorkspace& work, int count) {
   const double* target = samples.target(block);
   const double* sample_weight = samples.weight(block);
-  double* residual = work.runs[BlockPlan::kResidual];
+  double* residual = work.run(BlockPlan::kResidual);
   Lanes rss = Lanes::load(work.rss);
   for (int s = 0; s < count; s += kLanes) {
     const Lanes e = Lanes::load(sample_weight + s) * (Lanes::load(target + s) - Lanes::load(work.mean + s));
@@ -219,13 +175,10 @@ void compute_sensitivities(const BlockPlan& plan, const double* v, const double*
                            BlockWorkspace& work, int count) {
   for (std::size_t i = 0; i < plan.layout.experts.size(); ++i) {
     const ExpertUnits& expert = plan.layout.experts[i];
-    const auto run = [&](int number) {
-      return number < 0 ? nullptr : work.runs[static_cast<std::size_t>(number)];
-    };
-    double* const of_gate = i < plan.gates.size() ? run(plan.gates[i].sensitivity) : nullptr;
-    double* const of_inner = run(plan.experts[i].inner);
-    double* const of_weight = run(plan.experts[i].weight);
-    double* const of_shift = run(plan.experts[i].shift);
+    double* const of_gate = i < plan.gates.size() ? work.run(plan.gates[i].sensitivity) : nullptr;
+    double* const of_inner = work.run(plan.experts[i].inner);
+    double* const of_weight = work.run(plan.experts[i].weight);
+    double* const of_shift = work.run(plan.experts[i].shift);
     const Lanes c(expert.weight >= 0 ? v[expert.weight] : 1.0);
     for (int s = 0; s < count; s += kLanes) {
       const Lanes weight = Lanes::load(work.weights[i] + s) * Lanes::load(sample_weight + s);
@@ -257,89 +210,14 @@ void multiply_and_subtract(const double* a, const double* b, const double* c, co
   }
 }
 
-/// sums(r, c) += sum over the samples of rows[r] columns[c], spread over the lanes. A sum takes kLanes
-/// numbers, a row of them `stride` sums.
-template <int kRows, int kColumns>
-void add_tile(const double* const* rows, const double* const* columns, int count, int stride, double* sums) {
-  Lanes tile[kRows][kColumns];
-  for (int r = 0; r < kRows; ++r) {
-    for (int c = 0; c < kColumns; ++c) {
-      tile[r][c] = Lanes::load(sums + (r * stride + c) * kLanes);
-    }
-  }
-  for (int s = 0; s < count; s += kLanes) {
-    Lanes column[kColumns];
-    for (int c = 0; c < kColumns; ++c) {
-      column[c] = Lanes::load(columns[c] + s);
-    }
-    for (int r = 0; r < kRows; ++r) {
-      const Lanes row = Lanes::load(rows[r] + s);
-      for (int c = 0; c < kColumns; ++c) {
-        tile[r][c] = fused(row, column[c], tile[r][c]);
-      }
-    }
-  }
-  for (int r = 0; r < kRows; ++r) {
-    for (int c = 0; c < kColumns; ++c) {
-      tile[r][c].store(sums + (r * stride + c) * kLanes);
-    }
-  }
-}
-
-using AddTile = void (*)(const double* const*, const double* const*, int, int, double*);
-
-template <int kColumns>
-AddTile tile_of(int num_rows) {
-  static_assert(kTileRows == 4);
-  constexpr AddTile kTiles[] = {add_tile<1, kColumns>, add_tile<2, kColumns>, add_tile<3, kColumns>,
-                                add_tile<4, kColumns>};
-  return kTiles[num_rows - 1];
-}
-
-AddTile tile_of(int num_rows, int num_columns) {
-  switch (num_columns) {
-    case 1:
-      return tile_of<1>(num_rows);
-    case 2:
-      return tile_of<2>(num_rows);
-#if HWY_TARGET <= HWY_AVX3 || HWY_ARCH_ARM_A64
-    case 3:
-      return tile_of<3>(num_rows);
-    case 4:
-      return tile_of<4>(num_rows);
-    case 5:
-      return tile_of<5>(num_rows);
-#endif
-    default:
-      return tile_of<kTileColumns>(num_rows);
-  }
-}
-
-void add_sums(const double* const* rows, int num_rows, const double* const* columns, int num_columns,
-              int count, double* sums) {
-  for (int c = 0; c < num_columns; c += kTileColumns) {
-    for (int r = 0; r < num_rows; r += kTileRows) {
-      tile_of(std::min(kTileRows, num_rows - r), std::min(kTileColumns, num_columns - c))(
-          rows + r, columns + c, count, num_columns, sums + (r * num_columns + c) * kLanes);
-    }
-  }
-}
-
-HWY_INLINE Lanes load_or(const double* run, int s, double otherwise) {
-  return run == nullptr ? Lanes(otherwise) : Lanes::load(run + s);
-}
-
 /// The runs of which the rows of half the Hessian are made: see BlockPlan.
 void compute_bent_runs(const BlockPlan& plan, const double* v, BlockWorkspace& work, int count) {
-  const auto run = [&](int number) {
-    return number < 0 ? nullptr : work.runs[static_cast<std::size_t>(number)];
-  };
-  const double* residual = work.runs[BlockPlan::kResidual];
+  const double* residual = work.run(BlockPlan::kResidual);
   for (std::size_t i = 0; i < plan.gates.size(); ++i) {
     const BlockPlan::GateRuns& gate = plan.gates[i];
     for (int s = 0; s < count; s += kLanes) {
       const Lanes e = Lanes::load(residual + s);
-      const Lanes u = Lanes::load(run(gate.sensitivity) + s);
+      const Lanes u = Lanes::load(work.run(gate.sensitivity) + s);
       const Lanes weight = Lanes::load(work.weights[i] + s);
       const Lanes e_slope = times_run(e, work.gate_slopes[i], s);
       const Lanes q = e_slope * weight;
@@ -350,18 +228,18 @@ void compute_bent_runs(const BlockPlan& plan, const double* v, BlockWorkspace& w
         const Lanes excess = Lanes::load(work.experts[i] + s) - Lanes::load(work.mean + s);
         diagonal = fused(-(e * weight * excess), Lanes::load(work.gate_curvatures[i] + s), diagonal);
       }
-      (-q).store(run(gate.minus_q) + s);
-      g.store(run(gate.g) + s);
-      own.store(run(gate.own) + s);
-      diagonal.store(run(gate.diagonal) + s);
+      (-q).store(work.run(gate.minus_q) + s);
+      g.store(work.run(gate.g) + s);
+      own.store(work.run(gate.own) + s);
+      diagonal.store(work.run(gate.diagonal) + s);
     }
   }
   for (std::size_t i = 0; i < plan.experts.size(); ++i) {
     const BlockPlan::ExpertRuns& expert = plan.experts[i];
     const int c = plan.layout.experts[i].weight;
     const Lanes scale(c >= 0 ? v[c] : 1.0);
-    double* const inner_bend = run(expert.inner_bend);
-    double* const weight_bend = run(expert.weight_bend);
+    double* const inner_bend = work.run(expert.inner_bend);
+    double* const weight_bend = work.run(expert.weight_bend);
     for (int s = 0; s < count; s += kLanes) {
       const Lanes e_weight = Lanes::load(residual + s) * Lanes::load(work.weights[i] + s);
       if (inner_bend != nullptr) {
@@ -375,13 +253,12 @@ void compute_bent_runs(const BlockPlan& plan, const double* v, BlockWorkspace& w
 }
 
 void multiply_rows(const std::vector<RowPlan>& rows, BlockWorkspace& work, int count) {
-  const auto run = [&](int number) { return work.runs[static_cast<std::size_t>(number)]; };
   for (std::size_t r = 0; r < rows.size(); ++r) {
     if (rows[r].c < 0) {
-      multiply(run(rows[r].a), run(rows[r].b), count, work.rows[r]);
+      multiply(work.run(rows[r].a), work.run(rows[r].b), count, work.rows[r]);
     } else {
-      multiply_and_subtract(run(rows[r].a), run(rows[r].b), run(rows[r].c), run(rows[r].d), count,
-                            work.rows[r]);
+      multiply_and_subtract(work.run(rows[r].a), work.run(rows[r].b), work.run(rows[r].c),
+                            work.run(rows[r].d), count, work.rows[r]);
     }
   }
 }
@@ -397,7 +274,7 @@ void add_moments(const MomentPlan& plan, const SampleBlocks& samples, int block,
       work.columns[c] = work.column_products[c];
     } else {
       work.columns[c] =
-          std::max(i, j) >= 0 ? samples.feature(block, std::max(i, j)) : work.runs[BlockPlan::kOnes];
+          std::max(i, j) >= 0 ? samples.feature(block, std::max(i, j)) : work.run(BlockPlan::kOnes);
     }
   }
   add_sums(work.rows.data(), static_cast<int>(plan.rows.size()), work.columns.data(),
@@ -446,33 +323,33 @@ void normal_equations(const BlockPlan& plan, Curvature curvature, const double* 
   }
 }
 
-/// First and second derivative of one expert along the direction, h = c phi(t) + c_0.
-struct ExpertMotion {
+/// First and second derivative along the direction.
+struct Motion {
   Lanes rate, bend;
 };
 
-HWY_INLINE ExpertMotion expert_motion(const ExpertUnits& expert, const double* v, const double* direction,
-                                      const BlockWorkspace& work, std::size_t i, int s) {
+/// Of link(t), t having the rate t_rate and no bend.
+HWY_INLINE Motion link_motion(const double* t_rate, const double* slope, const double* curvature, int s) {
+  const Lanes rate = Lanes::load(t_rate + s);
+  return {times_run(rate, slope, s),
+          curvature == nullptr ? Lanes(0.0) : rate * rate * Lanes::load(curvature + s)};
+}
+
+/// Of the score of gate i.
+HWY_INLINE Motion gate_motion(const BlockWorkspace& work, std::size_t i, int s) {
+  return link_motion(work.gate_rates[i], work.gate_slopes[i], work.gate_curvatures[i], s);
+}
+
+/// Of the expert h = c phi(t) + c_0.
+HWY_INLINE Motion expert_motion(const ExpertUnits& expert, const double* v, const double* direction,
+                                const BlockWorkspace& work, std::size_t i, int s) {
   const Lanes c(expert.weight >= 0 ? v[expert.weight] : 1.0);
   const Lanes c_rate(expert.weight >= 0 ? direction[expert.weight] : 0.0);
   const Lanes shift_rate(expert.shift >= 0 ? direction[expert.shift] : 0.0);
-  const Lanes t_rate = Lanes::load(work.inner_rates[i] + s);
-  const Lanes phi_rate = times_run(t_rate, work.inner_slopes[i], s);
-  const Lanes phi_bend = work.inner_curvatures[i] == nullptr
-                             ? Lanes(0.0)
-                             : t_rate * t_rate * Lanes::load(work.inner_curvatures[i] + s);
-  const Lanes phi = Lanes::load(work.inner_values[i] + s);
-  return {fused(c, phi_rate, fused(c_rate, phi, shift_rate)),
-          fused(c, phi_bend, Lanes(2.0) * c_rate * phi_rate)};
-}
-
-/// Replaces the rates of the gates' affine functions by s', and their curvatures, where there are any, by
-/// s''.
-HWY_INLINE void gate_motion(BlockWorkspace& work, std::size_t i, int s, Lanes& rate, Lanes& bend) {
-  const Lanes t_rate = Lanes::load(work.gate_rates[i] + s);
-  rate = times_run(t_rate, work.gate_slopes[i], s);
-  bend = work.gate_curvatures[i] == nullptr ? Lanes(0.0)
-                                            : t_rate * t_rate * Lanes::load(work.gate_curvatures[i] + s);
+  const Motion phi = link_motion(work.inner_rates[i], work.inner_slopes[i], work.inner_curvatures[i], s);
+  const Lanes value = Lanes::load(work.inner_values[i] + s);
+  return {fused(c, phi.rate, fused(c_rate, value, shift_rate)),
+          fused(c, phi.bend, Lanes(2.0) * c_rate * phi.rate)};
 }
 
 /// f'' along the direction, into the run of the residual. With s', s'' the derivatives of the scores, m = sum
@@ -481,29 +358,24 @@ HWY_INLINE void gate_motion(BlockWorkspace& work, std::size_t i, int s, Lanes& r
 void compute_bend(const BlockPlan& plan, const double* v, const double* direction,
                   const double* sample_weight, BlockWorkspace& work, int count) {
   const std::size_t k = plan.layout.experts.size();
-  double* result = work.runs[BlockPlan::kResidual];
+  double* result = work.run(BlockPlan::kResidual);
   for (int s = 0; s < count; s += kLanes) {
     Lanes mean_rate(0.0);
     Lanes mean_square(0.0);
-    Lanes rate(0.0);
-    Lanes bend(0.0);
     for (std::size_t i = 0; i + 1 < k; ++i) {
       const Lanes weight = Lanes::load(work.weights[i] + s);
-      gate_motion(work, i, s, rate, bend);
-      mean_rate = fused(weight, rate, mean_rate);
-      mean_square = fused(weight, fused(rate, rate, bend), mean_square);
+      const Motion score = gate_motion(work, i, s);
+      mean_rate = fused(weight, score.rate, mean_rate);
+      mean_square = fused(weight, fused(score.rate, score.rate, score.bend), mean_square);
     }
     const Lanes q = mean_square - mean_rate * mean_rate;
     const Lanes f = Lanes::load(work.mean + s);
     Lanes total(0.0);
     for (std::size_t i = 0; i < k; ++i) {
-      rate = bend = Lanes(0.0);
-      if (i + 1 < k) {
-        gate_motion(work, i, s, rate, bend);
-      }
-      const ExpertMotion expert = expert_motion(plan.layout.experts[i], v, direction, work, i, s);
-      const Lanes relative = rate - mean_rate;
-      const Lanes weight_bend = fused(relative, relative, bend - q);
+      const Motion score = i + 1 < k ? gate_motion(work, i, s) : Motion{Lanes(0.0), Lanes(0.0)};
+      const Motion expert = expert_motion(plan.layout.experts[i], v, direction, work, i, s);
+      const Lanes relative = score.rate - mean_rate;
+      const Lanes weight_bend = fused(relative, relative, score.bend - q);
       const Lanes excess = Lanes::load(work.experts[i] + s) - f;
       const Lanes inner = fused(weight_bend, excess, fused(Lanes(2.0) * relative, expert.rate, expert.bend));
       total = fused(Lanes::load(work.weights[i] + s), inner, total);
@@ -518,14 +390,7 @@ void bend(const BlockPlan& plan, const double* v, const double* direction, const
   compute_units<Derivatives::second>(plan, v, samples, block, work);
   combine(work, count);
   compute_sensitivities(plan, v, samples.weight(block), work, count);
-  AffineTiles rates(plan.layout, direction, samples, block);
-  for (std::size_t i = 0; i < plan.layout.gates.size(); ++i) {
-    rates.add(plan.layout.gates[i], work.gate_rates[i]);
-  }
-  for (std::size_t i = 0; i < plan.layout.experts.size(); ++i) {
-    rates.add(plan.layout.experts[i].inner, work.inner_rates[i]);
-  }
-  rates.flush();
+  compute_affine(plan.layout, direction, samples, block, work.gate_rates, work.inner_rates);
   compute_bend(plan, v, direction, samples.weight(block), work, count);
   add_products(plan.gradients, samples, block, work, count);
 }

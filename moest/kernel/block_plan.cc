@@ -196,9 +196,9 @@ BlockWorkspace::BlockWorkspace(const BlockPlan& plan) {
     experts.push_back(expert.weight < 0 && expert.shift < 0 ? inner_values.back() : new_run());
   }
   for (int i = 0; i < plan.num_runs; ++i) {
-    runs.push_back(new_run());
+    runs_.push_back(new_run());
   }
-  std::fill_n(runs[BlockPlan::kOnes], kBlockSize, 1.0);
+  std::fill_n(run(BlockPlan::kOnes), kBlockSize, 1.0);
   mean = new_run();
   std::size_t num_rows = 0;
   std::size_t num_columns = 0;

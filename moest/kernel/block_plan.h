@@ -96,7 +96,8 @@ class BlockWorkspace {
   std::vector<double*> weights, inner_values, experts;
   std::vector<double*> gate_slopes, gate_curvatures, gate_rates;
   std::vector<double*> inner_slopes, inner_curvatures, inner_rates;
-  std::vector<double*> runs;  // by the plan's numbers
+  /// The run of one of the plan's numbers; null for a negative number.
+  double* run(int number) const { return number < 0 ? nullptr : runs_[static_cast<std::size_t>(number)]; }
   double* mean = nullptr;
   // The operands of a matrix of sums.
   std::vector<double*> rows, column_products;
@@ -109,6 +110,7 @@ class BlockWorkspace {
   double* new_run(std::size_t size = kBlockSize);
 
   std::vector<Memory> memory_;
+  std::vector<double*> runs_;
 };
 
 }  // namespace moest

@@ -22,24 +22,19 @@ HWY_BEFORE_NAMESPACE();
 namespace moest {
 namespace HWY_NAMESPACE {
 
-// Replaces every number by its exponential or hyperbolic tangent; the size is a multiple of 8.
-void exp_all(std::vector<double>& values) {
+// Replaces every number by the function of it; the size is a multiple of 8.
+template <Lanes (*kFunction)(Lanes)>
+void replace_all(std::vector<double>& values) {
   HWY_ALIGN double lanes[kLanes];
   for (std::size_t i = 0; i < values.size(); i += kLanes) {
     std::copy_n(values.begin() + static_cast<std::ptrdiff_t>(i), kLanes, lanes);
-    exp(Lanes::load(lanes)).store(lanes);
+    kFunction(Lanes::load(lanes)).store(lanes);
     std::copy_n(lanes, kLanes, values.begin() + static_cast<std::ptrdiff_t>(i));
   }
 }
 
-void tanh_all(std::vector<double>& values) {
-  HWY_ALIGN double lanes[kLanes];
-  for (std::size_t i = 0; i < values.size(); i += kLanes) {
-    std::copy_n(values.begin() + static_cast<std::ptrdiff_t>(i), kLanes, lanes);
-    tanh(Lanes::load(lanes)).store(lanes);
-    std::copy_n(lanes, kLanes, values.begin() + static_cast<std::ptrdiff_t>(i));
-  }
-}
+void exp_all(std::vector<double>& values) { replace_all<exp>(values); }
+void tanh_all(std::vector<double>& values) { replace_all<tanh>(values); }
 
 }  // namespace HWY_NAMESPACE
 }  // namespace moest
