@@ -94,6 +94,7 @@ class Descent {
         fit_{start, 0, 0, FitStatus::failed} {
     problem_.linearise(start, equations_);
     fit_.rss = equations_.rss;
+    raise_diagonal();
   }
 
   bool begins_finite() const { return std::isfinite(equations_.rss) && equations_.gram.allFinite(); }
@@ -101,9 +102,23 @@ class Descent {
     fit_.status = status;
     return std::move(fit_);
   }
-  bool converged() const {
+  /// Whether the fit has ended where it is. Under a strong damping every step is short and no decrease is
+  /// large: then two quiet iterations are only believed when they come again with J'J and a damping that
+  /// starts afresh, without a larger decrease in between.
+  bool converged() {
     constexpr int kQuietIterations = 2;
-    return quiet_ >= kQuietIterations || fit_.rss <= zero_rss_ || damping_.exhausted();
+    if (fit_.rss <= zero_rss_) {
+      return true;
+    }
+    if (quiet_ < kQuietIterations && !damping_.exhausted()) {
+      return false;
+    }
+    if (is_confirming_ || damping_.lambda() <= Damping().lambda()) {
+      return true;
+    }
+    is_confirming_ = true;
+    restart();
+    return false;
   }
   bool at_limit() const { return fit_.iterations >= options_.max_iterations; }
 
@@ -123,6 +138,7 @@ class Descent {
     const double actual = fit_.rss - trial_equations_.rss;
     const double threshold = threshold_ * fit_.rss;
     quiet_ = std::abs(predicted) < threshold && std::abs(actual) < threshold ? quiet_ + 1 : 0;
+    is_confirming_ = is_confirming_ && actual < threshold;
     if (actual > 0 && trial_equations_.gram.allFinite()) {
       damping_.accept(predicted > 0 ? std::min(actual / predicted, 2.0) : 0.5);
       move(actual);
@@ -146,8 +162,7 @@ class Descent {
       quiet_ = 0;
       damping_.reject();
       if (curvature_ == Curvature::newton && damping_.lambda() > kLargestForHessian) {
-        damping_ = Damping();
-        use(Curvature::gauss_newton);
+        restart();
       }
     }
     return false;
@@ -216,6 +231,7 @@ class Descent {
     std::swap(fit_.theta, trial_);
     fit_.rss = trial_equations_.rss;
     std::swap(equations_, trial_equations_);
+    raise_diagonal();
     if (num_small_decreases_ >= kSmallDecreases && options_.acceleration &&
         curvature_ == Curvature::gauss_newton) {
       use(Curvature::newton);
@@ -225,10 +241,29 @@ class Descent {
     }
   }
 
+  /// With J'J and a fresh damping from here.
+  void restart() {
+    damping_ = Damping();
+    quiet_ = 0;
+    use(Curvature::gauss_newton);
+  }
+
   void use(Curvature curvature) {
     curvature_ = curvature;
     num_small_decreases_ = 0;
     problem_.linearise(fit_.theta, equations_, curvature_);
+    raise_diagonal();
+  }
+
+  /// A parameter that the data have lost sight of has a diagonal entry near 0, and its step would be huge
+  /// until the damping is so strong that all others stand still.
+  void raise_diagonal() {
+    constexpr double kSmallestShare = 1e-2;
+    if (largest_diagonal_.size() == 0) {
+      largest_diagonal_ = equations_.diagonal;
+    }
+    largest_diagonal_ = largest_diagonal_.cwiseMax(equations_.diagonal);
+    equations_.diagonal = equations_.diagonal.cwiseMax(kSmallestShare * largest_diagonal_);
   }
 
   Problem& problem_;
@@ -240,7 +275,9 @@ class Descent {
   Curvature curvature_ = Curvature::gauss_newton;
   int num_small_decreases_ = 0;  // in a row
   int quiet_ = 0;
+  bool is_confirming_ = false;
   NormalEquations equations_, trial_equations_;
+  Eigen::VectorXd largest_diagonal_;  // of J'J so far
   ActiveSet active_;
   DampedSystem system_;
   // In theta, and in the free directions.

@@ -23,8 +23,9 @@ struct LocalFit {
 
 /// Minimises problem's RSS from `start`, which must lie in the regions. Each iteration solves
 ///
-///     (A + lambda I) y = D^-1/2 J'e,   A = D^-1/2 H D^-1/2,   D = diag(J'J),   step = D^-1/2 y
+///     (A + lambda I) y = D^-1/2 J'e,   A = D^-1/2 H D^-1/2,   step = D^-1/2 y
 ///
+/// with D = diag(J'J), no entry below a hundredth of the largest that it has had,
 /// by Cholesky in the free directions of the active set (there D is made from diag(J'J) by dropping what is
 /// not diagonal after a rotation, and from the sum of the other gates' entries for the anchored one); a step
 /// that leaves a box is cut at the bound and solved again for the rest, one that leaves a ball is projected.
@@ -40,7 +41,8 @@ struct LocalFit {
 /// exact Hessian it is a heuristic, which pays by measurement (docs/performance.md).
 ///
 /// Converged: in two consecutive iterations both the predicted and the actual decrease of RSS were below
-/// tolerance * RSS / n, or RSS is zero up to rounding. RSS never increases.
+/// tolerance * RSS / n, and if lambda was above its first value, again with H = J'J and the first lambda; or
+/// RSS is zero up to rounding. RSS never increases.
 LocalFit minimise(Problem& problem, const Eigen::VectorXd& start, const LocalOptions& options,
                   Monitor& monitor);
 

@@ -116,6 +116,35 @@ TEST(LevenbergMarquardt, NeedsFarFewerIterationsWithAccelerationForASimilarOptim
   EXPECT_GE(lower, higher);
 }
 
+// Under a strong damping no step is long and no decrease large. A fit that calls that convergence can be
+// continued from where it ended, with fresh damping, to a residual sum of squares that is lower by more than
+// ten noise variances.
+TEST(LevenbergMarquardt, HasConvergedWhereItSaysSo) {
+  int converged = 0;
+  int went_on = 0;
+  for (std::uint64_t seed = 0; seed < 40; ++seed) {
+    TestProblem test =
+        random_problem(seed % 2 == 0 ? "softmax" : "perturbed_cosine", "tanh", 2, 2, 300, 0.1, seed);
+    test.truth.spec.num_experts += 2;
+    const MixtureChart chart(test.truth.spec, 200);
+    const SampleBlocks blocks = blocks_of(chart, test.data);
+    const SampleStatistics statistics(blocks);
+    Problem problem(test.truth.spec, 200, blocks);
+    for (std::uint64_t start = 0; start < 4; ++start) {
+      Stream stream(seed, start, "convergence");
+      Monitor monitor(kNoControl, std::nullopt);
+      const LocalFit fit = minimise(problem, random_start(problem, statistics, stream), {1e-6, 500}, monitor);
+      if (fit.status == FitStatus::converged) {
+        ++converged;
+        const LocalFit on = minimise(problem, fit.theta, {1e-6, 500, false}, monitor);
+        went_on += on.rss < fit.rss * (1 - 10.0 / 300) ? 1 : 0;
+      }
+    }
+  }
+  EXPECT_GT(converged, 140);
+  EXPECT_EQ(went_on, 0);
+}
+
 TEST(LevenbergMarquardt, StaysInABoxAndIsStationaryAlongIt) {
   // The truth lies outside the small box, so that bounds are active at the optimum.
   const TestProblem test = random_problem("softmax", "linear", 2, 2, 400, 0.05, 7);
