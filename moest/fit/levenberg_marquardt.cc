@@ -102,23 +102,9 @@ class Descent {
     fit_.status = status;
     return std::move(fit_);
   }
-  /// Whether the fit has ended where it is. Under a strong damping every step is short and no decrease is
-  /// large: then two quiet iterations are only believed when they come again with J'J and a damping that
-  /// starts afresh, without a larger decrease in between.
-  bool converged() {
+  bool converged() const {
     constexpr int kQuietIterations = 2;
-    if (fit_.rss <= zero_rss_) {
-      return true;
-    }
-    if (quiet_ < kQuietIterations && !damping_.exhausted()) {
-      return false;
-    }
-    if (is_confirming_ || damping_.lambda() <= Damping().lambda()) {
-      return true;
-    }
-    is_confirming_ = true;
-    restart();
-    return false;
+    return quiet_ >= kQuietIterations || fit_.rss <= zero_rss_ || damping_.exhausted();
   }
   bool at_limit() const { return fit_.iterations >= options_.max_iterations; }
 
@@ -138,7 +124,6 @@ class Descent {
     const double actual = fit_.rss - trial_equations_.rss;
     const double threshold = threshold_ * fit_.rss;
     quiet_ = std::abs(predicted) < threshold && std::abs(actual) < threshold ? quiet_ + 1 : 0;
-    is_confirming_ = is_confirming_ && actual < threshold;
     if (actual > 0 && trial_equations_.gram.allFinite()) {
       damping_.accept(predicted > 0 ? std::min(actual / predicted, 2.0) : 0.5);
       move(actual);
@@ -150,20 +135,13 @@ class Descent {
  private:
   /// The damped step inside the regions; false when the damping went out of range before one was found.
   bool find_step() {
-    // A Hessian that is not positive definite even with a damping as large as its diagonal says little about
-    // the next step: an expert without weight, say, makes it so in all directions at once. J'J does not fail.
-    constexpr double kLargestForHessian = 1.0;
-    while (!damping_.exhausted()) {
+    for (; !damping_.exhausted(); damping_.reject()) {
       active_.assign(problem_.chart(), fit_.theta, equations_);
       if (cut_step()) {
         bend_step();
         return true;
       }
-      quiet_ = 0;
-      damping_.reject();
-      if (curvature_ == Curvature::newton && damping_.lambda() > kLargestForHessian) {
-        restart();
-      }
+      quiet_ = 0;  // not positive definite: not at a minimum
     }
     return false;
   }
@@ -241,13 +219,6 @@ class Descent {
     }
   }
 
-  /// With J'J and a fresh damping from here.
-  void restart() {
-    damping_ = Damping();
-    quiet_ = 0;
-    use(Curvature::gauss_newton);
-  }
-
   void use(Curvature curvature) {
     curvature_ = curvature;
     num_small_decreases_ = 0;
@@ -275,7 +246,6 @@ class Descent {
   Curvature curvature_ = Curvature::gauss_newton;
   int num_small_decreases_ = 0;  // in a row
   int quiet_ = 0;
-  bool is_confirming_ = false;
   NormalEquations equations_, trial_equations_;
   Eigen::VectorXd largest_diagonal_;  // of J'J so far
   ActiveSet active_;

@@ -34,15 +34,14 @@ struct LocalFit {
 ///
 /// H = J'J (Gauss, Newton) at first. Where the data hardly tell experts apart, J'J is nearly singular, what
 /// it leaves out decides, and it takes hundreds of steps. So, once five iterations in a row have each lowered
-/// RSS by less than a tenth, H = J'J - sum e D^2 f, half the Hessian of RSS, until it is not positive
-/// definite with lambda = 1. With it the step becomes step + a / 2, (H + lambda D) a = -J'f'', f'' the second
-/// derivative of f along the step, if 2 a is no longer than 3/4 of the step: the correction that makes a step
-/// with J'J accurate to second order (geodesic acceleration: Transtrum and Sethna, arXiv 1201.5885); with the
-/// exact Hessian it is a heuristic, which pays by measurement (docs/performance.md).
+/// RSS by less than a tenth, H = J'J - sum e D^2 f, half the Hessian of RSS. With it the step becomes
+/// step + a / 2, (H + lambda D) a = -J'f'', f'' the second derivative of f along the step, if 2 a is no
+/// longer than 3/4 of the step: the correction that makes a step with J'J accurate to second order (geodesic
+/// acceleration: Transtrum and Sethna, arXiv 1201.5885); with the exact Hessian it is a heuristic, which pays
+/// by measurement (docs/performance.md).
 ///
 /// Converged: in two consecutive iterations both the predicted and the actual decrease of RSS were below
-/// tolerance * RSS / n, and if lambda was above its first value, again with H = J'J and the first lambda; or
-/// RSS is zero up to rounding. RSS never increases.
+/// tolerance * RSS / n, or RSS is zero up to rounding. RSS never increases.
 LocalFit minimise(Problem& problem, const Eigen::VectorXd& start, const LocalOptions& options,
                   Monitor& monitor);
 

@@ -92,6 +92,20 @@ TEST(Fit, ReportsResidualsInTheTargetsUnits) {
               1e-8);
 }
 
+// One start of a large fit: the threads share the passes over the samples.
+TEST(Fit, GivesTheSameBitsWhenThreadsShareAPass) {
+  const Dataset data = two_lines(30'000, 0.1);
+  std::string first;
+  for (const int threads : {1, 2, 3}) {
+    FitOptions options;
+    options.starts = 1;
+    options.threads = threads;
+    const std::string text = readable_text(to_json(fit(linear_spec(2), data, options).model));
+    first = first.empty() ? text : first;
+    EXPECT_EQ(text, first) << threads << " threads";
+  }
+}
+
 TEST(Fit, GivesTheSameBitsForAnyNumberOfThreads) {
   const TestProblem test = random_problem("perturbed_cosine", "tanh", 2, 3, 300, 0.05, 4);
   std::string first;
