@@ -1,6 +1,8 @@
 // Small matrix products of runs of samples, a tile of the result at a time in registers. block_pass.cc
 // includes this text into the namespace of each SIMD target. Hence no include guard, and nothing else
 // includes it.
+// Offsets inside one block, and among the sums of one layout, fit an int.
+// NOLINTBEGIN(bugprone-implicit-widening-of-multiplication-result)
 
 // The widest tile of sums that stays in registers: kTileRows x kTileColumns sums, a row and the columns.
 constexpr int kTileRows = 4;
@@ -109,3 +111,4 @@ inline void add_sums(const double* const* rows, int num_rows, const double* cons
     }
   }
 }
+// NOLINTEND(bugprone-implicit-widening-of-multiplication-result)
