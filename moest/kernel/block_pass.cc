@@ -278,7 +278,7 @@ void add_moments(const MomentPlan& plan, const SampleBlocks& samples, int block,
     }
   }
   add_sums(work.rows.data(), static_cast<int>(plan.rows.size()), work.columns.data(),
-           static_cast<int>(plan.columns.size()), count, work.sums + plan.first_sum * kLanes);
+           static_cast<int>(plan.columns.size()), count, work.sums + plan.first_place);
 }
 
 void add_products(const std::vector<MomentPlan>& plans, const SampleBlocks& samples, int block,
@@ -395,12 +395,30 @@ void bend(const BlockPlan& plan, const double* v, const double* direction, const
   add_products(plan.gradients, samples, block, work, count);
 }
 
-void drain_lanes(BlockWorkspace& work, int num_sums, BlockTotals& totals) {
+/// The sums of one matrix, from their tiles.
+void drain_moments(const MomentPlan& plan, BlockWorkspace& work, BlockTotals& totals) {
+  const auto num_columns = static_cast<int>(plan.columns.size());
+  for_each_tile(static_cast<int>(plan.rows.size()), num_columns,
+                [&](int first_row, int first_column, int tile_rows, int tile_columns, int place) {
+                  double* const tile = work.sums + plan.first_place + place;
+                  for (int i = 0; i < tile_rows * tile_columns; ++i) {
+                    const int row = first_row + i / tile_columns;
+                    const int column = first_column + i % tile_columns;
+                    totals.sums[static_cast<std::size_t>(plan.first_sum + row * num_columns + column)] += tile[i];
+                    tile[i] = 0;
+                  }
+                });
+}
+
+void drain_all(const BlockPlan& plan, BlockWorkspace& work, int num_sums, BlockTotals& totals) {
   totals.rss += sum(Lanes::load(work.rss));
   Lanes(0.0).store(work.rss);
-  for (int i = 0; i < num_sums; ++i) {
-    totals.sums[static_cast<std::size_t>(i)] += sum(Lanes::load(work.sums + i * kLanes));
-    Lanes(0.0).store(work.sums + i * kLanes);
+  for (const auto* plans : {&plan.gradients, &plan.moments, &plan.diagonals}) {
+    for (const MomentPlan& moments : *plans) {
+      if (moments.first_sum < num_sums) {
+        drain_moments(moments, work, totals);
+      }
+    }
   }
 }
 
@@ -417,7 +435,7 @@ HWY_EXPORT(evaluate);
 HWY_EXPORT(cost);
 HWY_EXPORT(normal_equations);
 HWY_EXPORT(bend);
-HWY_EXPORT(drain_lanes);
+HWY_EXPORT(drain_all);
 HWY_EXPORT(target_name);
 
 void evaluate_block(const BlockPlan& plan, const double* v, const SampleBlocks& samples, int block,
@@ -440,8 +458,8 @@ void add_bend(const BlockPlan& plan, const double* v, const double* direction, c
   HWY_DYNAMIC_DISPATCH(bend)(plan, v, direction, samples, block, workspace);
 }
 
-void drain(BlockWorkspace& workspace, int num_sums, BlockTotals& totals) {
-  HWY_DYNAMIC_DISPATCH(drain_lanes)(workspace, num_sums, totals);
+void drain(const BlockPlan& plan, BlockWorkspace& workspace, int num_sums, BlockTotals& totals) {
+  HWY_DYNAMIC_DISPATCH(drain_all)(plan, workspace, num_sums, totals);
 }
 
 std::string_view simd_target() { return HWY_DYNAMIC_DISPATCH(target_name)(); }

@@ -34,8 +34,8 @@ void add_normal_equations(const BlockPlan& plan, Curvature curvature, const doub
 /// Adds to the gradient sums the block's part of J'f'', f'' = d2/dh2 f(v + h direction) at h = 0.
 void add_bend(const BlockPlan& plan, const double* v, const double* direction, const SampleBlocks& samples,
               int block, BlockWorkspace& workspace);
-/// Moves what lies in the workspace to the totals, lanes added up; the first num_sums sums only.
-void drain(BlockWorkspace& workspace, int num_sums, BlockTotals& totals);
+/// Moves what lies in the workspace to the totals; the first num_sums sums only.
+void drain(const BlockPlan& plan, BlockWorkspace& workspace, int num_sums, BlockTotals& totals);
 
 /// The instruction set that the functions above use on this processor: `AVX3` (AVX-512), `AVX2`, ..
 std::string_view simd_target();

@@ -92,6 +92,16 @@ std::vector<BlockPlan::UnitGroup> BlockPlan::groups() const {
   return result;
 }
 
+// No instruction set has tiles of more than 4 rows and 6 columns, and each has tiles whose sizes divide these.
+void BlockPlan::place_tiles(MomentPlan& plan) {
+  constexpr std::size_t kRows = 4;
+  constexpr std::size_t kColumns = 6;
+  const std::size_t row_tiles = (plan.rows.size() + kRows - 1) / kRows;
+  const std::size_t column_tiles = (plan.columns.size() + kColumns - 1) / kColumns;
+  plan.first_place = num_places;
+  num_places += static_cast<int>(row_tiles * column_tiles * kRows * kColumns);
+}
+
 void BlockPlan::plan_gradient(const UnitGroup& group) {
   MomentPlan& plan = gradients.emplace_back();
   plan.first_sum = num_sums;
@@ -104,6 +114,7 @@ void BlockPlan::plan_gradient(const UnitGroup& group) {
       gradient_places.push_back({num_sums++, unit.offset + i, unit.offset + i});
     }
   }
+  place_tiles(plan);
 }
 
 void BlockPlan::plan_diagonal(const UnitGroup& group) {
@@ -118,6 +129,7 @@ void BlockPlan::plan_diagonal(const UnitGroup& group) {
       diagonal_places.push_back({num_sums++, unit.offset + i, unit.offset + i});
     }
   }
+  place_tiles(plan);
 }
 
 RowPlan BlockPlan::bent_row(const UnitGroup& left, std::size_t a, const UnitGroup& right,
@@ -175,6 +187,8 @@ void BlockPlan::plan_moments(const UnitGroup& left, const UnitGroup& right, bool
       }
     }
   }
+  place_tiles(plan);
+  bent.first_place = plan.first_place;
   moments.push_back(std::move(plan));
   bent_moments.push_back(std::move(bent));
 }
@@ -216,7 +230,7 @@ BlockWorkspace::BlockWorkspace(const BlockPlan& plan) {
   }
   columns.resize(num_columns);
   rss = new_run(kMaxLanes);
-  sums = new_run(static_cast<std::size_t>(plan.num_sums) * kMaxLanes);
+  sums = new_run(static_cast<std::size_t>(plan.num_places));
 }
 
 double* BlockWorkspace::new_run(std::size_t size) { return memory_.emplace_back(size, 0.0).data(); }

@@ -23,7 +23,8 @@ struct RowPlan {
 struct MomentPlan {
   std::vector<RowPlan> rows;
   std::vector<std::pair<int, int>> columns;  // features by their column; -1 is the constant 1
-  int first_sum = 0;                         // place of entry (0, 0); entries lie row by row
+  int first_sum = 0;    // number of entry (0, 0); entries are numbered row by row
+  int first_place = 0;  // of its tiles in the workspace
 };
 
 /// What is computed for each block, worked out once per layout. With u_a the sensitivity of f to unit a's
@@ -64,6 +65,7 @@ struct BlockPlan {
   int num_gradient_sums = 0;
   int num_gauss_newton_sums = 0;
   int num_sums = 0;
+  int num_places = 0;  // numbers that the tiles of all sums take in the workspace
   /// Where a sum goes: an entry of a vector (first = second), or of a matrix and its transpose. Up to two
   /// places per sum.
   struct Place {
@@ -74,13 +76,14 @@ struct BlockPlan {
  private:
   struct UnitGroup;
   std::vector<UnitGroup> groups() const;
+  void place_tiles(MomentPlan& plan);
   void plan_gradient(const UnitGroup& group);
   void plan_diagonal(const UnitGroup& group);
   RowPlan bent_row(const UnitGroup& left, std::size_t a, const UnitGroup& right, std::size_t b) const;
   void plan_moments(const UnitGroup& left, const UnitGroup& right, bool same);
 };
 
-/// The memory of one thread: runs of kBlockSize numbers, and sums that still lie spread over vector lanes.
+/// The memory of one thread: runs of kBlockSize numbers, and sums in tiles.
 class BlockWorkspace {
  public:
   static constexpr int kMaxLanes = 8;
@@ -103,7 +106,7 @@ class BlockWorkspace {
   std::vector<double*> rows, column_products;
   std::vector<const double*> columns;
   double* rss = nullptr;   // kMaxLanes numbers
-  double* sums = nullptr;  // kMaxLanes numbers per sum
+  double* sums = nullptr;  // the plan's num_places numbers
 
  private:
   using Memory = std::vector<double, oneapi::tbb::cache_aligned_allocator<double>>;

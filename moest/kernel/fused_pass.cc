@@ -68,7 +68,7 @@ const BlockTotals& FusedPass::total(int num_sums, const AddBlock& add_block) {
       add_block(block, work);
     }
     clear(result, num_sums);
-    drain(work, num_sums, result);
+    drain(plan_, work, num_sums, result);
   };
   clear(totals_, num_sums);
   const std::size_t num_workers = workspaces_.size();

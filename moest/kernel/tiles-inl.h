@@ -55,60 +55,109 @@ void affine_functions(int num_units, const double* const* coefficients, const Fe
   affine_tile<kUnits>(coefficients, set, features, count, t);
 }
 
-/// sums(r, c) += sum over the samples of rows[r] columns[c], spread over the lanes. A sum takes kLanes
-/// numbers, a row of them `stride` sums.
-template <int kRows, int kColumns>
-void add_tile(const double* const* rows, const double* const* columns, int count, int stride, double* sums) {
-  Lanes tile[kRows][kColumns];
-  for (int r = 0; r < kRows; ++r) {
-    for (int c = 0; c < kColumns; ++c) {
-      tile[r][c] = Lanes::load(sums + (r * stride + c) * kLanes);
-    }
+#if HWY_TARGET != HWY_SCALAR
+/// The sums of the neighbours in a 256-bit or wider vector's halves, in its pairs of 128-bit blocks, and in
+/// pairs of lanes: those of `a` and those of `b` side by side.
+HWY_INLINE Lanes fold_halves(Lanes a, Lanes b) {
+  const Lanes::Tag d;
+  return Lanes(hn::ConcatLowerLower(d, b.raw, a.raw)) + Lanes(hn::ConcatUpperUpper(d, b.raw, a.raw));
+}
+HWY_INLINE Lanes fold_blocks(Lanes a, Lanes b) {
+  return Lanes(hn::OddEvenBlocks(hn::SwapAdjacentBlocks(b.raw), a.raw)) +
+         Lanes(hn::OddEvenBlocks(b.raw, hn::SwapAdjacentBlocks(a.raw)));
+}
+HWY_INLINE Lanes fold_pairs(Lanes a, Lanes b) {
+  const Lanes::Tag d;
+  return Lanes(hn::InterleaveLower(d, a.raw, b.raw)) + Lanes(hn::InterleaveUpper(d, a.raw, b.raw));
+}
+#endif
+
+/// A vector with the sum of v[j]'s numbers in lane j.
+template <int kCount = kLanes>
+HWY_INLINE Lanes fold(const Lanes* v) {
+#if HWY_TARGET == HWY_SCALAR
+  return v[0];
+#else
+  static_assert(kCount == 2 || kCount == 4 || kCount == 8);
+  if constexpr (kCount == 2) {
+    return fold_pairs(v[0], v[1]);
+  } else if constexpr (kCount == 4) {
+    return fold_pairs(fold_halves(v[0], v[2]), fold_halves(v[1], v[3]));
+  } else {
+    return fold_pairs(fold_blocks(fold_halves(v[0], v[4]), fold_halves(v[2], v[6])),
+                      fold_blocks(fold_halves(v[1], v[5]), fold_halves(v[3], v[7])));
   }
+#endif
+}
+
+/// Calls f(0), .., f(kCount - 1) with compile-time numbers. A local array that is only indexed by these lives in
+/// registers, which compilers do not manage for loops; the caller is HWY_FLATTEN.
+template <int kCount, class Function>
+HWY_INLINE void unrolled(const Function& f) {
+  [&f]<int... kIndex>(std::integer_sequence<int, kIndex...>) {
+    (f(std::integral_constant<int, kIndex>()), ...);
+  }(std::make_integer_sequence<int, kCount>());
+}
+
+/// Row by row, sums(r, c) += sum over the samples of rows[r] columns[c]. What lies behind, up to a whole
+/// vector, has 0 added.
+template <int kRows, int kColumns>
+HWY_FLATTEN void add_tile(const double* const* rows, const double* const* columns, int count, double* sums) {
+  constexpr int kVectors = (kRows * kColumns + kLanes - 1) / kLanes;
+  Lanes tile[kVectors * kLanes];
+  unrolled<kVectors * kLanes>([&](auto i) { tile[i] = Lanes(0.0); });
   for (int s = 0; s < count; s += kLanes) {
     Lanes column[kColumns];
-    for (int c = 0; c < kColumns; ++c) {
-      column[c] = Lanes::load(columns[c] + s);
-    }
-    for (int r = 0; r < kRows; ++r) {
+    unrolled<kColumns>([&](auto c) { column[c] = Lanes::load(columns[c] + s); });
+    unrolled<kRows>([&](auto r) {
       const Lanes row = Lanes::load(rows[r] + s);
-      for (int c = 0; c < kColumns; ++c) {
-        tile[r][c] = fused(row, column[c], tile[r][c]);
-      }
-    }
+      unrolled<kColumns>([&](auto c) {
+        constexpr int kEntry = r * kColumns + c;
+        tile[kEntry] = fused(row, column[c], tile[kEntry]);
+      });
+    });
   }
-  for (int r = 0; r < kRows; ++r) {
-    for (int c = 0; c < kColumns; ++c) {
-      tile[r][c].store(sums + (r * stride + c) * kLanes);
-    }
-  }
+  unrolled<kVectors>([&](auto i) {
+    double* const to = sums + i * kLanes;
+    (Lanes::load(to) + fold(tile + i * kLanes)).store(to);
+  });
 }
 
 /// The same for 1 <= num_rows <= kRows and 1 <= num_columns <= kColumns.
 template <int kRows = kTileRows, int kColumns = kTileColumns>
 void add_cut_tile(int num_rows, int num_columns, const double* const* rows, const double* const* columns,
-                  int count, int stride, double* sums) {
+                  int count, double* sums) {
   if constexpr (kColumns > 1) {
     if (num_columns < kColumns) {
-      return add_cut_tile<kRows, kColumns - 1>(num_rows, num_columns, rows, columns, count, stride, sums);
+      return add_cut_tile<kRows, kColumns - 1>(num_rows, num_columns, rows, columns, count, sums);
     }
   }
   if constexpr (kRows > 1) {
     if (num_rows < kRows) {
-      return add_cut_tile<kRows - 1, kColumns>(num_rows, num_columns, rows, columns, count, stride, sums);
+      return add_cut_tile<kRows - 1, kColumns>(num_rows, num_columns, rows, columns, count, sums);
     }
   }
-  add_tile<kRows, kColumns>(rows, columns, count, stride, sums);
+  add_tile<kRows, kColumns>(rows, columns, count, sums);
 }
 
-/// sums += rows' columns for any number of rows and columns; sums lie row by row.
-inline void add_sums(const double* const* rows, int num_rows, const double* const* columns, int num_columns,
-                     int count, double* sums) {
+/// Calls visit(r, c, num_rows, num_columns, place) for each tile of a matrix of sums: its first row and
+/// column, its size, and where its sums lie.
+template <class Visit>
+void for_each_tile(int num_rows, int num_columns, const Visit& visit) {
+  int place = 0;
   for (int c = 0; c < num_columns; c += kTileColumns) {
     for (int r = 0; r < num_rows; r += kTileRows) {
-      add_cut_tile(std::min(kTileRows, num_rows - r), std::min(kTileColumns, num_columns - c), rows + r,
-                   columns + c, count, num_columns, sums + (r * num_columns + c) * kLanes);
+      visit(r, c, std::min(kTileRows, num_rows - r), std::min(kTileColumns, num_columns - c), place);
+      place += kTileRows * kTileColumns;
     }
   }
+}
+
+/// sums += rows' columns for any number of rows and columns, tile by tile.
+inline void add_sums(const double* const* rows, int num_rows, const double* const* columns, int num_columns,
+                     int count, double* sums) {
+  for_each_tile(num_rows, num_columns, [&](int r, int c, int tile_rows, int tile_columns, int place) {
+    add_cut_tile(tile_rows, tile_columns, rows + r, columns + c, count, sums + place);
+  });
 }
 // NOLINTEND(bugprone-implicit-widening-of-multiplication-result)
