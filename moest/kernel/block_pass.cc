@@ -198,8 +198,9 @@ void compute_sensitivities(const BlockPlan& plan, const double* v, const double*
 }
 
 void multiply(const double* a, const double* b, int count, double* product) {
-  for (int s = 0; s < count; s += kLanes) {
+  for (int s = 0; s < count; s += 2 * kLanes) {
     (Lanes::load(a + s) * Lanes::load(b + s)).store(product + s);
+    (Lanes::load(a + s + kLanes) * Lanes::load(b + s + kLanes)).store(product + s + kLanes);
   }
 }
 
@@ -263,22 +264,29 @@ void multiply_rows(const std::vector<RowPlan>& rows, BlockWorkspace& work, int c
   }
 }
 
-/// One matrix of sums, its rows multiplied out already. A column is a product of features, or a feature
-/// itself where the other factor is 1.
+/// One matrix of sums, its rows multiplied out already. A column is a product of features, or a feature itself
+/// where the other factor is 1. The columns of a tile are multiplied out just before their use, so that they
+/// stay in the first cache.
 void add_moments(const MomentPlan& plan, const SampleBlocks& samples, int block, BlockWorkspace& work,
                  int count) {
-  for (std::size_t c = 0; c < plan.columns.size(); ++c) {
-    const auto [i, j] = plan.columns[c];
-    if (i >= 0 && j >= 0) {
-      multiply(samples.feature(block, i), samples.feature(block, j), count, work.column_products[c]);
-      work.columns[c] = work.column_products[c];
-    } else {
-      work.columns[c] =
-          std::max(i, j) >= 0 ? samples.feature(block, std::max(i, j)) : work.run(BlockPlan::kOnes);
+  const auto num_rows = static_cast<int>(plan.rows.size());
+  const auto num_columns = static_cast<int>(plan.columns.size());
+  double* sums = work.sums + plan.first_place;
+  for (int first = 0; first < num_columns; first += kTileColumns) {
+    const int size = std::min(kTileColumns, num_columns - first);
+    const double* columns[kTileColumns];
+    for (int c = 0; c < size; ++c) {
+      const auto [i, j] = plan.columns[static_cast<std::size_t>(first + c)];
+      if (i >= 0 && j >= 0) {
+        double* const product = work.column_products[static_cast<std::size_t>(c)];
+        multiply(samples.feature(block, i), samples.feature(block, j), count, product);
+        columns[c] = product;
+      } else {
+        columns[c] = std::max(i, j) >= 0 ? samples.feature(block, std::max(i, j)) : work.run(BlockPlan::kOnes);
+      }
     }
+    sums = add_sums(work.rows.data(), num_rows, columns, size, count, sums);
   }
-  add_sums(work.rows.data(), static_cast<int>(plan.rows.size()), work.columns.data(),
-           static_cast<int>(plan.columns.size()), count, work.sums + plan.first_place);
 }
 
 void add_products(const std::vector<MomentPlan>& plans, const SampleBlocks& samples, int block,
@@ -397,17 +405,20 @@ void bend(const BlockPlan& plan, const double* v, const double* direction, const
 
 /// The sums of one matrix, from their tiles.
 void drain_moments(const MomentPlan& plan, BlockWorkspace& work, BlockTotals& totals) {
+  const auto num_rows = static_cast<int>(plan.rows.size());
   const auto num_columns = static_cast<int>(plan.columns.size());
-  for_each_tile(static_cast<int>(plan.rows.size()), num_columns,
-                [&](int first_row, int first_column, int tile_rows, int tile_columns, int place) {
-                  double* const tile = work.sums + plan.first_place + place;
-                  for (int i = 0; i < tile_rows * tile_columns; ++i) {
-                    const int row = first_row + i / tile_columns;
-                    const int column = first_column + i % tile_columns;
-                    totals.sums[static_cast<std::size_t>(plan.first_sum + row * num_columns + column)] += tile[i];
-                    tile[i] = 0;
-                  }
-                });
+  double* tile = work.sums + plan.first_place;
+  for (int first_column = 0; first_column < num_columns; first_column += kTileColumns) {
+    const int size = std::min(kTileColumns, num_columns - first_column);
+    for (int first_row = 0; first_row < num_rows; first_row += kTileRows) {
+      for (int i = 0; i < size * std::min(kTileRows, num_rows - first_row); ++i) {
+        const int sum = (first_row + i / size) * num_columns + first_column + i % size;
+        totals.sums[static_cast<std::size_t>(plan.first_sum + sum)] += tile[i];
+        tile[i] = 0;
+      }
+      tile += kTilePlaces;
+    }
+  }
 }
 
 void drain_all(const BlockPlan& plan, BlockWorkspace& work, int num_sums, BlockTotals& totals) {

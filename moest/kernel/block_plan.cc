@@ -92,14 +92,12 @@ std::vector<BlockPlan::UnitGroup> BlockPlan::groups() const {
   return result;
 }
 
-// No instruction set has tiles of more than 4 rows and 6 columns, and each has tiles whose sizes divide these.
 void BlockPlan::place_tiles(MomentPlan& plan) {
-  constexpr std::size_t kRows = 4;
-  constexpr std::size_t kColumns = 6;
-  const std::size_t row_tiles = (plan.rows.size() + kRows - 1) / kRows;
-  const std::size_t column_tiles = (plan.columns.size() + kColumns - 1) / kColumns;
+  const auto up_to_multiple = [](std::size_t count, int factor) {
+    return (static_cast<int>(count) + factor - 1) / factor * factor;
+  };
   plan.first_place = num_places;
-  num_places += static_cast<int>(row_tiles * column_tiles * kRows * kColumns);
+  num_places += up_to_multiple(plan.rows.size(), kMostTileRows) * up_to_multiple(plan.columns.size(), kMostTileColumns);
 }
 
 void BlockPlan::plan_gradient(const UnitGroup& group) {
@@ -215,20 +213,17 @@ BlockWorkspace::BlockWorkspace(const BlockPlan& plan) {
   std::fill_n(run(BlockPlan::kOnes), kBlockSize, 1.0);
   mean = new_run();
   std::size_t num_rows = 0;
-  std::size_t num_columns = 0;
   for (const auto* plans : {&plan.gradients, &plan.moments, &plan.diagonals}) {
     for (const MomentPlan& moments : *plans) {
       num_rows = std::max(num_rows, moments.rows.size());
-      num_columns = std::max(num_columns, moments.columns.size());
     }
   }
   for (std::size_t i = 0; i < num_rows; ++i) {
     rows.push_back(new_run());
   }
-  for (std::size_t i = 0; i < num_columns; ++i) {
-    column_products.push_back(new_run());
+  for (double*& product : column_products) {
+    product = new_run();
   }
-  columns.resize(num_columns);
   rss = new_run(kMaxLanes);
   sums = new_run(static_cast<std::size_t>(plan.num_places));
 }

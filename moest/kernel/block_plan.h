@@ -3,6 +3,7 @@
 
 #include <oneapi/tbb/cache_aligned_allocator.h>
 
+#include <array>
 #include <cstddef>
 #include <utility>
 #include <vector>
@@ -11,6 +12,10 @@
 #include "moest/kernel/sample_blocks.h"
 
 namespace moest {
+
+/// The sums are computed tile by tile. The tile of every instruction set divides one of this size.
+inline constexpr int kMostTileRows = 4;
+inline constexpr int kMostTileColumns = 6;
 
 /// The run a b - c d of numbers, one per sample; the operands are numbers of runs, c < 0 means a b alone.
 struct RowPlan {
@@ -103,8 +108,8 @@ class BlockWorkspace {
   double* run(int number) const { return number < 0 ? nullptr : runs_[static_cast<std::size_t>(number)]; }
   double* mean = nullptr;
   // The operands of a matrix of sums.
-  std::vector<double*> rows, column_products;
-  std::vector<const double*> columns;
+  std::vector<double*> rows;
+  std::array<double*, kMostTileColumns> column_products{};
   double* rss = nullptr;   // kMaxLanes numbers
   double* sums = nullptr;  // the plan's num_places numbers
 

@@ -140,24 +140,17 @@ void add_cut_tile(int num_rows, int num_columns, const double* const* rows, cons
   add_tile<kRows, kColumns>(rows, columns, count, sums);
 }
 
-/// Calls visit(r, c, num_rows, num_columns, place) for each tile of a matrix of sums: its first row and
-/// column, its size, and where its sums lie.
-template <class Visit>
-void for_each_tile(int num_rows, int num_columns, const Visit& visit) {
-  int place = 0;
-  for (int c = 0; c < num_columns; c += kTileColumns) {
-    for (int r = 0; r < num_rows; r += kTileRows) {
-      visit(r, c, std::min(kTileRows, num_rows - r), std::min(kTileColumns, num_columns - c), place);
-      place += kTileRows * kTileColumns;
-    }
-  }
-}
+/// Numbers that the sums of one tile take in memory.
+constexpr int kTilePlaces = kTileRows * kTileColumns;
 
-/// sums += rows' columns for any number of rows and columns, tile by tile.
-inline void add_sums(const double* const* rows, int num_rows, const double* const* columns, int num_columns,
-                     int count, double* sums) {
-  for_each_tile(num_rows, num_columns, [&](int r, int c, int tile_rows, int tile_columns, int place) {
-    add_cut_tile(tile_rows, tile_columns, rows + r, columns + c, count, sums + place);
-  });
+/// sums += rows' columns for any number of rows and at most kTileColumns columns, tile by tile; returns the
+/// place behind them.
+inline double* add_sums(const double* const* rows, int num_rows, const double* const* columns, int num_columns,
+                        int count, double* sums) {
+  for (int r = 0; r < num_rows; r += kTileRows) {
+    add_cut_tile(std::min(kTileRows, num_rows - r), num_columns, rows + r, columns, count, sums);
+    sums += kTilePlaces;
+  }
+  return sums;
 }
 // NOLINTEND(bugprone-implicit-widening-of-multiplication-result)
