@@ -20,6 +20,7 @@ namespace HWY_NAMESPACE {
 
 #include "moest/kernel/combiners-inl.h"
 #include "moest/kernel/links-inl.h"
+#include "moest/kernel/points-inl.h"
 #include "moest/kernel/tiles-inl.h"
 
 /// The samples of a block, rounded up to whole tiles of vectors: what lies beyond them is padding.
@@ -63,15 +64,20 @@ class AffineTiles {
   double* t_[kUnitsPerTile] = {};
 };
 
+/// Runs of the affine functions: the values of the units, before their links, or rates along a direction.
+enum class AffineRuns { values, rates };
+
 /// The affine functions of all gates and experts, with v for their coefficients.
+template <AffineRuns kRuns>
 void compute_affine(const MixtureLayout& layout, const double* v, const SampleBlocks& samples, int block,
-                    const std::vector<double*>& of_gates, const std::vector<double*>& of_experts) {
+                    const BlockWorkspace& work) {
+  constexpr bool kValues = kRuns == AffineRuns::values;
   AffineTiles tiles(layout, v, samples, block);
   for (std::size_t i = 0; i < layout.gates.size(); ++i) {
-    tiles.add(layout.gates[i], of_gates[i]);
+    tiles.add(layout.gates[i], kValues ? work.experts[i].weight : work.gates[i].rate);
   }
   for (std::size_t i = 0; i < layout.experts.size(); ++i) {
-    tiles.add(layout.experts[i].inner, of_experts[i]);
+    tiles.add(layout.experts[i].inner, kValues ? work.experts[i].inner_value : work.experts[i].inner_rate);
   }
   tiles.flush();
 }
@@ -103,97 +109,26 @@ struct LinkRuns {
   }
 };
 
-/// Scores into the runs of the weights, and experts h = c phi + c_0.
+/// Scores, and the neurons inside the experts.
 template <Derivatives kDerivatives>
 void compute_units(const BlockPlan& plan, const double* v, const SampleBlocks& samples, int block,
                    BlockWorkspace& work) {
   const MixtureLayout& layout = plan.layout;
   const int count = padded_samples(samples, block);
-  compute_affine(layout, v, samples, block, work.weights, work.inner_values);
+  compute_affine<AffineRuns::values>(layout, v, samples, block, work);
   for (std::size_t i = 0; i < layout.gates.size(); ++i) {
     HWY_NAMESPACE::visit_link(
         layout.gates[i].link,
-        LinkRuns<kDerivatives>{count, work.weights[i], work.gate_slopes[i], work.gate_curvatures[i]});
+        LinkRuns<kDerivatives>{count, work.experts[i].weight, work.gates[i].slope, work.gates[i].curvature});
   }
   for (std::size_t i = 0; i < layout.experts.size(); ++i) {
     const ExpertUnits& expert = layout.experts[i];
+    BlockWorkspace::ExpertRuns& runs = work.experts[i];
     HWY_NAMESPACE::visit_link(
         expert.inner.link,
-        LinkRuns<kDerivatives>{count, work.inner_values[i], work.inner_slopes[i], work.inner_curvatures[i]});
-    if (work.experts[i] != work.inner_values[i]) {
-      const Lanes weight(expert.weight >= 0 ? v[expert.weight] : 1.0);
-      const Lanes shift(expert.shift >= 0 ? v[expert.shift] : 0.0);
-      for (int s = 0; s < count; s += kLanes) {
-        fused(weight, Lanes::load(work.inner_values[i] + s), shift).store(work.experts[i] + s);
-      }
-    }
-  }
-}
-
-/// The scores of kLanes samples as anchored_softmax sees them.
-struct ScoresAt {
-  double* const* runs;
-  int s;
-  HWY_INLINE Lanes get(int i) const { return Lanes::load(runs[i] + s); }
-  HWY_INLINE void set(int i, Lanes value) const { value.store(runs[i] + s); }
-};
-
-/// Scores to weights, and the mean.
-void combine(BlockWorkspace& work, int count) {
-  const auto k = static_cast<int>(work.weights.size());
-  for (int s = 0; s < count; s += kLanes) {
-    ScoresAt scores{work.weights.data(), s};
-    anchored_softmax<Lanes>(k, scores);
-    Lanes mean(0.0);
-    for (int i = 0; i < k; ++i) {
-      mean = fused(scores.get(i), Lanes::load(work.experts[static_cast<std::size_t>(i)] + s), mean);
-    }
-    mean.store(work.mean + s);
-  }
-}
-
-/// The residual, weight of the sample included; its squares are added to work.rss.
-void add_residuals(const SampleBlocks& samples, int block, BlockWorkspace& work, int count) {
-  const double* target = samples.target(block);
-  const double* sample_weight = samples.weight(block);
-  double* residual = work.run(BlockPlan::kResidual);
-  Lanes rss = Lanes::load(work.rss);
-  for (int s = 0; s < count; s += kLanes) {
-    const Lanes e = Lanes::load(sample_weight + s) * (Lanes::load(target + s) - Lanes::load(work.mean + s));
-    e.store(residual + s);
-    rss = fused(e, e, rss);
-  }
-  rss.store(work.rss);
-}
-
-HWY_INLINE Lanes times_run(Lanes x, const double* run, int s) {
-  return run == nullptr ? x : x * Lanes::load(run + s);
-}
-
-/// Sensitivities of f to every unit's affine function, each with the weight of the sample.
-void compute_sensitivities(const BlockPlan& plan, const double* v, const double* sample_weight,
-                           BlockWorkspace& work, int count) {
-  for (std::size_t i = 0; i < plan.layout.experts.size(); ++i) {
-    const ExpertUnits& expert = plan.layout.experts[i];
-    double* const of_gate = i < plan.gates.size() ? work.run(plan.gates[i].sensitivity) : nullptr;
-    double* const of_inner = work.run(plan.experts[i].inner);
-    double* const of_weight = work.run(plan.experts[i].weight);
-    double* const of_shift = work.run(plan.experts[i].shift);
-    const Lanes c(expert.weight >= 0 ? v[expert.weight] : 1.0);
-    for (int s = 0; s < count; s += kLanes) {
-      const Lanes weight = Lanes::load(work.weights[i] + s) * Lanes::load(sample_weight + s);
-      times_run(weight * c, work.inner_slopes[i], s).store(of_inner + s);
-      if (of_gate != nullptr) {
-        const Lanes excess = Lanes::load(work.experts[i] + s) - Lanes::load(work.mean + s);
-        times_run(weight * excess, work.gate_slopes[i], s).store(of_gate + s);
-      }
-      if (of_weight != nullptr) {
-        (weight * Lanes::load(work.inner_values[i] + s)).store(of_weight + s);
-      }
-      if (of_shift != nullptr) {
-        weight.store(of_shift + s);
-      }
-    }
+        LinkRuns<kDerivatives>{count, runs.inner_value, runs.inner_slope, runs.inner_curvature});
+    runs.scale = expert.weight >= 0 ? v[expert.weight] : 1.0;
+    runs.shift = expert.shift >= 0 ? v[expert.shift] : 0.0;
   }
 }
 
@@ -211,48 +146,6 @@ void multiply_and_subtract(const double* a, const double* b, const double* c, co
   }
 }
 
-/// The runs of which the rows of half the Hessian are made: see BlockPlan.
-void compute_bent_runs(const BlockPlan& plan, const double* v, BlockWorkspace& work, int count) {
-  const double* residual = work.run(BlockPlan::kResidual);
-  for (std::size_t i = 0; i < plan.gates.size(); ++i) {
-    const BlockPlan::GateRuns& gate = plan.gates[i];
-    for (int s = 0; s < count; s += kLanes) {
-      const Lanes e = Lanes::load(residual + s);
-      const Lanes u = Lanes::load(work.run(gate.sensitivity) + s);
-      const Lanes weight = Lanes::load(work.weights[i] + s);
-      const Lanes e_slope = times_run(e, work.gate_slopes[i], s);
-      const Lanes q = e_slope * weight;
-      const Lanes g = u + q;
-      const Lanes own = g - e_slope;
-      Lanes diagonal = u * (own + q);
-      if (work.gate_curvatures[i] != nullptr) {
-        const Lanes excess = Lanes::load(work.experts[i] + s) - Lanes::load(work.mean + s);
-        diagonal = fused(-(e * weight * excess), Lanes::load(work.gate_curvatures[i] + s), diagonal);
-      }
-      (-q).store(work.run(gate.minus_q) + s);
-      g.store(work.run(gate.g) + s);
-      own.store(work.run(gate.own) + s);
-      diagonal.store(work.run(gate.diagonal) + s);
-    }
-  }
-  for (std::size_t i = 0; i < plan.experts.size(); ++i) {
-    const BlockPlan::ExpertRuns& expert = plan.experts[i];
-    const int c = plan.layout.experts[i].weight;
-    const Lanes scale(c >= 0 ? v[c] : 1.0);
-    double* const inner_bend = work.run(expert.inner_bend);
-    double* const weight_bend = work.run(expert.weight_bend);
-    for (int s = 0; s < count; s += kLanes) {
-      const Lanes e_weight = Lanes::load(residual + s) * Lanes::load(work.weights[i] + s);
-      if (inner_bend != nullptr) {
-        (e_weight * scale * Lanes::load(work.inner_curvatures[i] + s)).store(inner_bend + s);
-      }
-      if (weight_bend != nullptr) {
-        times_run(e_weight, work.inner_slopes[i], s).store(weight_bend + s);
-      }
-    }
-  }
-}
-
 void multiply_rows(const std::vector<RowPlan>& rows, BlockWorkspace& work, int count) {
   for (std::size_t r = 0; r < rows.size(); ++r) {
     if (rows[r].c < 0) {
@@ -264,9 +157,9 @@ void multiply_rows(const std::vector<RowPlan>& rows, BlockWorkspace& work, int c
   }
 }
 
-/// One matrix of sums, its rows multiplied out already. A column is a product of features, or a feature itself
-/// where the other factor is 1. The columns of a tile are multiplied out just before their use, so that they
-/// stay in the first cache.
+/// One matrix of sums, its rows multiplied out already. A column is a product of features, or a feature
+/// itself where the other factor is 1. The columns of a tile are multiplied out just before their use, so
+/// that they stay in the first cache.
 void add_moments(const MomentPlan& plan, const SampleBlocks& samples, int block, BlockWorkspace& work,
                  int count) {
   const auto num_rows = static_cast<int>(plan.rows.size());
@@ -282,7 +175,8 @@ void add_moments(const MomentPlan& plan, const SampleBlocks& samples, int block,
         multiply(samples.feature(block, i), samples.feature(block, j), count, product);
         columns[c] = product;
       } else {
-        columns[c] = std::max(i, j) >= 0 ? samples.feature(block, std::max(i, j)) : work.run(BlockPlan::kOnes);
+        columns[c] =
+            std::max(i, j) >= 0 ? samples.feature(block, std::max(i, j)) : work.run(BlockPlan::kOnes);
       }
     }
     sums = add_sums(work.rows.data(), num_rows, columns, size, count, sums);
@@ -297,110 +191,90 @@ void add_products(const std::vector<MomentPlan>& plans, const SampleBlocks& samp
   }
 }
 
+/// What is computed at the points of a block.
+enum class Task { evaluate, cost, gauss_newton, newton, bend };
+
+template <Task kTask, int kExperts>
+HWY_FLATTEN void visit_points(const BlockPlan& plan, const double* direction, const SampleBlocks& samples, int block,
+                  BlockWorkspace& work) {
+  const int count = padded_samples(samples, block);
+  const double* target = samples.target(block);
+  const double* weights = samples.weight(block);
+  Lanes rss = Lanes::load(work.rss);
+  for (int s = 0; s < count; s += kLanes) {
+    const MixturePoint<kExperts> point(work, s);
+    const Lanes sample_weight = Lanes::load(weights + s);
+    if constexpr (kTask == Task::evaluate) {
+      point.mean.store(work.mean + s);
+    } else if constexpr (kTask == Task::bend) {
+      (point.bend(plan.layout, direction) * sample_weight).store(work.run(BlockPlan::kResidual) + s);
+      point.sensitivities(sample_weight);
+    } else {
+      const Lanes e = sample_weight * (Lanes::load(target + s) - point.mean);
+      rss = fused(e, e, rss);
+      if constexpr (kTask != Task::cost) {
+        e.store(work.run(BlockPlan::kResidual) + s);
+        point.sensitivities(sample_weight);
+      }
+      if constexpr (kTask == Task::newton) {
+        point.bent_runs(e, sample_weight);
+      }
+    }
+  }
+  rss.store(work.rss);
+}
+
+/// In registers where the experts are few.
+template <Task kTask>
+void compute_points(const BlockPlan& plan, const double* direction, const SampleBlocks& samples, int block,
+                    BlockWorkspace& work) {
+  switch (plan.layout.num_experts()) {
+    case 2:
+      return visit_points<kTask, 2>(plan, direction, samples, block, work);
+    case 3:
+      return visit_points<kTask, 3>(plan, direction, samples, block, work);
+    case 4:
+      return visit_points<kTask, 4>(plan, direction, samples, block, work);
+    default:
+      return visit_points<kTask, 0>(plan, direction, samples, block, work);
+  }
+}
+
 void evaluate(const BlockPlan& plan, const double* v, const SampleBlocks& samples, int block,
               BlockWorkspace& work) {
   compute_units<Derivatives::none>(plan, v, samples, block, work);
-  combine(work, padded_samples(samples, block));
+  visit_points<Task::evaluate, 0>(plan, nullptr, samples, block, work);
 }
 
 void cost(const BlockPlan& plan, const double* v, const SampleBlocks& samples, int block,
           BlockWorkspace& work) {
-  evaluate(plan, v, samples, block, work);
-  add_residuals(samples, block, work, padded_samples(samples, block));
+  compute_units<Derivatives::none>(plan, v, samples, block, work);
+  compute_points<Task::cost>(plan, nullptr, samples, block, work);
 }
 
 void normal_equations(const BlockPlan& plan, Curvature curvature, const double* v,
                       const SampleBlocks& samples, int block, BlockWorkspace& work) {
   const int count = padded_samples(samples, block);
-  const bool newton = curvature == Curvature::newton;
-  if (newton) {
+  if (curvature == Curvature::newton) {
     compute_units<Derivatives::second>(plan, v, samples, block, work);
-  } else {
-    compute_units<Derivatives::first>(plan, v, samples, block, work);
-  }
-  combine(work, count);
-  add_residuals(samples, block, work, count);
-  compute_sensitivities(plan, v, samples.weight(block), work, count);
-  add_products(plan.gradients, samples, block, work, count);
-  if (newton) {
-    compute_bent_runs(plan, v, work, count);
+    compute_points<Task::newton>(plan, nullptr, samples, block, work);
+    add_products(plan.gradients, samples, block, work, count);
     add_products(plan.bent_moments, samples, block, work, count);
     add_products(plan.diagonals, samples, block, work, count);
   } else {
+    compute_units<Derivatives::first>(plan, v, samples, block, work);
+    compute_points<Task::gauss_newton>(plan, nullptr, samples, block, work);
+    add_products(plan.gradients, samples, block, work, count);
     add_products(plan.moments, samples, block, work, count);
-  }
-}
-
-/// First and second derivative along the direction.
-struct Motion {
-  Lanes rate, bend;
-};
-
-/// Of link(t), t having the rate t_rate and no bend.
-HWY_INLINE Motion link_motion(const double* t_rate, const double* slope, const double* curvature, int s) {
-  const Lanes rate = Lanes::load(t_rate + s);
-  return {times_run(rate, slope, s),
-          curvature == nullptr ? Lanes(0.0) : rate * rate * Lanes::load(curvature + s)};
-}
-
-/// Of the score of gate i.
-HWY_INLINE Motion gate_motion(const BlockWorkspace& work, std::size_t i, int s) {
-  return link_motion(work.gate_rates[i], work.gate_slopes[i], work.gate_curvatures[i], s);
-}
-
-/// Of the expert h = c phi(t) + c_0.
-HWY_INLINE Motion expert_motion(const ExpertUnits& expert, const double* v, const double* direction,
-                                const BlockWorkspace& work, std::size_t i, int s) {
-  const Lanes c(expert.weight >= 0 ? v[expert.weight] : 1.0);
-  const Lanes c_rate(expert.weight >= 0 ? direction[expert.weight] : 0.0);
-  const Lanes shift_rate(expert.shift >= 0 ? direction[expert.shift] : 0.0);
-  const Motion phi = link_motion(work.inner_rates[i], work.inner_slopes[i], work.inner_curvatures[i], s);
-  const Lanes value = Lanes::load(work.inner_values[i] + s);
-  return {fused(c, phi.rate, fused(c_rate, value, shift_rate)),
-          fused(c, phi.bend, Lanes(2.0) * c_rate * phi.rate)};
-}
-
-/// f'' along the direction, into the run of the residual. With s', s'' the derivatives of the scores, m = sum
-/// w s' and q = sum w (s'' + s'^2) - m^2:
-///     f'' = sum w_i { ((s'_i - m)^2 + s''_i - q) (h_i - f) + 2 (s'_i - m) h'_i + h''_i }.
-void compute_bend(const BlockPlan& plan, const double* v, const double* direction,
-                  const double* sample_weight, BlockWorkspace& work, int count) {
-  const std::size_t k = plan.layout.experts.size();
-  double* result = work.run(BlockPlan::kResidual);
-  for (int s = 0; s < count; s += kLanes) {
-    Lanes mean_rate(0.0);
-    Lanes mean_square(0.0);
-    for (std::size_t i = 0; i + 1 < k; ++i) {
-      const Lanes weight = Lanes::load(work.weights[i] + s);
-      const Motion score = gate_motion(work, i, s);
-      mean_rate = fused(weight, score.rate, mean_rate);
-      mean_square = fused(weight, fused(score.rate, score.rate, score.bend), mean_square);
-    }
-    const Lanes q = mean_square - mean_rate * mean_rate;
-    const Lanes f = Lanes::load(work.mean + s);
-    Lanes total(0.0);
-    for (std::size_t i = 0; i < k; ++i) {
-      const Motion score = i + 1 < k ? gate_motion(work, i, s) : Motion{Lanes(0.0), Lanes(0.0)};
-      const Motion expert = expert_motion(plan.layout.experts[i], v, direction, work, i, s);
-      const Lanes relative = score.rate - mean_rate;
-      const Lanes weight_bend = fused(relative, relative, score.bend - q);
-      const Lanes excess = Lanes::load(work.experts[i] + s) - f;
-      const Lanes inner = fused(weight_bend, excess, fused(Lanes(2.0) * relative, expert.rate, expert.bend));
-      total = fused(Lanes::load(work.weights[i] + s), inner, total);
-    }
-    (total * Lanes::load(sample_weight + s)).store(result + s);
   }
 }
 
 void bend(const BlockPlan& plan, const double* v, const double* direction, const SampleBlocks& samples,
           int block, BlockWorkspace& work) {
-  const int count = padded_samples(samples, block);
   compute_units<Derivatives::second>(plan, v, samples, block, work);
-  combine(work, count);
-  compute_sensitivities(plan, v, samples.weight(block), work, count);
-  compute_affine(plan.layout, direction, samples, block, work.gate_rates, work.inner_rates);
-  compute_bend(plan, v, direction, samples.weight(block), work, count);
-  add_products(plan.gradients, samples, block, work, count);
+  compute_affine<AffineRuns::rates>(plan.layout, direction, samples, block, work);
+  compute_points<Task::bend>(plan, direction, samples, block, work);
+  add_products(plan.gradients, samples, block, work, padded_samples(samples, block));
 }
 
 /// The sums of one matrix, from their tiles.

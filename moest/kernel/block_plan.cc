@@ -97,7 +97,8 @@ void BlockPlan::place_tiles(MomentPlan& plan) {
     return (static_cast<int>(count) + factor - 1) / factor * factor;
   };
   plan.first_place = num_places;
-  num_places += up_to_multiple(plan.rows.size(), kMostTileRows) * up_to_multiple(plan.columns.size(), kMostTileColumns);
+  num_places +=
+      up_to_multiple(plan.rows.size(), kMostTileRows) * up_to_multiple(plan.columns.size(), kMostTileColumns);
 }
 
 void BlockPlan::plan_gradient(const UnitGroup& group) {
@@ -192,25 +193,28 @@ void BlockPlan::plan_moments(const UnitGroup& left, const UnitGroup& right, bool
 }
 
 BlockWorkspace::BlockWorkspace(const BlockPlan& plan) {
-  const MixtureLayout& layout = plan.layout;
-  const auto run_unless_identity = [&](Link link) { return link == Link::identity ? nullptr : new_run(); };
-  for (const RidgeUnit& gate : layout.gates) {
-    gate_slopes.push_back(run_unless_identity(gate.link));
-    gate_curvatures.push_back(run_unless_identity(gate.link));
-    gate_rates.push_back(new_run());
-  }
-  for (const ExpertUnits& expert : layout.experts) {
-    weights.push_back(new_run());
-    inner_values.push_back(new_run());
-    inner_slopes.push_back(run_unless_identity(expert.inner.link));
-    inner_curvatures.push_back(run_unless_identity(expert.inner.link));
-    inner_rates.push_back(new_run());
-    experts.push_back(expert.weight < 0 && expert.shift < 0 ? inner_values.back() : new_run());
-  }
   for (int i = 0; i < plan.num_runs; ++i) {
     runs_.push_back(new_run());
   }
   std::fill_n(run(BlockPlan::kOnes), kBlockSize, 1.0);
+  const auto run_unless_identity = [&](Link link) { return link == Link::identity ? nullptr : new_run(); };
+  for (std::size_t i = 0; i < plan.gates.size(); ++i) {
+    const Link link = plan.layout.gates[i].link;
+    const BlockPlan::GateRuns& numbers = plan.gates[i];
+    gates.push_back({run_unless_identity(link), run_unless_identity(link), new_run(),
+                     run(numbers.sensitivity), run(numbers.minus_q), run(numbers.g), run(numbers.own),
+                     run(numbers.diagonal)});
+  }
+  for (std::size_t i = 0; i < plan.experts.size(); ++i) {
+    const ExpertUnits& expert = plan.layout.experts[i];
+    const BlockPlan::ExpertRuns& numbers = plan.experts[i];
+    double* const inner_value = new_run();
+    experts.push_back({new_run(), inner_value, run_unless_identity(expert.inner.link),
+                       run_unless_identity(expert.inner.link), new_run(),
+                       expert.weight < 0 && expert.shift < 0 ? inner_value : new_run(), run(numbers.inner),
+                       run(numbers.weight), run(numbers.shift), run(numbers.inner_bend),
+                       run(numbers.weight_bend)});
+  }
   mean = new_run();
   std::size_t num_rows = 0;
   for (const auto* plans : {&plan.gradients, &plan.moments, &plan.diagonals}) {

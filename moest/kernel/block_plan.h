@@ -28,8 +28,8 @@ struct RowPlan {
 struct MomentPlan {
   std::vector<RowPlan> rows;
   std::vector<std::pair<int, int>> columns;  // features by their column; -1 is the constant 1
-  int first_sum = 0;    // number of entry (0, 0); entries are numbered row by row
-  int first_place = 0;  // of its tiles in the workspace
+  int first_sum = 0;                         // number of entry (0, 0); entries are numbered row by row
+  int first_place = 0;                       // of its tiles in the workspace
 };
 
 /// What is computed for each block, worked out once per layout. With u_a the sensitivity of f to unit a's
@@ -100,10 +100,22 @@ class BlockWorkspace {
   BlockWorkspace& operator=(const BlockWorkspace&) = delete;
   ~BlockWorkspace() = default;
 
-  // One run per gate or expert; those of a link that is the identity are null where they would be constant.
-  std::vector<double*> weights, inner_values, experts;
-  std::vector<double*> gate_slopes, gate_curvatures, gate_rates;
-  std::vector<double*> inner_slopes, inner_curvatures, inner_rates;
+  /// Runs of one gate, and of one expert. Those of a link that is the identity are null where they would be
+  /// constant, and those that the plan does not number are null.
+  struct GateRuns {
+    double *slope, *curvature, *rate;                    // of the link
+    double *sensitivity, *minus_q, *g, *own, *diagonal;  // see BlockPlan
+  };
+  struct ExpertRuns {
+    double* weight;  // w; before that, for all but the last expert, the score
+    double *inner_value, *inner_slope, *inner_curvature, *inner_rate;
+    double* value;  // h; the same run as inner_value where h is phi
+    double *inner, *of_weight, *of_shift, *inner_bend, *weight_bend;  // see BlockPlan
+    double scale = 1;                                                 // c
+    double shift = 0;                                                 // c_0
+  };
+  std::vector<GateRuns> gates;
+  std::vector<ExpertRuns> experts;
   /// The run of one of the plan's numbers; null for a negative number.
   double* run(int number) const { return number < 0 ? nullptr : runs_[static_cast<std::size_t>(number)]; }
   double* mean = nullptr;

@@ -53,8 +53,11 @@ FusedPass::FusedPass(MixtureLayout layout, const SampleBlocks& samples, int num_
   }
   chunk_totals_.resize(num_workers > 1 ? chunks_.size() : 1);
   const BlockWorkspace& work = workspaces_.front();
-  values_ = {
-      work.mean, {work.weights.begin(), work.weights.end()}, {work.experts.begin(), work.experts.end()}};
+  values_.mean = work.mean;
+  for (const BlockWorkspace::ExpertRuns& expert : work.experts) {
+    values_.weights.push_back(expert.weight);
+    values_.experts.push_back(expert.value);
+  }
 }
 
 void FusedPass::check(std::span<const double> v) const {

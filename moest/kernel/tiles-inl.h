@@ -90,8 +90,8 @@ HWY_INLINE Lanes fold(const Lanes* v) {
 #endif
 }
 
-/// Calls f(0), .., f(kCount - 1) with compile-time numbers. A local array that is only indexed by these lives in
-/// registers, which compilers do not manage for loops; the caller is HWY_FLATTEN.
+/// Calls f(0), .., f(kCount - 1) with compile-time numbers. A local array that is only indexed by these lives
+/// in registers, which compilers do not manage for loops; the caller is HWY_FLATTEN.
 template <int kCount, class Function>
 HWY_INLINE void unrolled(const Function& f) {
   [&f]<int... kIndex>(std::integer_sequence<int, kIndex...>) {
@@ -145,8 +145,8 @@ constexpr int kTilePlaces = kTileRows * kTileColumns;
 
 /// sums += rows' columns for any number of rows and at most kTileColumns columns, tile by tile; returns the
 /// place behind them.
-inline double* add_sums(const double* const* rows, int num_rows, const double* const* columns, int num_columns,
-                        int count, double* sums) {
+inline double* add_sums(const double* const* rows, int num_rows, const double* const* columns,
+                        int num_columns, int count, double* sums) {
   for (int r = 0; r < num_rows; r += kTileRows) {
     add_cut_tile(std::min(kTileRows, num_rows - r), num_columns, rows + r, columns, count, sums);
     sums += kTilePlaces;

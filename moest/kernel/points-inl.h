@@ -1,0 +1,171 @@
+// A mixture at one vector of samples after the other: from scores and neurons to the runs that the sums are
+// made of. block_pass.cc includes this text into the namespace of each SIMD target. Hence no include guard,
+// and nothing else includes it.
+
+/// The k weights and k experts at one vector of samples. Where k = kExperts is known at compile time they
+/// stay in registers; with kExperts = 0 they lie in their runs.
+template <int kExperts>
+struct PointValues {
+  Lanes weights[kExperts];
+  Lanes experts[kExperts];
+
+  HWY_INLINE PointValues(const BlockWorkspace& work, int s) {
+    for (int i = 0; i + 1 < kExperts; ++i) {
+      weights[i] = Lanes::load(work.experts[static_cast<std::size_t>(i)].weight + s);
+    }
+  }
+  HWY_INLINE Lanes get(int i) const { return weights[i]; }
+  HWY_INLINE void set(int i, Lanes weight) { weights[i] = weight; }
+  HWY_INLINE Lanes expert(int i) const { return experts[i]; }
+  HWY_INLINE void set_expert(int i, Lanes value) { experts[i] = value; }
+};
+
+template <>
+struct PointValues<0> {
+  const BlockWorkspace::ExpertRuns* runs;
+  int s;
+
+  HWY_INLINE PointValues(const BlockWorkspace& work, int at) : runs(work.experts.data()), s(at) {}
+  HWY_INLINE Lanes get(int i) const { return Lanes::load(runs[i].weight + s); }
+  HWY_INLINE void set(int i, Lanes weight) const { weight.store(runs[i].weight + s); }
+  HWY_INLINE Lanes expert(int i) const { return Lanes::load(runs[i].value + s); }
+  HWY_INLINE void set_expert(int i, Lanes value) const { value.store(runs[i].value + s); }
+};
+
+HWY_INLINE Lanes times_run(Lanes x, const double* run, int s) {
+  return run == nullptr ? x : x * Lanes::load(run + s);
+}
+
+/// The mixture at the samples s .. s + kLanes - 1.
+template <int kExperts>
+struct MixturePoint {
+  const BlockWorkspace& work;
+  int s;
+  int k;
+  PointValues<kExperts> values;
+  Lanes mean;  // f
+
+  HWY_INLINE MixturePoint(const BlockWorkspace& workspace, int at)
+      : work(workspace),
+        s(at),
+        k(kExperts > 0 ? kExperts : static_cast<int>(workspace.experts.size())),
+        values(workspace, at),
+        mean(0.0) {
+    anchored_softmax<Lanes>(k, values);
+    for (int i = 0; i < k; ++i) {
+      const BlockWorkspace::ExpertRuns& runs = expert(i);
+      values.set_expert(i, fused(Lanes(runs.scale), Lanes::load(runs.inner_value + s), Lanes(runs.shift)));
+      mean = fused(values.get(i), values.expert(i), mean);
+    }
+  }
+
+  HWY_INLINE const BlockWorkspace::GateRuns& gate(int i) const {
+    return work.gates[static_cast<std::size_t>(i)];
+  }
+  HWY_INLINE const BlockWorkspace::ExpertRuns& expert(int i) const {
+    return work.experts[static_cast<std::size_t>(i)];
+  }
+
+  /// Stores the sensitivities of f to every unit's affine function, each with the weight of the sample.
+  HWY_INLINE void sensitivities(Lanes sample_weight) const {
+    for (int i = 0; i < k; ++i) {
+      const BlockWorkspace::ExpertRuns& runs = expert(i);
+      const Lanes weight = values.get(i) * sample_weight;
+      times_run(weight * Lanes(runs.scale), runs.inner_slope, s).store(runs.inner + s);
+      if (i + 1 < k) {
+        times_run(weight * (values.expert(i) - mean), gate(i).slope, s).store(gate(i).sensitivity + s);
+      }
+      if (runs.of_weight != nullptr) {
+        (weight * Lanes::load(runs.inner_value + s)).store(runs.of_weight + s);
+      }
+      if (runs.of_shift != nullptr) {
+        weight.store(runs.of_shift + s);
+      }
+    }
+  }
+
+  /// Stores what else the rows of half the Hessian are made of: see BlockPlan.
+  HWY_INLINE void bent_runs(Lanes e, Lanes sample_weight) const {
+    for (int i = 0; i + 1 < k; ++i) {
+      const BlockWorkspace::GateRuns& runs = gate(i);
+      const Lanes weight = values.get(i);
+      const Lanes excess = values.expert(i) - mean;
+      const Lanes u = times_run(weight * sample_weight * excess, runs.slope, s);
+      const Lanes e_slope = times_run(e, runs.slope, s);
+      const Lanes q = e_slope * weight;
+      const Lanes g = u + q;
+      const Lanes own = g - e_slope;
+      Lanes diagonal = u * (own + q);
+      if (runs.curvature != nullptr) {
+        diagonal = fused(-(e * weight * excess), Lanes::load(runs.curvature + s), diagonal);
+      }
+      (-q).store(runs.minus_q + s);
+      g.store(runs.g + s);
+      own.store(runs.own + s);
+      diagonal.store(runs.diagonal + s);
+    }
+    for (int i = 0; i < k; ++i) {
+      const BlockWorkspace::ExpertRuns& runs = expert(i);
+      const Lanes e_weight = e * values.get(i);
+      if (runs.inner_bend != nullptr) {
+        (e_weight * Lanes(runs.scale) * Lanes::load(runs.inner_curvature + s)).store(runs.inner_bend + s);
+      }
+      if (runs.weight_bend != nullptr) {
+        times_run(e_weight, runs.inner_slope, s).store(runs.weight_bend + s);
+      }
+    }
+  }
+
+  /// First and second derivative along a direction.
+  struct Motion {
+    Lanes rate, bend;
+  };
+
+  /// Of link(t), t having the rate t_rate and no bend.
+  HWY_INLINE Motion link_motion(const double* t_rate, const double* slope, const double* curvature) const {
+    const Lanes rate = Lanes::load(t_rate + s);
+    return {times_run(rate, slope, s),
+            curvature == nullptr ? Lanes(0.0) : rate * rate * Lanes::load(curvature + s)};
+  }
+  /// Of the score of expert i.
+  HWY_INLINE Motion score_motion(int i) const {
+    return i + 1 < k ? link_motion(gate(i).rate, gate(i).slope, gate(i).curvature)
+                     : Motion{Lanes(0.0), Lanes(0.0)};
+  }
+  /// Of the expert h = c phi(t) + c_0, given the rates of c and c_0.
+  HWY_INLINE Motion expert_motion(int i, Lanes scale_rate, Lanes shift_rate) const {
+    const BlockWorkspace::ExpertRuns& runs = expert(i);
+    const Lanes scale(runs.scale);
+    const Motion phi = link_motion(runs.inner_rate, runs.inner_slope, runs.inner_curvature);
+    const Lanes value = Lanes::load(runs.inner_value + s);
+    return {fused(scale, phi.rate, fused(scale_rate, value, shift_rate)),
+            fused(scale, phi.bend, Lanes(2.0) * scale_rate * phi.rate)};
+  }
+
+  /// f'' along the direction. With s', s'' the derivatives of the scores, m = sum w s' and
+  /// q = sum w (s'' + s'^2) - m^2:
+  ///     f'' = sum w_i { ((s'_i - m)^2 + s''_i - q) (h_i - f) + 2 (s'_i - m) h'_i + h''_i }.
+  HWY_INLINE Lanes bend(const MixtureLayout& layout, const double* direction) const {
+    Lanes mean_rate(0.0);
+    Lanes mean_square(0.0);
+    for (int i = 0; i + 1 < k; ++i) {
+      const Motion score = score_motion(i);
+      mean_rate = fused(values.get(i), score.rate, mean_rate);
+      mean_square = fused(values.get(i), fused(score.rate, score.rate, score.bend), mean_square);
+    }
+    const Lanes q = mean_square - mean_rate * mean_rate;
+    Lanes total(0.0);
+    for (int i = 0; i < k; ++i) {
+      const ExpertUnits& units = layout.experts[static_cast<std::size_t>(i)];
+      const Motion score = score_motion(i);
+      const Motion motion = expert_motion(i, Lanes(units.weight >= 0 ? direction[units.weight] : 0.0),
+                                          Lanes(units.shift >= 0 ? direction[units.shift] : 0.0));
+      const Lanes relative = score.rate - mean_rate;
+      const Lanes weight_bend = fused(relative, relative, score.bend - q);
+      const Lanes inner =
+          fused(weight_bend, values.expert(i) - mean, fused(Lanes(2.0) * relative, motion.rate, motion.bend));
+      total = fused(values.get(i), inner, total);
+    }
+    return total;
+  }
+};
