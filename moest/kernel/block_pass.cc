@@ -146,20 +146,29 @@ void multiply_and_subtract(const double* a, const double* b, const double* c, co
   }
 }
 
-void multiply_rows(const std::vector<RowPlan>& rows, BlockWorkspace& work, int count) {
+/// The rows of a matrix of sums for its tiles: as two factors each, or multiplied out.
+template <Rows kKind>
+void prepare_rows(const std::vector<RowPlan>& rows, BlockWorkspace& work, int count) {
   for (std::size_t r = 0; r < rows.size(); ++r) {
-    if (rows[r].c < 0) {
-      multiply(work.run(rows[r].a), work.run(rows[r].b), count, work.rows[r]);
+    const double* const a = work.run(rows[r].a);
+    const double* const b = work.run(rows[r].b);
+    double* const product = work.row_products[r];
+    if (rows[r].c >= 0) {
+      multiply_and_subtract(a, b, work.run(rows[r].c), work.run(rows[r].d), count, product);
+      work.rows[r] = {product, work.run(BlockPlan::kOnes)};
+    } else if constexpr (kKind == Rows::products) {
+      work.rows[r] = {a, b};
     } else {
-      multiply_and_subtract(work.run(rows[r].a), work.run(rows[r].b), work.run(rows[r].c),
-                            work.run(rows[r].d), count, work.rows[r]);
+      multiply(a, b, count, product);
+      work.rows[r] = {product, nullptr};
     }
   }
 }
 
-/// One matrix of sums, its rows multiplied out already. A column is a product of features, or a feature
+/// One matrix of sums, its rows prepared already. A column is a product of features, or a feature
 /// itself where the other factor is 1. The columns of a tile are multiplied out just before their use, so
 /// that they stay in the first cache.
+template <Rows kKind>
 void add_moments(const MomentPlan& plan, const SampleBlocks& samples, int block, BlockWorkspace& work,
                  int count) {
   const auto num_rows = static_cast<int>(plan.rows.size());
@@ -179,15 +188,22 @@ void add_moments(const MomentPlan& plan, const SampleBlocks& samples, int block,
             std::max(i, j) >= 0 ? samples.feature(block, std::max(i, j)) : work.run(BlockPlan::kOnes);
       }
     }
-    sums = add_sums(work.rows.data(), num_rows, columns, size, count, sums);
+    sums = add_sums<kKind>(work.rows.data(), num_rows, columns, size, count, sums);
   }
 }
 
 void add_products(const std::vector<MomentPlan>& plans, const SampleBlocks& samples, int block,
                   BlockWorkspace& work, int count) {
+  // Beyond that, a product is used so often that multiplying it anew costs more than storing it once.
+  constexpr std::size_t kMostColumns = 2 * kTileColumns;
   for (const MomentPlan& plan : plans) {
-    multiply_rows(plan.rows, work, count);
-    add_moments(plan, samples, block, work, count);
+    if (plan.columns.size() <= kMostColumns) {
+      prepare_rows<Rows::products>(plan.rows, work, count);
+      add_moments<Rows::products>(plan, samples, block, work, count);
+    } else {
+      prepare_rows<Rows::given>(plan.rows, work, count);
+      add_moments<Rows::given>(plan, samples, block, work, count);
+    }
   }
 }
 
@@ -195,8 +211,8 @@ void add_products(const std::vector<MomentPlan>& plans, const SampleBlocks& samp
 enum class Task { evaluate, cost, gauss_newton, newton, bend };
 
 template <Task kTask, int kExperts>
-HWY_FLATTEN void visit_points(const BlockPlan& plan, const double* direction, const SampleBlocks& samples, int block,
-                  BlockWorkspace& work) {
+HWY_FLATTEN void visit_points(const BlockPlan& plan, const double* direction, const SampleBlocks& samples,
+                              int block, BlockWorkspace& work) {
   const int count = padded_samples(samples, block);
   const double* target = samples.target(block);
   const double* weights = samples.weight(block);

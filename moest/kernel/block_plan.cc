@@ -223,8 +223,9 @@ BlockWorkspace::BlockWorkspace(const BlockPlan& plan) {
     }
   }
   for (std::size_t i = 0; i < num_rows; ++i) {
-    rows.push_back(new_run());
+    row_products.push_back(new_run());
   }
+  rows.resize(num_rows);
   for (double*& product : column_products) {
     product = new_run();
   }

@@ -88,6 +88,12 @@ struct BlockPlan {
   void plan_moments(const UnitGroup& left, const UnitGroup& right, bool same);
 };
 
+/// A row of a matrix of sums: the run a b, or a where b is null.
+struct RowFactors {
+  const double* a = nullptr;
+  const double* b = nullptr;
+};
+
 /// The memory of one thread: runs of kBlockSize numbers, and sums in tiles.
 class BlockWorkspace {
  public:
@@ -120,7 +126,8 @@ class BlockWorkspace {
   double* run(int number) const { return number < 0 ? nullptr : runs_[static_cast<std::size_t>(number)]; }
   double* mean = nullptr;
   // The operands of a matrix of sums.
-  std::vector<double*> rows;
+  std::vector<RowFactors> rows;
+  std::vector<double*> row_products;
   std::array<double*, kMostTileColumns> column_products{};
   double* rss = nullptr;   // kMaxLanes numbers
   double* sums = nullptr;  // the plan's num_places numbers

@@ -99,10 +99,13 @@ HWY_INLINE void unrolled(const Function& f) {
   }(std::make_integer_sequence<int, kCount>());
 }
 
+/// Whether a row of a product of matrices is given as it is or as a product of two runs.
+enum class Rows { given, products };
+
 /// Row by row, sums(r, c) += sum over the samples of rows[r] columns[c]. What lies behind, up to a whole
 /// vector, has 0 added.
-template <int kRows, int kColumns>
-HWY_FLATTEN void add_tile(const double* const* rows, const double* const* columns, int count, double* sums) {
+template <Rows kKind, int kRows, int kColumns>
+HWY_FLATTEN void add_tile(const RowFactors* rows, const double* const* columns, int count, double* sums) {
   constexpr int kVectors = (kRows * kColumns + kLanes - 1) / kLanes;
   Lanes tile[kVectors * kLanes];
   unrolled<kVectors * kLanes>([&](auto i) { tile[i] = Lanes(0.0); });
@@ -110,7 +113,10 @@ HWY_FLATTEN void add_tile(const double* const* rows, const double* const* column
     Lanes column[kColumns];
     unrolled<kColumns>([&](auto c) { column[c] = Lanes::load(columns[c] + s); });
     unrolled<kRows>([&](auto r) {
-      const Lanes row = Lanes::load(rows[r] + s);
+      Lanes row = Lanes::load(rows[r].a + s);
+      if constexpr (kKind == Rows::products) {
+        row = row * Lanes::load(rows[r].b + s);
+      }
       unrolled<kColumns>([&](auto c) {
         constexpr int kEntry = r * kColumns + c;
         tile[kEntry] = fused(row, column[c], tile[kEntry]);
@@ -124,20 +130,20 @@ HWY_FLATTEN void add_tile(const double* const* rows, const double* const* column
 }
 
 /// The same for 1 <= num_rows <= kRows and 1 <= num_columns <= kColumns.
-template <int kRows = kTileRows, int kColumns = kTileColumns>
-void add_cut_tile(int num_rows, int num_columns, const double* const* rows, const double* const* columns,
+template <Rows kKind, int kRows = kTileRows, int kColumns = kTileColumns>
+void add_cut_tile(int num_rows, int num_columns, const RowFactors* rows, const double* const* columns,
                   int count, double* sums) {
   if constexpr (kColumns > 1) {
     if (num_columns < kColumns) {
-      return add_cut_tile<kRows, kColumns - 1>(num_rows, num_columns, rows, columns, count, sums);
+      return add_cut_tile<kKind, kRows, kColumns - 1>(num_rows, num_columns, rows, columns, count, sums);
     }
   }
   if constexpr (kRows > 1) {
     if (num_rows < kRows) {
-      return add_cut_tile<kRows - 1, kColumns>(num_rows, num_columns, rows, columns, count, sums);
+      return add_cut_tile<kKind, kRows - 1, kColumns>(num_rows, num_columns, rows, columns, count, sums);
     }
   }
-  add_tile<kRows, kColumns>(rows, columns, count, sums);
+  add_tile<kKind, kRows, kColumns>(rows, columns, count, sums);
 }
 
 /// Numbers that the sums of one tile take in memory.
@@ -145,10 +151,11 @@ constexpr int kTilePlaces = kTileRows * kTileColumns;
 
 /// sums += rows' columns for any number of rows and at most kTileColumns columns, tile by tile; returns the
 /// place behind them.
-inline double* add_sums(const double* const* rows, int num_rows, const double* const* columns,
-                        int num_columns, int count, double* sums) {
+template <Rows kKind>
+double* add_sums(const RowFactors* rows, int num_rows, const double* const* columns, int num_columns,
+                 int count, double* sums) {
   for (int r = 0; r < num_rows; r += kTileRows) {
-    add_cut_tile(std::min(kTileRows, num_rows - r), num_columns, rows + r, columns, count, sums);
+    add_cut_tile<kKind>(std::min(kTileRows, num_rows - r), num_columns, rows + r, columns, count, sums);
     sums += kTilePlaces;
   }
   return sums;
