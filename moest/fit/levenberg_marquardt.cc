@@ -120,8 +120,7 @@ class Descent {
     step_ = trial_ - fit_.theta;
     product_.noalias() = equations_.gram * step_;
     const double predicted = 2 * step_.dot(equations_.gradient) - step_.dot(product_);
-    problem_.linearise(trial_, trial_equations_, curvature_);
-    const double actual = fit_.rss - trial_equations_.rss;
+    const double actual = fit_.rss - trial_rss();
     const double threshold = threshold_ * fit_.rss;
     quiet_ = std::abs(predicted) < threshold && std::abs(actual) < threshold ? quiet_ + 1 : 0;
     if (actual > 0 && trial_equations_.gram.allFinite()) {
@@ -200,6 +199,20 @@ class Descent {
       active_.expand_direction(acceleration_, bend_);
       step_ -= 0.5 * bend_;
     }
+  }
+
+  /// RSS at the trial point, whose equations are made too if it is better than the present one. Of few
+  /// parameters, the equations cost little more than the residuals, and most trials are better.
+  double trial_rss() {
+    constexpr Eigen::Index kManyParameters = 100;
+    if (fit_.theta.size() >= kManyParameters) {
+      const double rss = problem_.residual_sum_of_squares(trial_);
+      if (!(rss < fit_.rss)) {
+        return rss;
+      }
+    }
+    problem_.linearise(trial_, trial_equations_, curvature_);
+    return trial_equations_.rss;
   }
 
   void move(double decrease) {

@@ -26,6 +26,10 @@ class Problem {
     pass_.linearise(kernel_point(theta), in_kernel_, curvature);
     chart_.pull_back(in_kernel_, result);
   }
+  /// RSS at theta.
+  double residual_sum_of_squares(const Eigen::VectorXd& theta) {
+    return pass_.residual_sum_of_squares(kernel_point(theta));
+  }
   /// J'f'', f'' the second derivative of f along the direction.
   void bend(const Eigen::VectorXd& theta, const Eigen::VectorXd& direction, Eigen::VectorXd& result) {
     chart_.to_kernel(direction, kernel_direction_);
