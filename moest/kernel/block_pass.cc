@@ -172,13 +172,13 @@ template <Rows kKind>
 void add_moments(const MomentPlan& plan, const SampleBlocks& samples, int block, BlockWorkspace& work,
                  int count) {
   const auto num_rows = static_cast<int>(plan.rows.size());
-  const auto num_columns = static_cast<int>(plan.columns.size());
+  const std::pair<int, int>* column = plan.columns.data();
   double* sums = work.sums + plan.first_place;
-  for (int first = 0; first < num_columns; first += kTileColumns) {
-    const int size = std::min(kTileColumns, num_columns - first);
+  for (auto left = static_cast<int>(plan.columns.size()); left > 0; left -= kTileColumns) {
+    const int size = std::min(kTileColumns, left);
     const double* columns[kTileColumns];
     for (int c = 0; c < size; ++c) {
-      const auto [i, j] = plan.columns[static_cast<std::size_t>(first + c)];
+      const auto [i, j] = *column++;
       if (i >= 0 && j >= 0) {
         double* const product = work.column_products[static_cast<std::size_t>(c)];
         multiply(samples.feature(block, i), samples.feature(block, j), count, product);
@@ -298,12 +298,12 @@ void drain_moments(const MomentPlan& plan, BlockWorkspace& work, BlockTotals& to
   const auto num_rows = static_cast<int>(plan.rows.size());
   const auto num_columns = static_cast<int>(plan.columns.size());
   double* tile = work.sums + plan.first_place;
+  double* const totals_of_plan = totals.sums.data() + plan.first_sum;
   for (int first_column = 0; first_column < num_columns; first_column += kTileColumns) {
     const int size = std::min(kTileColumns, num_columns - first_column);
     for (int first_row = 0; first_row < num_rows; first_row += kTileRows) {
       for (int i = 0; i < size * std::min(kTileRows, num_rows - first_row); ++i) {
-        const int sum = (first_row + i / size) * num_columns + first_column + i % size;
-        totals.sums[static_cast<std::size_t>(plan.first_sum + sum)] += tile[i];
+        totals_of_plan[(first_row + i / size) * num_columns + first_column + i % size] += tile[i];
         tile[i] = 0;
       }
       tile += kTilePlaces;

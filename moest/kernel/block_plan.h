@@ -109,16 +109,32 @@ class BlockWorkspace {
   /// Runs of one gate, and of one expert. Those of a link that is the identity are null where they would be
   /// constant, and those that the plan does not number are null.
   struct GateRuns {
-    double *slope, *curvature, *rate;                    // of the link
-    double *sensitivity, *minus_q, *g, *own, *diagonal;  // see BlockPlan
+    // Of the link.
+    double* slope = nullptr;
+    double* curvature = nullptr;
+    double* rate = nullptr;
+    // See BlockPlan.
+    double* sensitivity = nullptr;
+    double* minus_q = nullptr;
+    double* g = nullptr;
+    double* own = nullptr;
+    double* diagonal = nullptr;
   };
   struct ExpertRuns {
-    double* weight;  // w; before that, for all but the last expert, the score
-    double *inner_value, *inner_slope, *inner_curvature, *inner_rate;
-    double* value;  // h; the same run as inner_value where h is phi
-    double *inner, *of_weight, *of_shift, *inner_bend, *weight_bend;  // see BlockPlan
-    double scale = 1;                                                 // c
-    double shift = 0;                                                 // c_0
+    double* weight = nullptr;  // w; before that, for all but the last expert, the score
+    double* inner_value = nullptr;
+    double* inner_slope = nullptr;
+    double* inner_curvature = nullptr;
+    double* inner_rate = nullptr;
+    double* value = nullptr;  // h; the same run as inner_value where h is phi
+    // See BlockPlan.
+    double* inner = nullptr;
+    double* of_weight = nullptr;
+    double* of_shift = nullptr;
+    double* inner_bend = nullptr;
+    double* weight_bend = nullptr;
+    double scale = 1;  // c
+    double shift = 0;  // c_0
   };
   std::vector<GateRuns> gates;
   std::vector<ExpertRuns> experts;

@@ -36,16 +36,85 @@ struct TanhLink {
   }
 };
 
+/// t^p, p >= 2.
+template <int kDegree>
+struct PowerLink {
+  template <class T>
+  LinkPoint<T> operator()(const T& t) const {
+    T power = T(1);  // t^(p - 2)
+    for (int i = 2; i < kDegree; ++i) {
+      power = power * t;
+    }
+    return {power * t * t, T(kDegree) * power * t, T(kDegree * (kDegree - 1)) * power};
+  }
+};
+
+/// t Phi(t), Phi the standard normal distribution function: the exact GELU, not its tanh approximation. The
+/// value keeps its relative accuracy in the left tail.
+struct GeluLink {
+  template <class T>
+  LinkPoint<T> operator()(const T& t) const {
+    const NormalPoint<T> normal = standard_normal(t);
+    return {t * normal.cdf, normal.cdf + t * normal.density, normal.density * (T(2) - t * t)};
+  }
+};
+
+/// t / (1 + e^-t), also known as swish.
+struct SiluLink {
+  template <class T>
+  LinkPoint<T> operator()(const T& t) const {
+    const LinkPoint<T> gate = SigmoidLink()(t);
+    return {t * gate.value, gate.value + t * gate.slope, T(2) * gate.slope + t * gate.curvature};
+  }
+};
+
+/// log(1 + e^t) = max(t, 0) + log1p(e^-|t|).
+struct SoftplusLink {
+  template <class T>
+  LinkPoint<T> operator()(const T& t) const {
+    using std::abs, std::exp, std::log1p;
+    const LinkPoint<T> slope = SigmoidLink()(t);
+    return {select(t < T(0), T(0), t) + log1p(exp(-abs(t))), slope.value, slope.slope};
+  }
+};
+
+/// max(t, 0). The slope at the kink is 0, the left one.
+struct ReluLink {
+  template <class T>
+  LinkPoint<T> operator()(const T& t) const {
+    const auto positive = T(0) < t;
+    return {select(positive, t, T(0)), select(positive, T(1), T(0)), T(0)};
+  }
+};
+
 /// Calls f with the function object of `link`, so that a loop over samples is compiled once per link.
 template <class F>
 decltype(auto) visit_link(Link link, F&& f) {
   switch (link) {
     case Link::identity:
       return std::forward<F>(f)(IdentityLink{});
+    case Link::square:
+      return std::forward<F>(f)(PowerLink<2>{});
+    case Link::cube:
+      return std::forward<F>(f)(PowerLink<3>{});
+    case Link::fourth_power:
+      return std::forward<F>(f)(PowerLink<4>{});
+    case Link::fifth_power:
+      return std::forward<F>(f)(PowerLink<5>{});
+    case Link::sixth_power:
+      return std::forward<F>(f)(PowerLink<6>{});
     case Link::sigmoid:
       return std::forward<F>(f)(SigmoidLink{});
     case Link::tanh:
+      return std::forward<F>(f)(TanhLink{});
+    case Link::gelu:
+      return std::forward<F>(f)(GeluLink{});
+    case Link::silu:
+      return std::forward<F>(f)(SiluLink{});
+    case Link::softplus:
+      return std::forward<F>(f)(SoftplusLink{});
+    case Link::relu:
       break;
   }
-  return std::forward<F>(f)(TanhLink{});
+  return std::forward<F>(f)(ReluLink{});
 }

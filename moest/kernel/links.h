@@ -7,12 +7,21 @@
 namespace moest {
 
 /// r of a gate score or phi of an expert. Each is written once, as a template over an arithmetic type T that
-/// has +, -, *, /, < and exp, tanh and abs by argument-dependent lookup; where t < T(0) is no bool but one
-/// decision per lane of a vector, also select and any.
+/// has +, -, *, /, < and exp, log1p, tanh, abs and standard_normal by argument-dependent lookup; where t <
+/// T(0) is no bool but one decision per lane of a vector, also select and any.
 enum class Link {
-  identity,  // t
-  sigmoid,   // 1 / (1 + e^-t)
-  tanh,      // tanh t
+  identity,      // t
+  square,        // t^2
+  cube,          // t^3
+  fourth_power,  // t^4
+  fifth_power,   // t^5
+  sixth_power,   // t^6
+  sigmoid,       // 1 / (1 + e^-t)
+  tanh,          // tanh t
+  gelu,          // t Phi(t)
+  silu,          // t / (1 + e^-t)
+  softplus,      // log(1 + e^t)
+  relu,          // max(t, 0)
 };
 
 /// A link and its first two derivatives at one point.
@@ -22,6 +31,20 @@ struct LinkPoint {
   T slope;
   T curvature;
 };
+
+/// Distribution function and density of the standard normal law at one point.
+template <class T>
+struct NormalPoint {
+  T cdf;
+  T density;
+};
+
+template <class T>
+NormalPoint<T> standard_normal(const T& t) {
+  using std::erfc, std::exp, std::sqrt;
+  const T pi = T(3.141592653589793238462643383279502884L);
+  return {erfc(-t / sqrt(T(2))) / T(2), exp(-t * t / T(2)) / sqrt(T(2) * pi)};
+}
 
 template <class T>
 T select(bool condition, const T& yes, const T& no) {

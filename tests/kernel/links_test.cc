@@ -3,12 +3,12 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <limits>
 #include <vector>
 
 #include "moest/base/random.h"
+#include "tests/kernel/reference_links.h"
 
 namespace moest {
 namespace {
@@ -16,29 +16,6 @@ namespace {
 using Real = long double;
 constexpr double kEps = std::numeric_limits<double>::epsilon();
 constexpr double kTiny = std::numeric_limits<double>::denorm_min();
-constexpr std::array kLinks{Link::identity, Link::sigmoid, Link::tanh};
-
-// The formulas again, each in a form that is accurate in long double on both sides of 0. A switch without a
-// default: a link that is added to the list and not here is a compiler warning, and those are errors.
-LinkPoint<Real> reference(Link link, double point) {
-  const Real t = point;
-  switch (link) {
-    case Link::identity:
-      return {t, 1, 0};
-    case Link::sigmoid: {
-      const Real cosh_half = std::cosh(t / 2);
-      const Real slope = 1 / (4 * cosh_half * cosh_half);
-      return {t < 0 ? std::exp(t) / (1 + std::exp(t)) : 1 / (1 + std::exp(-t)), slope,
-              -slope * std::tanh(t / 2)};
-    }
-    case Link::tanh: {
-      const Real cosh = std::cosh(t);
-      return {std::sinh(t) / cosh, 1 / (cosh * cosh), -2 * std::sinh(t) / (cosh * cosh * cosh)};
-    }
-  }
-  return {};
-}
-
 template <class T>
 LinkPoint<T> at(Link link, T t) {
   return visit_link(link, [&](auto function) { return function(t); });
@@ -65,7 +42,7 @@ std::vector<double> points() {
 // underflows.
 TEST(SigmoidLink, HasRelativeAccuracyInBothTailsOfValueAndSlope) {
   for (const double t : points()) {
-    const LinkPoint<Real> exact = reference(Link::sigmoid, t);
+    const LinkPoint<Real> exact = reference_link(Link::sigmoid, t);
     const LinkPoint<double> point = at(Link::sigmoid, t);
     EXPECT_LE(std::abs(point.value - exact.value), 8 * kEps * exact.value + 2 * kTiny) << t;
     EXPECT_LE(std::abs(point.slope - exact.slope), 8 * kEps * exact.slope + 2 * kTiny) << t;
@@ -76,13 +53,60 @@ TEST(SigmoidLink, HasRelativeAccuracyInBothTailsOfValueAndSlope) {
 // The slope (1 - v)(1 + v) takes v's rounding: absolute accuracy only, 2 eps, so relative 2 eps cosh^2 t.
 TEST(TanhLink, HasRelativeAccuracyOfTheValueAndAbsoluteAccuracyOfTheSlope) {
   for (const double t : points()) {
-    const LinkPoint<Real> exact = reference(Link::tanh, t);
+    const LinkPoint<Real> exact = reference_link(Link::tanh, t);
     const LinkPoint<double> point = at(Link::tanh, t);
     EXPECT_LE(std::abs(point.value - exact.value), 4 * kEps * std::abs(exact.value)) << t;
     EXPECT_LE(std::abs(point.slope - exact.slope), 4 * kEps) << t;
     EXPECT_LE(std::abs(point.curvature - exact.curvature), 10 * kEps) << t;
     EXPECT_GE(point.slope, 0) << t;
   }
+}
+
+// The left tails of value and slope come from an exponential, and the slope of gelu and silu crosses 0 near t
+// = -0.75 and -1.28: their errors are relative to the two terms that cancel there.
+TEST(GeluSiluAndSoftplusLinks, HaveRelativeAccuracyInBothTails) {
+  for (const double t : points()) {
+    if (std::abs(t) > 37) {
+      continue;  // where gelu underflows on one side and is t on the other
+    }
+    for (const Link link : {Link::gelu, Link::silu, Link::softplus}) {
+      const LinkPoint<Real> exact = reference_link(link, t);
+      const LinkPoint<double> point = at(link, t);
+      const Real decay = link == Link::gelu
+                             ? reference_link(Link::sigmoid, 0).value * std::exp(-Real{t} * t / 2)
+                             : reference_link(Link::sigmoid, t).slope;
+      const Real terms = std::abs(exact.slope) + (1 + std::abs(t)) * decay;
+      const Real growth = 1 + std::abs(t) * std::abs(t) / 8;  // of the rounding of t^2 / 2 in the exponential
+      EXPECT_LE(std::abs(point.value - exact.value), 8 * kEps * growth * std::abs(exact.value) + kTiny) << t;
+      EXPECT_LE(std::abs(point.slope - exact.slope), 8 * kEps * growth * terms + kTiny) << t;
+      EXPECT_LE(std::abs(point.curvature - exact.curvature), 12 * kEps * growth * (2 + t * t) * decay + kTiny)
+          << t;
+    }
+  }
+}
+
+TEST(PowerLinks, AreProductsOfTheirArgument) {
+  for (const double t : points()) {
+    for (const Link link :
+         {Link::square, Link::cube, Link::fourth_power, Link::fifth_power, Link::sixth_power}) {
+      const LinkPoint<Real> exact = reference_link(link, t);
+      const LinkPoint<double> point = at(link, t);
+      EXPECT_LE(std::abs(point.value - exact.value), 4 * kEps * std::abs(exact.value) + kTiny) << t;
+      EXPECT_LE(std::abs(point.slope - exact.slope), 4 * kEps * std::abs(exact.slope) + 8 * kTiny) << t;
+      EXPECT_LE(std::abs(point.curvature - exact.curvature),
+                4 * kEps * std::abs(exact.curvature) + 32 * kTiny)
+          << t;
+    }
+  }
+}
+
+TEST(ReluLink, IsExactAndHasTheLeftSlopeAtItsKink) {
+  for (const double t : points()) {
+    EXPECT_EQ(at(Link::relu, t).value, t > 0 ? t : 0);
+    EXPECT_EQ(at(Link::relu, t).slope, t > 0 ? 1 : 0);
+    EXPECT_EQ(at(Link::relu, t).curvature, 0);
+  }
+  EXPECT_EQ(at(Link::relu, 0.0).slope, 0);
 }
 
 TEST(IdentityLink, IsExact) {
@@ -93,23 +117,30 @@ TEST(IdentityLink, IsExact) {
   }
 }
 
-// Central differences of order 4 in long double, h = 1e-4 (1 + |t| / 10): h^4/30 times a fifth derivative
-// below 16, and 2e-19 / h of rounding, are below 2e-14 while |t| < 30, where the slopes are compared.
+// Central differences of order 4 in long double, h = 1e-4: h^4/30 times a fifth derivative below 720 (1 +
+// |t|), and 2e-19 / h times the value of rounding, are below 2e-14 of 1 + |t|^6 while |t| < 30, where the
+// slopes are compared.
 TEST(Links, HaveSlopesAndCurvaturesThatAreDerivatives) {
-  for (const Link link : kLinks) {
+  const Real h = 1e-4L;
+  for (const Link link : kAllLinks) {
     for (const double point : points()) {
-      if (std::abs(point) > 30) {
+      const bool at_kink = link == Link::relu && std::abs(point) < 3e-4;
+      if (std::abs(point) > 30 || at_kink) {
         continue;
       }
       const Real t = point;
-      const Real h = 1e-4L;
       const auto difference = [&](Real LinkPoint<Real>::*member) {
         const auto value = [&](Real shift) { return at<Real>(link, t + shift).*member; };
         return (8 * (value(h) - value(-h)) - (value(2 * h) - value(-2 * h))) / (12 * h);
       };
       const LinkPoint<Real> here = at<Real>(link, t);
-      EXPECT_NEAR(static_cast<double>(here.slope - difference(&LinkPoint<Real>::value)), 0, 2e-14) << t;
-      EXPECT_NEAR(static_cast<double>(here.curvature - difference(&LinkPoint<Real>::slope)), 0, 4e-14) << t;
+      const bool is_power = link == Link::square || link == Link::cube || link == Link::fourth_power ||
+                            link == Link::fifth_power || link == Link::sixth_power;
+      const auto size = static_cast<double>(is_power ? 1 + std::pow(std::abs(t), 6) : 1 + std::abs(t));
+      EXPECT_NEAR(static_cast<double>(here.slope - difference(&LinkPoint<Real>::value)), 0, 2e-14 * size)
+          << t;
+      EXPECT_NEAR(static_cast<double>(here.curvature - difference(&LinkPoint<Real>::slope)), 0, 4e-14 * size)
+          << t;
     }
   }
 }
@@ -118,7 +149,8 @@ TEST(Links, HaveSlopesAndCurvaturesThatAreDerivatives) {
 TEST(Links, AreMonotoneOddOrReflectedAsTheirFormulasSay) {
   std::vector<double> sorted = points();
   std::sort(sorted.begin(), sorted.end());
-  for (const Link link : kLinks) {
+  for (const Link link : {Link::identity, Link::cube, Link::fifth_power, Link::sigmoid, Link::tanh,
+                          Link::softplus, Link::relu}) {
     for (std::size_t i = 1; i < sorted.size(); ++i) {
       const double step = at(link, sorted[i]).value - at(link, sorted[i - 1]).value;
       EXPECT_GE(step, -8 * kEps * std::abs(at(link, sorted[i]).value)) << sorted[i];
@@ -139,6 +171,13 @@ TEST(Links, StayFiniteForEveryFiniteArgument) {
     EXPECT_EQ(at(Link::tanh, t).value, t > 0 ? 1 : -1);
     EXPECT_EQ(at(Link::sigmoid, t).slope, 0);
     EXPECT_EQ(at(Link::tanh, t).slope, 0);
+  }
+  for (const double t : {1e104, -1e104}) {
+    for (const Link link : {Link::gelu, Link::silu, Link::softplus, Link::relu}) {
+      EXPECT_EQ(at(link, t).value, t > 0 ? t : 0);
+      EXPECT_EQ(at(link, t).slope, t > 0 ? 1 : 0);
+      EXPECT_EQ(at(link, t).curvature, 0);
+    }
   }
 }
 

@@ -1,6 +1,9 @@
+#define BOOST_MATH_DISABLE_FLOAT128  // Quad is a type of our own: no libquadmath
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <boost/math/constants/constants.hpp>
+#include <boost/math/special_functions/erf.hpp>
 #include <boost/multiprecision/cpp_bin_float.hpp>
 #include <cmath>
 #include <cstdint>
@@ -35,6 +38,11 @@ void replace_all(std::vector<double>& values) {
 
 void exp_all(std::vector<double>& values) { replace_all<exp>(values); }
 void tanh_all(std::vector<double>& values) { replace_all<tanh>(values); }
+void log1p_all(std::vector<double>& values) { replace_all<log1p>(values); }
+Lanes normal_cdf(Lanes t) { return standard_normal(t).cdf; }
+Lanes normal_density(Lanes t) { return standard_normal(t).density; }
+void normal_cdf_all(std::vector<double>& values) { replace_all<normal_cdf>(values); }
+void normal_density_all(std::vector<double>& values) { replace_all<normal_density>(values); }
 
 }  // namespace HWY_NAMESPACE
 }  // namespace moest
@@ -45,6 +53,9 @@ namespace moest {
 
 HWY_EXPORT(exp_all);
 HWY_EXPORT(tanh_all);
+HWY_EXPORT(log1p_all);
+HWY_EXPORT(normal_cdf_all);
+HWY_EXPORT(normal_density_all);
 
 namespace {
 
@@ -61,6 +72,23 @@ std::vector<double> tanh_of(std::vector<double> t) {
   t.resize((t.size() + 7) / 8 * 8);
   HWY_DYNAMIC_DISPATCH(tanh_all)(t);
   return t;
+}
+
+std::vector<double> log1p_of(std::vector<double> y) {
+  y.resize((y.size() + 7) / 8 * 8);
+  HWY_DYNAMIC_DISPATCH(log1p_all)(y);
+  return y;
+}
+
+struct Normals {
+  std::vector<double> cdf, density;
+};
+Normals normals_of(std::vector<double> t) {
+  t.resize((t.size() + 7) / 8 * 8);
+  Normals result{t, t};
+  HWY_DYNAMIC_DISPATCH(normal_cdf_all)(result.cdf);
+  HWY_DYNAMIC_DISPATCH(normal_density_all)(result.density);
+  return result;
 }
 
 // The error in units of the last place of the exact value.
@@ -143,6 +171,61 @@ TEST_P(VectorMathOn, TanhIsOddBoundedAndKeepsNaN) {
   EXPECT_EQ(special[1], -1);
   EXPECT_TRUE(special[2] == 0 && std::signbit(special[2]));
   EXPECT_TRUE(std::isnan(special[3]));
+}
+
+TEST_P(VectorMathOn, Log1pIsWithinFourUlpFromZeroToOne) {
+  std::vector<double> y{0.0, 1e-300, 1e-17, 0.5, 1.0};
+  Stream stream(3, 0, "log1p");
+  for (int i = 0; i < 20000; ++i) {
+    y.push_back(stream.uniform(0, 1));
+    y.push_back(std::exp(stream.uniform(-700, 0)));
+  }
+  const std::vector<double> values = log1p_of(y);
+  double worst = 0;
+  for (std::size_t i = 0; i < y.size(); ++i) {
+    // Quad rounds 1 + y: below 1e-8 the series to the third power is exact to a relative 1e-25.
+    const Quad exact =
+        y[i] < 1e-8 ? Quad(y[i]) - Quad(y[i]) * y[i] / 2 + Quad(y[i]) * y[i] * y[i] / 3 : log(1 + Quad(y[i]));
+    worst = std::max(worst, error_in_ulp(values[i], exact));
+  }
+  EXPECT_LE(worst, 4.0);
+  RecordProperty("worst_ulp", std::to_string(worst));
+  EXPECT_TRUE(std::isnan(log1p_of({std::nan("")})[0]));
+}
+
+TEST_P(VectorMathOn, NormalLawIsWithinEightAndFourUlpInBothTails) {
+  std::vector<double> t{0.0, 1e-300, -1e-300, 5.25, -5.25};
+  Stream stream(4, 0, "normal law");
+  for (int i = 0; i < 20000; ++i) {
+    t.push_back(stream.uniform(-37.4, 37.4));
+    t.push_back(stream.uniform(-3, 3));
+  }
+  const Normals values = normals_of(t);
+  const bool is_fused = GetParam() == HWY_AVX2 || GetParam() == HWY_AVX3 || GetParam() == HWY_AVX3_DL;
+  double worst_cdf = 0;
+  double worst_density = 0;
+  for (std::size_t i = 0; i < t.size(); ++i) {
+    const Quad x = t[i];
+    const double allowance = is_fused ? 0 : t[i] * t[i];
+    const Quad cdf = boost::math::erfc(-x / sqrt(Quad(2))) / 2;
+    const Quad density = exp(-x * x / 2) / sqrt(2 * boost::math::constants::pi<Quad>());
+    worst_cdf = std::max(worst_cdf, error_in_ulp(values.cdf[i], cdf) - allowance);
+    worst_density = std::max(worst_density, error_in_ulp(values.density[i], density) - allowance);
+  }
+  EXPECT_LE(worst_cdf, 8.0);
+  EXPECT_LE(worst_density, 4.0);
+  RecordProperty("worst_cdf_ulp", std::to_string(worst_cdf));
+  RecordProperty("worst_density_ulp", std::to_string(worst_density));
+}
+
+TEST_P(VectorMathOn, NormalLawEndsAtZeroAndOneAndKeepsNaN) {
+  const Normals values = normals_of({-39, 39, -1e300, 1e300, -kInfinity, kInfinity, std::nan(""), 0});
+  for (std::size_t i = 0; i < 6; ++i) {
+    EXPECT_EQ(values.cdf[i], i % 2 == 0 ? 0 : 1) << i;
+    EXPECT_EQ(values.density[i], 0) << i;
+  }
+  EXPECT_TRUE(std::isnan(values.cdf[6]) && std::isnan(values.density[6]));
+  EXPECT_NEAR(values.cdf[7], 0.5, 2e-16);
 }
 
 }  // namespace
