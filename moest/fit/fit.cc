@@ -28,6 +28,25 @@ std::span<const double> as_span(const Eigen::Ref<const Eigen::VectorXd>& column)
   return {column.data(), static_cast<std::size_t>(column.size())};
 }
 
+/// Into the expert's range, unless an output weight stretches that; to mean 0 and variance 1 where it has no
+/// end.
+Affine target_scaling(const ExpertSpec& expert, const Eigen::VectorXd& target) {
+  const ExpertShape shape = expert_shape(expert);
+  Affine standard = standardisation(as_span(target));
+  if (expert.output_weight || !std::isfinite(shape.low)) {
+    return standard;
+  }
+  if (std::isfinite(shape.high)) {
+    const double middle = 0.5 * (shape.low + shape.high);
+    const double half = 0.5 * kUsedRange * (shape.high - shape.low);
+    return range_scaling(as_span(target), middle - half, middle + half);
+  }
+  if (!expert.output_offset) {
+    standard.offset = target.minCoeff() - shape.low * standard.scale;
+  }
+  return standard;
+}
+
 std::optional<Scaling> choose_scaling(const MixtureSpec& spec, const Dataset& data, const FitOptions& options,
                                       const std::optional<Model>& start) {
   if (start) {
@@ -40,12 +59,7 @@ std::optional<Scaling> choose_scaling(const MixtureSpec& spec, const Dataset& da
   for (Eigen::Index j = 0; j < data.inputs.cols(); ++j) {
     scaling.inputs.push_back(standardisation(as_span(data.inputs.col(j))));
   }
-  const ExpertKind& kind = expert_kind(spec.expert.kind);
-  const double middle = 0.5 * (kind.low + kind.high);
-  const double half = 0.5 * kUsedRange * (kind.high - kind.low);
-  const bool bounded = std::isfinite(half) && !spec.expert.output_weight;
-  scaling.targets.push_back(bounded ? range_scaling(as_span(data.target), middle - half, middle + half)
-                                    : standardisation(as_span(data.target)));
+  scaling.targets.push_back(target_scaling(spec.expert, data.target));
   return scaling;
 }
 
@@ -55,17 +69,13 @@ void check_start(const MixtureSpec& spec, const Dataset& data, const Model& star
                      fmt::format("the fit's is {}", of_fit), "Start from a model of the same kind and data.");
   };
   const MixtureSpec& given = start.spec;
-  const bool same_gate = given.gate.kind == spec.gate.kind && given.gate.tau1 == spec.gate.tau1 &&
-                         given.gate.tau2 == spec.gate.tau2 && given.gate.temperature == spec.gate.temperature;
-  if (!same_gate) {
-    refuse("gate", options_json(gate_options(), given.gate).dump(),
-           options_json(gate_options(), spec.gate).dump());
+  if (!(given.gate == spec.gate)) {
+    refuse("gate", given.gate.kind + " " + options_json(gate_options(), given.gate).dump(),
+           spec.gate.kind + " " + options_json(gate_options(), spec.gate).dump());
   }
-  const bool same_expert = given.expert.kind == spec.expert.kind && given.expert.bias == spec.expert.bias &&
-                           given.expert.output_weight == spec.expert.output_weight &&
-                           given.expert.output_offset == spec.expert.output_offset;
-  if (!same_expert) {
-    refuse("expert", given.expert.kind, spec.expert.kind + " with these options");
+  if (!(given.expert == spec.expert)) {
+    refuse("expert", given.expert.kind + " " + options_json(expert_options(), given.expert).dump(),
+           spec.expert.kind + " " + options_json(expert_options(), spec.expert).dump());
   }
   if (given.num_experts != spec.num_experts) {
     refuse("number of experts", std::to_string(given.num_experts), std::to_string(spec.num_experts));

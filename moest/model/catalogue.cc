@@ -83,6 +83,8 @@ const ExpertKind& expert_kind(std::string_view kind) {
   return *found;
 }
 
+ExpertShape expert_shape(const ExpertSpec& spec) { return expert_kind(spec.kind).shape(spec); }
+
 void check(const MixtureSpec& spec) {
   const int min_inputs = visit_gate(spec.gate.kind, [](auto gate) { return decltype(gate)::kMinInputs; });
   check_belonging(expert_kind(spec.expert.kind).info, spec.expert, expert_options());

@@ -23,15 +23,16 @@ using GateKinds = std::tuple<  //
 
 /// Every expert, a line each.
 inline constexpr std::array kExpertKinds{
-    kConstantExpert,
-    kLinearExpert,
-    kSigmoidExpert,
-    kTanhExpert,
+    kConstantExpert, kLinearExpert, kPolynomialExpert, kSigmoidExpert, kTanhExpert,
+    kGeluExpert,     kSiluExpert,   kSoftplusExpert,   kReluExpert,
 };
 
 /// Throws InputError for a kind that the catalogue lacks, with the list of those it has.
 void check_gate_kind(std::string_view kind);
 const ExpertKind& expert_kind(std::string_view kind);
+
+/// The link and range of a legal specification's experts.
+ExpertShape expert_shape(const ExpertSpec& spec);
 
 std::vector<std::string> gate_names();
 std::vector<std::string> expert_names();

@@ -30,7 +30,7 @@ MixtureLayout make_layout(const MixtureSpec& spec, int num_gate_features, int nu
     layout.gates.push_back({0, offset, gate_link});
   }
   for (int i = 0; i < spec.num_experts; ++i, offset += num_expert_parameters) {
-    ExpertUnits units{{shared ? 0 : 1, offset, expert.link}, -1, -1};
+    ExpertUnits units{{shared ? 0 : 1, offset, expert_shape(spec.expert).link}, -1, -1};
     int next = offset + layout.feature_sets[1].size();
     units.weight = spec.expert.output_weight ? next++ : -1;
     units.shift = spec.expert.output_offset ? next : -1;

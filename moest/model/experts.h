@@ -9,43 +9,96 @@
 
 namespace moest {
 
-/// An expert kind: its link phi, whether it looks at the inputs, and the range of phi. `bias`,
-/// `output_weight` and `output_offset` of the specification say which of b, c and c_0 are parameters (else b
-/// = 0, c = 1, c_0 = 0).
-struct ExpertKind {
-  KindInfo info;
+/// The inside of an expert: phi and its range, where a target without an output weight and offset must lie.
+/// Of gelu and silu, which dip below 0 by 0.17 and 0.28, the range is said to begin at 0.
+struct ExpertShape {
   Link link = Link::identity;
-  bool uses_inputs = true;
   double low = -std::numeric_limits<double>::infinity();
   double high = std::numeric_limits<double>::infinity();
 };
 
+/// An expert kind: whether it looks at the inputs, and its shape, which may depend on the options. `bias`,
+/// `output_weight` and `output_offset` of the specification say which of b, c and c_0 are parameters (else b
+/// = 0, c = 1, c_0 = 0).
+struct ExpertKind {
+  KindInfo info;
+  bool uses_inputs = true;
+  ExpertShape (*shape)(const ExpertSpec&) = nullptr;
+};
+
 inline constexpr std::array<std::string_view, 1> kLinearOptions{"bias"};
 inline constexpr std::array<std::string_view, 3> kNeuronOptions{"bias", "output_weight", "output_offset"};
+inline constexpr std::array<std::string_view, 4> kPolynomialOptions{"degree", "bias", "output_weight",
+                                                                    "output_offset"};
+
+template <Link kLink>
+ExpertShape unbounded_shape(const ExpertSpec&) {
+  return {kLink};
+}
+/// From `kLow` on without end.
+template <Link kLink, int kLow>
+ExpertShape rising_shape(const ExpertSpec&) {
+  return {kLink, kLow};
+}
+template <Link kLink, int kLow, int kHigh>
+ExpertShape bounded_shape(const ExpertSpec&) {
+  return {kLink, kLow, kHigh};
+}
+/// Even powers are never negative.
+inline ExpertShape polynomial_shape(const ExpertSpec& spec) {
+  constexpr std::array kPowers{Link::identity,     Link::square,      Link::cube,
+                               Link::fourth_power, Link::fifth_power, Link::sixth_power};
+  const double infinity = std::numeric_limits<double>::infinity();
+  return {kPowers.at(static_cast<std::size_t>(spec.degree - 1)), spec.degree % 2 == 0 ? 0.0 : -infinity,
+          infinity};
+}
 
 inline constexpr ExpertKind kConstantExpert{
     {"constant", "b", "one number per expert: a soft regression tree's leaf", "NHR24 (arXiv 2402.02952)", {}},
-    Link::identity,
-    false};
+    false,
+    unbounded_shape<Link::identity>};
 inline constexpr ExpertKind kLinearExpert{
     {"linear", "a . x + b", "one regression line or plane per expert",
      "NHR24 (arXiv 2402.02952), NHR25 (arXiv 2503.03213)", kLinearOptions},
-    Link::identity,
-    true};
+    true,
+    unbounded_shape<Link::identity>};
+inline constexpr ExpertKind kPolynomialExpert{
+    {"polynomial", "c (a . x + b)^degree + c_0",
+     "a power of one affine function; curved, but not strongly identifiable",
+     "NHR24 (arXiv 2402.02952), NHR25 (arXiv 2503.03213)", kPolynomialOptions},
+    true,
+    polynomial_shape};
 inline constexpr ExpertKind kSigmoidExpert{
     {"sigmoid", "c / (1 + exp(-(a . x + b))) + c_0",
      "a neuron with values between 0 and 1, strongly identifiable",
      "NHR24 (arXiv 2402.02952), NHR25 (arXiv 2503.03213)", kNeuronOptions},
-    Link::sigmoid,
     true,
-    0.0,
-    1.0};
+    bounded_shape<Link::sigmoid, 0, 1>};
 inline constexpr ExpertKind kTanhExpert{
     {"tanh", "c tanh(a . x + b) + c_0", "a neuron with values between -1 and 1, strongly identifiable",
      "NHR24 (arXiv 2402.02952), NHR25 (arXiv 2503.03213)", kNeuronOptions},
-    Link::tanh,
     true,
-    -1.0,
-    1.0};
+    bounded_shape<Link::tanh, -1, 1>};
+inline constexpr ExpertKind kGeluExpert{
+    {"gelu", "c t Phi(t) + c_0, t = a . x + b", "a smooth hinge (the exact erf form), strongly identifiable",
+     "NHR24 (arXiv 2402.02952), NHR25 (arXiv 2503.03213)", kNeuronOptions},
+    true,
+    rising_shape<Link::gelu, 0>};
+inline constexpr ExpertKind kSiluExpert{
+    {"silu", "c t / (1 + exp(-t)) + c_0, t = a . x + b", "a smooth hinge, strongly identifiable",
+     "NHR25 (arXiv 2503.03213)", kNeuronOptions},
+    true,
+    rising_shape<Link::silu, 0>};
+inline constexpr ExpertKind kSoftplusExpert{
+    {"softplus", "c log(1 + exp(a . x + b)) + c_0", "a smooth hinge that only rises, strongly identifiable",
+     "NHR25 (arXiv 2503.03213)", kNeuronOptions},
+    true,
+    rising_shape<Link::softplus, 0>};
+inline constexpr ExpertKind kReluExpert{
+    {"relu", "c max(a . x + b, 0) + c_0",
+     "a hinge with a kink, where its slope counts as 0; not strongly identifiable",
+     "NHR25 (arXiv 2503.03213)", kNeuronOptions},
+    true,
+    rising_shape<Link::relu, 0>};
 
 }  // namespace moest

@@ -27,7 +27,7 @@ T expert_value(const MixtureSpec& spec, std::span<const T> expert, std::span<con
   if (spec.expert.bias) {
     t = t + expert[next++];
   }
-  T h = visit_link(kind.link, [&](auto link) { return link(t).value; });
+  T h = visit_link(expert_shape(spec.expert).link, [&](auto link) { return link(t).value; });
   if (spec.expert.output_weight) {
     h = expert[next++] * h;
   }

@@ -122,6 +122,9 @@ void read_options(ObjectReader& reader, const KindInfo& info, std::span<const Op
           } else {
             const double number = number_of(*found, path);
             at_path(path, [&] { check_range(option.name, number, option.low, option.high); });
+            if (std::is_integral_v<Value> && number != std::round(number)) {
+              refuse_type(path, *found, "a whole number");
+            }
             value = static_cast<Value>(number);
           }
         },

@@ -16,6 +16,7 @@ std::span<const Option<GateSpec>> gate_options() {
 
 std::span<const Option<ExpertSpec>> expert_options() {
   static const std::array kOptions{
+      Option<ExpertSpec>{"degree", &ExpertSpec::degree, 1, 6, "", "the power p in (a.x + b)^p"},
       Option<ExpertSpec>{"bias", &ExpertSpec::bias, 0, 1, "", "the constant b in a.x + b"},
       Option<ExpertSpec>{"output_weight", &ExpertSpec::output_weight, 0, 1, "",
                          "a factor c before the neuron: c phi(a.x + b)"},

@@ -17,6 +17,8 @@ struct GateSpec {
   double tau1 = 0.1;
   double tau2 = 0.1;
   double temperature = 1.0;
+
+  bool operator==(const GateSpec&) const = default;
 };
 
 /// An expert kind of the catalogue and its options; one that does not belong to the kind must be at its
@@ -26,6 +28,9 @@ struct ExpertSpec {
   bool bias = true;
   bool output_weight = false;
   bool output_offset = false;
+  int degree = 2;
+
+  bool operator==(const ExpertSpec&) const = default;
 };
 
 /// A mixture of k experts of one kind over d inputs.

@@ -34,7 +34,7 @@ bool gate_unscales(const Model& model) {
 }
 
 bool expert_unscales(const Model& model) {
-  return expert_kind(model.spec.expert.kind).link == Link::identity && model.spec.expert.bias;
+  return expert_shape(model.spec.expert).link == Link::identity && model.spec.expert.bias;
 }
 
 /// a . z + b with z_j = (x_j - offset_j) / scale_j, as slopes and constant in x. `values`: a_1..a_d, then b.

@@ -140,7 +140,7 @@ INSTANTIATE_TEST_SUITE_P(
                  {"unknown gate `cosine`", "known: softmax, perturbed_cosine"}},
         BadInput{"UnknownExpert",
                  fit_with({"--expert", "tan"}),
-                 {"unknown expert `tan`", "constant, linear, sigmoid, tanh", "Did you mean `tanh`?"}},
+                 {"unknown expert `tan`", "constant, linear, polynomial, sigmoid, tanh, gelu, silu, softplus, relu", "Did you mean `tanh`?"}},
         BadInput{"OptionOfAnotherGate",
                  fit_with({"--tau1", "0.2"}),
                  {"--tau1 does not belong to the softmax gate"}},

@@ -10,6 +10,7 @@
 #include <stdexcept>
 #include <variant>
 
+#include "moest/base/option_json.h"
 #include "moest/model/catalogue.h"
 #include "moest/model/mixture_value.h"
 #include "moest/model/predict.h"
@@ -67,8 +68,27 @@ const std::map<std::string, ExpertFormula>& expert_formulas() {
        [](const ExpertSpec& spec, Numbers eta, Numbers x) {
          return neuron(spec, eta, x, [](Real t) { return (1 + std::tanh(t / 2)) / 2; });
        }},
+      {"polynomial",
+       [](const ExpertSpec& spec, Numbers eta, Numbers x) {
+         return neuron(spec, eta, x, [&](Real t) { return std::pow(t, spec.degree); });
+       }},
       {"tanh", [](const ExpertSpec& spec, Numbers eta,
                   Numbers x) { return neuron(spec, eta, x, [](Real t) { return std::tanh(t); }); }},
+      {"gelu",
+       [](const ExpertSpec& spec, Numbers eta, Numbers x) {
+         return neuron(spec, eta, x, [](Real t) { return t * std::erfc(-t / std::sqrt(Real{2})) / 2; });
+       }},
+      {"silu",
+       [](const ExpertSpec& spec, Numbers eta, Numbers x) {
+         return neuron(spec, eta, x, [](Real t) { return t * (1 + std::tanh(t / 2)) / 2; });
+       }},
+      {"softplus",
+       [](const ExpertSpec& spec, Numbers eta, Numbers x) {
+         return neuron(spec, eta, x,
+                       [](Real t) { return t > 0 ? t + std::log1p(std::exp(-t)) : std::log1p(std::exp(t)); });
+       }},
+      {"relu", [](const ExpertSpec& spec, Numbers eta,
+                  Numbers x) { return neuron(spec, eta, x, [](Real t) { return t > 0 ? t : Real{0}; }); }},
   };
   return formulas;
 }
@@ -83,7 +103,8 @@ const Formula& formula_of(const std::map<std::string, Formula>& formulas, const 
   return found->second;
 }
 
-// Each option of `info` at its default or, together with the other numbers, at another value; all switches.
+// Each option of `info` at its default or, together with the other numbers, at another value; all switches;
+// the first whole numbers of each option that takes them.
 template <class Owner>
 std::vector<Owner> option_variants(const KindInfo& info, std::span<const Option<Owner>> options,
                                    const Owner& base) {
@@ -91,6 +112,8 @@ std::vector<Owner> option_variants(const KindInfo& info, std::span<const Option<
   Owner numbers = base;
   bool has_numbers = false;
   Real value = 0.23L;
+  constexpr int kMostWholeNumbers = 6;
+  std::vector<Owner> whole_numbers;
   for (const Option<Owner>& option : options) {
     if (std::find(info.options.begin(), info.options.end(), option.name) == info.options.end()) {
       continue;
@@ -109,6 +132,13 @@ std::vector<Owner> option_variants(const KindInfo& info, std::span<const Option<
             value *= 1.9L;
             numbers.*member = std::clamp(static_cast<double>(value), option.low, option.high);
             has_numbers = true;
+          } else if constexpr (std::is_same_v<std::remove_reference_t<decltype(base.*member)>, const int>) {
+            const auto low = static_cast<int>(option.low);
+            for (int whole = low;
+                 whole <= std::min(static_cast<int>(option.high), low + kMostWholeNumbers - 1); ++whole) {
+              Owner& other = whole_numbers.emplace_back(base);
+              other.*member = whole;
+            }
           }
         },
         option.member);
@@ -116,6 +146,7 @@ std::vector<Owner> option_variants(const KindInfo& info, std::span<const Option<
   if (has_numbers) {
     result.push_back(numbers);
   }
+  result.insert(result.end(), whole_numbers.begin(), whole_numbers.end());
   return result;
 }
 
@@ -245,6 +276,17 @@ std::span<const double> as_span(const Eigen::VectorXd& vector) {
   return {vector.data(), static_cast<std::size_t>(vector.size())};
 }
 
+// Whether a difference of f might reach over the kink of an expert.
+bool is_near_kink(const MixtureSpec& spec, const std::vector<RealAtom>& atoms, Numbers x) {
+  if (spec.expert.kind != "relu") {
+    return false;
+  }
+  return std::any_of(atoms.begin(), atoms.end(), [&](const RealAtom& atom) {
+    const Numbers a = Numbers(atom.expert).first(x.size());
+    return std::abs(dot(a, x) + (spec.expert.bias ? atom.expert[x.size()] : 0)) < 1e-3L;
+  });
+}
+
 std::vector<double> means(const HarnessPoint& point, const Eigen::VectorXd& theta) {
   const SampleBlocks samples = point.chart.blocks(point.inputs);
   FusedPass pass(point.chart.layout(), samples);
@@ -296,10 +338,9 @@ std::vector<MixtureSpec> variants(const std::string& gate, const std::string& ex
 }
 
 std::string describe(const MixtureSpec& spec) {
-  return fmt::format("{} (tau1 {}, tau2 {}, temperature {}) x {} (bias {}, weight {}, offset {}), d {}, k {}",
-                     spec.gate.kind, spec.gate.tau1, spec.gate.tau2, spec.gate.temperature, spec.expert.kind,
-                     spec.expert.bias, spec.expert.output_weight, spec.expert.output_offset, spec.num_inputs,
-                     spec.num_experts);
+  return fmt::format("{} {} x {} {}, d {}, k {}", spec.gate.kind,
+                     options_json(gate_options(), spec.gate).dump(), spec.expert.kind,
+                     options_json(expert_options(), spec.expert).dump(), spec.num_inputs, spec.num_experts);
 }
 
 HarnessPoint::HarnessPoint(const MixtureSpec& spec, Eigen::Index num_rows, Stream& stream)
@@ -315,8 +356,13 @@ HarnessPoint::HarnessPoint(const MixtureSpec& spec, Eigen::Index num_rows, Strea
       part = part.cwiseMax(-3).cwiseMin(3);
     }
   }
-  for (double& value : inputs.reshaped()) {
-    value = stream.normal();
+  const std::vector<RealAtom> atoms = atoms_at(chart, theta.cast<Real>());
+  for (Eigen::Index row = 0; row < num_rows; ++row) {
+    do {
+      for (double& value : inputs.row(row)) {
+        value = stream.normal();
+      }
+    } while (is_near_kink(spec, atoms, widened_row(inputs, row)));
   }
 }
 
@@ -376,8 +422,10 @@ Magnitudes::Magnitudes(const MixtureSpec& spec, std::span<const RealAtom> atoms,
     const Real c = spec.expert.output_weight ? std::abs(atom.expert[next++]) : Real{1};
     const Real c_0 = spec.expert.output_offset ? std::abs(atom.expert[next]) : Real{0};
     score = std::max(score, gate_sum);
-    // |phi(t)| <= 1 + |t| for every link, and |t phi'(t)| <= 1 + |t|.
-    height = std::max(height, std::max(c, Real{1}) * (1 + argument) + c_0);
+    // |phi(t)|, |t phi'(t)| and a 32nd of the fifth derivative are at most p^2 (1 + |t|)^p, p = 1 for all but
+    // powers.
+    const int p = spec.expert.kind == "polynomial" ? spec.expert.degree : 1;
+    height = std::max(height, std::max(c, Real{1}) * p * p * std::pow(1 + argument, p) + c_0);
   }
 }
 
@@ -541,6 +589,8 @@ Worst gauge_discrepancy(const HarnessPoint& point, Stream& stream) {
 }
 
 Worst extreme_discrepancy(const MixtureSpec& spec, Stream& stream) {
+  // Where a score or an expert is beyond the range of double, it is no number.
+  constexpr Real kLargestIntermediate = 1e300L;
   Worst worst;
   const auto numbers = [&](int size, double scale) {
     std::vector<double> result;
@@ -567,6 +617,9 @@ Worst extreme_discrepancy(const MixtureSpec& spec, Stream& stream) {
         const Eigen::MatrixXd inputs = Eigen::Map<const Eigen::RowVectorXd>(x.data(), spec.num_inputs);
         const ReferenceValues expected = reference_values(spec, atoms, real_x);
         const Magnitudes magnitudes(spec, atoms, real_x);
+        if (std::max(magnitudes.score, magnitudes.height) > kLargestIntermediate) {
+          continue;
+        }
         const Predictions given = predict(model, inputs, 1);
         const std::string where =
             fmt::format("inputs {}, gates {}, experts {}", input_size, gate_size, expert_size);

@@ -24,7 +24,7 @@ std::vector<std::string> kinds_without_reference(std::span<const std::string> ga
                                                  std::span<const std::string> experts);
 
 /// One gate and one expert with every setting of the options that belong to them (numbers: default and
-/// another value; switches: all), d in {1, 2, 8} and k in {1, 2, 5}.
+/// another value; switches and small whole numbers: all), d in {1, 2, 8} and k in {1, 2, 5}.
 std::vector<MixtureSpec> variants(const std::string& gate, const std::string& expert);
 std::string describe(const MixtureSpec& spec);
 
@@ -90,9 +90,9 @@ Worst derivative_discrepancy(const HarnessPoint& point, const Linearise& lineari
 /// the larger of |f| and the experts' magnitude, 1e-13 per unit 1 + S.
 Worst gauge_discrepancy(const HarnessPoint& point, Stream& stream);
 
-/// predict() at inputs and parameters from 0 to 1e100, signs and sizes mixed, where every value is finite;
-/// the mean and experts against the reference, weights >= 0 and summing to 1; and no NaN in the normal
-/// equations.
+/// predict() at inputs and parameters from 0 to 1e200, signs and sizes mixed, where every score and expert is
+/// finite; the mean and experts against the reference, weights >= 0 and summing to 1; and no NaN in the
+/// normal equations.
 Worst extreme_discrepancy(const MixtureSpec& spec, Stream& stream);
 
 }  // namespace moest
