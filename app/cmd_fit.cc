@@ -27,15 +27,10 @@ struct FitCommand {
   FitOptions options;
 };
 
-template <class Owner>
-bool belongs_to(const KindInfo& info, const Option<Owner>& option) {
-  return std::find(info.options.begin(), info.options.end(), option.name) != info.options.end();
-}
-
 /// "perturbed_cosine": the kinds that have the option.
 template <class Owner, class InfoOf>
 std::string kinds_with(const Option<Owner>& option, std::vector<std::string> kinds, InfoOf info_of) {
-  std::erase_if(kinds, [&](const std::string& kind) { return !belongs_to(info_of(kind), option); });
+  std::erase_if(kinds, [&](const std::string& kind) { return !info_of(kind).has(option.name); });
   return listed(kinds);
 }
 
@@ -45,13 +40,13 @@ void refuse_foreign_options(const CLI::App& parser, std::string_view what, const
                             std::span<const Option<Owner>> options) {
   std::vector<std::string> own;
   for (const Option<Owner>& option : options) {
-    if (belongs_to(info, option)) {
+    if (info.has(option.name)) {
       own.push_back(flag_of(option));
     }
   }
   for (const Option<Owner>& option : options) {
     const std::string flag = flag_of(option);
-    if (!belongs_to(info, option) && parser.count(flag) > 0) {
+    if (!info.has(option.name) && parser.count(flag) > 0) {
       throw InputError(
           fmt::format("{} does not belong to the {} {}", flag, info.name, what),
           own.empty() ? std::string("it has no options") : fmt::format("its options: {}", listed(own)),
@@ -293,9 +288,16 @@ Command make_fit_command(CLI::App& program) {
                    "where the model goes; without it only the summary is printed")
       ->type_name("MODEL");
   add_common_options(*parser, command->common);
-  return {parser,
-          [parser, command] { return run_fit(*parser, *command); },
-          {{"--gate", gate_names()}, {"--expert", expert_names()}}};
+  Choices choices{{"--gate", gate_names()}, {"--expert", expert_names()}};
+  for (const Option<GateSpec>& option : gate_options()) {
+    const bool is_learnable = std::holds_alternative<Learnable GateSpec::*>(option.member);
+    if (is_learnable || !option.choices.empty()) {
+      choices[flag_of(option)] = is_learnable
+                                     ? std::vector<std::string>{"learned"}
+                                     : std::vector<std::string>(option.choices.begin(), option.choices.end());
+    }
+  }
+  return {parser, [parser, command] { return run_fit(*parser, *command); }, std::move(choices)};
 }
 
 }  // namespace moest::app

@@ -110,6 +110,13 @@ void read_number(const std::string& flag, const std::string& text, double& value
   value = parsed.value;
 }
 
+void read_number(const std::string& flag, const std::string& text, Learnable& value) {
+  value.learned = text == "learned";
+  if (!*value.learned) {
+    read_number(flag, text, value.value);
+  }
+}
+
 CLI::Option* add_names(CLI::App& parser, const std::string& flag, std::vector<std::string>& names,
                        const std::string& help) {
   const auto read = [flag, &names](const std::string& text) {

@@ -84,6 +84,8 @@ void check_files(const CommonOptions& options, const std::vector<std::string>& i
 void read_number(const std::string& flag, const std::string& text, int& value);
 void read_number(const std::string& flag, const std::string& text, std::uint64_t& value);
 void read_number(const std::string& flag, const std::string& text, double& value);
+/// A number or the word `learned`.
+void read_number(const std::string& flag, const std::string& text, Learnable& value);
 template <class Number>
 void read_number(const std::string& flag, const std::string& text, std::optional<Number>& value) {
   read_number(flag, text, value.emplace());
@@ -136,6 +138,19 @@ void add_options(CLI::App& parser, std::span<const Option<Owner>> options, Owner
             const auto set = [&value, on] { value = !on; };
             help = (on ? "switch off: " : "") + help + (kinds.empty() ? "" : fmt::format(" ({})", kinds));
             parser.add_flag_callback(flag, set, help)->group(group);
+          } else if constexpr (std::is_same_v<std::remove_reference_t<decltype(value)>, std::string>) {
+            help += fmt::format(" ({}default {})", kinds.empty() ? "" : kinds + "; ", defaults.*member);
+            const auto read = [&value, &option](const std::string& text) {
+              check_choice(option.name, text, option.choices);
+              value = text;
+            };
+            parser.add_option_function<std::string>(flag, read, help)
+                ->type_name(fmt::format("{}", fmt::join(option.choices, "|")))
+                ->group(group);
+          } else if constexpr (std::is_same_v<std::remove_reference_t<decltype(value)>, Learnable>) {
+            help +=
+                fmt::format(" ({}default {})", kinds.empty() ? "" : kinds + "; ", (defaults.*member).value);
+            add_number(parser, flag, value, help)->type_name("X|learned")->group(group);
           } else {
             if constexpr (!requires { value.has_value(); }) {
               help += fmt::format(" ({}default {})", kinds.empty() ? "" : kinds + "; ", defaults.*member);

@@ -10,13 +10,16 @@
 
 namespace moest {
 
-/// The value of one option; null for an absent optional.
+/// The value of one option; null for an absent optional, "learned" for a number that is.
 template <class Owner>
 nlohmann::ordered_json option_json(const Option<Owner>& option, const Owner& owner) {
   return std::visit(
       [&](auto member) -> nlohmann::ordered_json {
         const auto& value = owner.*member;
-        if constexpr (requires { value.has_value(); }) {
+        if constexpr (std::is_same_v<std::remove_cvref_t<decltype(value)>, Learnable>) {
+          return value.learned.value_or(false) ? nlohmann::ordered_json("learned")
+                                               : nlohmann::ordered_json(value.value);
+        } else if constexpr (requires { value.has_value(); }) {
           return value ? nlohmann::ordered_json(*value) : nlohmann::ordered_json(nullptr);
         } else {
           return value;

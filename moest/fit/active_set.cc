@@ -34,10 +34,15 @@ void ActiveSet::assign(const MixtureChart& chart, const Eigen::VectorXd& theta,
 void ActiveSet::freeze_bounds(const MixtureChart& chart, const Eigen::VectorXd& theta) {
   for (const RegionBlock& block : chart.regions()) {
     const double limit = block.region.size * (1 - kOnBound);
+    if (block.region.shape == Region::Shape::sphere) {
+      rotate(block, theta);
+      continue;
+    }
     if (block.region.shape == Region::Shape::ball) {
       const auto point = theta.segment(block.offset, block.size);
       if (point.norm() >= limit && point.dot(gradient_.segment(block.offset, block.size)) > 0) {
         rotate(block, theta);
+        ++num_active_bounds_;
       }
       continue;
     }
@@ -76,7 +81,6 @@ void ActiveSet::rotate(const RegionBlock& block, const Eigen::VectorXd& theta) {
   frozen_[static_cast<std::size_t>(block.offset)] = 1;
   std::fill_n(held_.begin() + block.offset, block.size, char{1});
   normals_.push_back({block.offset, direction, std::move(reflection)});
-  ++num_active_bounds_;
 }
 
 void ActiveSet::fix_gauges(const MixtureChart& chart) {

@@ -16,6 +16,7 @@ namespace moest {
 /// is the
 ///   normal, which is frozen; the sphere's curvature (g.v / ‖v‖^2) I belongs to the tangent block of the
 ///   Hessian;
+/// - an atom on a sphere is treated so whatever g is;
 /// - if nothing of a shift gauge is frozen, its coordinate in the last atom is (this fixes the gauge).
 class ActiveSet {
  public:

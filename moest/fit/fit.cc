@@ -69,7 +69,12 @@ void check_start(const MixtureSpec& spec, const Dataset& data, const Model& star
                      fmt::format("the fit's is {}", of_fit), "Start from a model of the same kind and data.");
   };
   const MixtureSpec& given = start.spec;
-  if (!(given.gate == spec.gate)) {
+  const auto without_convention = [](GateSpec gate) {
+    gate.temperature.learned = learns_temperature(gate);
+    gate.temperature.value = *gate.temperature.learned ? 1 : gate.temperature.value;
+    return gate;
+  };
+  if (!(without_convention(given.gate) == without_convention(spec.gate))) {
     refuse("gate", given.gate.kind + " " + options_json(gate_options(), given.gate).dump(),
            spec.gate.kind + " " + options_json(gate_options(), spec.gate).dump());
   }
@@ -241,6 +246,7 @@ FitResult fit(MixtureSpec spec, const Dataset& data, const FitOptions& options, 
   }
   const MixtureChart chart(spec, options.bound);
   const std::optional<Scaling> scaling = choose_scaling(spec, data, options, start);
+  check_inputs(spec, data.inputs, scaling);
   const ScaledSamples samples = scale_samples(chart, data, scaling);
   const double to_rss = samples.target_scale * samples.target_scale;
 
@@ -256,7 +262,8 @@ FitResult fit(MixtureSpec spec, const Dataset& data, const FitOptions& options, 
   Monitor monitor(in_units, options.max_seconds);
   const std::optional<double> single_rss = single_expert_rss(spec, samples.blocks, options, control);
   const std::optional<Eigen::VectorXd> given =
-      start ? std::optional(chart.coordinates(start->atoms)) : std::nullopt;
+      start ? std::optional(MixtureChart(start->spec, options.bound).coordinates(start->atoms))
+            : std::nullopt;
   const MultistartResult result = run_starts(spec, samples.blocks, given, options, monitor);
   if (result.best < 0) {
     throw InputError("no start could be evaluated", "the residual sum of squares is not finite anywhere",
@@ -268,7 +275,8 @@ FitResult fit(MixtureSpec spec, const Dataset& data, const FitOptions& options, 
   FitSummary& summary = outcome.summary;
   summary.options = options;
   summary.num_samples = data.target.size();
-  summary.num_parameters = spec.num_experts * (1 + num_gate_parameters(spec) + num_expert_parameters(spec));
+  summary.num_parameters = spec.num_experts * (1 + num_gate_parameters(spec) + num_expert_parameters(spec)) +
+                           (learns_temperature(spec.gate) ? 1 : 0);
   summary.rss = best.rss * to_rss;
   summary.status = result.stopped.value_or(best.status);
   for (const StartResult& row : result.starts) {
@@ -288,6 +296,7 @@ FitResult fit(MixtureSpec spec, const Dataset& data, const FitOptions& options, 
   summary.message = sentence_of(summary, best);
   summary.seconds = monitor.seconds();
 
+  spec.gate = chart.gate_of(theta);
   outcome.model = {spec,    data.input_names, data.target_name,  chart.atoms(theta), summary.noise_variance,
                    scaling, data.categories,  record_of(summary)};
   return outcome;

@@ -33,8 +33,9 @@ Eigen::VectorXd random_hyperplane(const Problem& problem, const SampleStatistics
   for (int j = 0; j < set.num_columns; ++j) {
     direction[j] *= score_sd / statistics.feature_sd[set.first_column + j];
   }
-  if (region.shape == Region::Shape::ball) {
-    project({region.shape, kShareOfBall * region.size}, direction);
+  if (region.shape != Region::Shape::box) {
+    project({region.shape, (region.shape == Region::Shape::ball ? kShareOfBall : 1.0) * region.size},
+            direction);
   }
   gate[set.num_columns] = 0;
   for (int j = 0; j < set.num_columns; ++j) {

@@ -31,8 +31,7 @@ const std::vector<const KindInfo*>& gate_infos() {
 template <class Owner>
 void check_belonging(const KindInfo& info, const Owner& owner, std::span<const Option<Owner>> options) {
   for (const Option<Owner>& option : options) {
-    const bool belongs =
-        std::find(info.options.begin(), info.options.end(), option.name) != info.options.end();
+    const bool belongs = info.has(option.name);
     const bool is_default =
         std::visit([&](auto member) { return owner.*member == Owner{}.*member; }, option.member);
     if (!belongs && !is_default) {
@@ -83,6 +82,41 @@ const ExpertKind& expert_kind(std::string_view kind) {
   return *found;
 }
 
+bool gate_sees_inputs(const GateSpec& gate) {
+  return gate.input_map == "identity" &&
+         visit_gate(gate.kind, [](auto kind) { return decltype(kind)::kFeaturesAreInputs; });
+}
+
+void check_inputs(const MixtureSpec& spec, const Eigen::MatrixXd& inputs,
+                  const std::optional<Scaling>& scaling) {
+  const bool needs_directions =
+      visit_gate(spec.gate.kind, [](auto gate) { return decltype(gate)::kNeedsDirections; });
+  if (!needs_directions) {
+    return;
+  }
+  constexpr std::size_t kMostRows = 5;
+  const auto is_zero = [&](Eigen::Index row) {
+    for (Eigen::Index j = 0; j < inputs.cols(); ++j) {
+      if (inputs(row, j) != (scaling ? scaling->inputs[static_cast<std::size_t>(j)].offset : 0.0)) {
+        return false;
+      }
+    }
+    return true;
+  };
+  std::vector<std::string> rows;
+  for (Eigen::Index row = 0; row < inputs.rows() && rows.size() <= kMostRows; ++row) {
+    if (is_zero(row)) {
+      rows.push_back(rows.size() < kMostRows ? std::to_string(row + 1) : "..");
+    }
+  }
+  if (!rows.empty()) {
+    throw InputError(
+        fmt::format("the {} gate cannot be used with these inputs", spec.gate.kind),
+        fmt::format("all inputs are 0, after scaling if there is one, in sample {}", fmt::join(rows, ", ")),
+        "Remove these samples, or take --gate perturbed_cosine, which is defined there.");
+  }
+}
+
 ExpertShape expert_shape(const ExpertSpec& spec) { return expert_kind(spec.kind).shape(spec); }
 
 void check(const MixtureSpec& spec) {
@@ -98,6 +132,12 @@ void check(const MixtureSpec& spec) {
         fmt::format("it needs at least {}", min_inputs), "Choose another gate or more inputs.");
   }
   check_options(spec.gate, gate_options());
+  const bool can_learn =
+      visit_gate(spec.gate.kind, [](auto gate) { return decltype(gate)::kLearnsTemperature; });
+  if (learns_temperature(spec.gate) && !can_learn) {
+    throw InputError(fmt::format("the temperature of the {} gate cannot be learned", spec.gate.kind),
+                     "only dense_to_sparse and perturbed_cosine learn it", "Give --temperature a number.");
+  }
   check_options(spec.expert, expert_options());
 }
 

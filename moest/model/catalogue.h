@@ -2,7 +2,10 @@
 // read.
 #pragma once
 
+#include <Eigen/Core>
 #include <array>
+#include <cmath>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -10,8 +13,13 @@
 #include <utility>
 #include <vector>
 
+#include "moest/data/scaling.h"
+#include "moest/model/cosine_gate.h"
+#include "moest/model/dense_to_sparse_gate.h"
 #include "moest/model/experts.h"
+#include "moest/model/model.h"
 #include "moest/model/perturbed_cosine_gate.h"
+#include "moest/model/quadratic_gates.h"
 #include "moest/model/softmax_gate.h"
 
 namespace moest {
@@ -19,7 +27,11 @@ namespace moest {
 /// Every gate, a line each.
 using GateKinds = std::tuple<  //
     SoftmaxGate,               //
-    PerturbedCosineGate>;
+    DenseToSparseGate,         //
+    CosineGate,                //
+    PerturbedCosineGate,       //
+    QuadraticGate,             //
+    MonomialGate>;
 
 /// Every expert, a line each.
 inline constexpr std::array kExpertKinds{
@@ -51,6 +63,58 @@ auto visit_gate(std::string_view kind, F&& f) {
   }
   return std::forward<F>(f)(Gate{});
 }
+
+/// Whether the gate's features are the inputs as they are.
+bool gate_sees_inputs(const GateSpec& gate);
+
+/// The features z of the gate at one input x of d numbers, after the input map.
+template <class T>
+std::vector<T> gate_features(const MixtureSpec& spec, std::span<const T> x) {
+  using std::tanh;
+  std::vector<T> seen(x.begin(), x.end());
+  if (spec.gate.input_map == "tanh") {
+    for (T& value : seen) {
+      value = tanh(value);
+    }
+  }
+  return visit_gate(spec.gate.kind, [&](auto gate) {
+    std::vector<T> z(static_cast<std::size_t>(gate.num_features(spec.num_inputs)));
+    gate.template features<T>(spec.gate, seen, z);
+    return z;
+  });
+}
+
+/// A raw atom with its gate in the chart's coordinates: v for omega, and the bias that stands beside v . z.
+template <class T>
+BasicAtom<T> atom_in_chart(const MixtureSpec& spec, const BasicAtom<T>& raw) {
+  return visit_gate(spec.gate.kind, [&](auto gate) {
+    BasicAtom<T> atom{raw.bias, std::vector<T>(static_cast<std::size_t>(gate.num_features(spec.num_inputs))),
+                      raw.expert};
+    gate.template to_chart<T>(spec.gate, raw.gate, atom.gate);
+    if (decltype(gate)::kBiasIsDivided) {
+      atom.bias = atom.bias / T(spec.gate.temperature.value);
+    }
+    return atom;
+  });
+}
+
+/// The raw atom of an atom in the chart's coordinates.
+template <class T>
+BasicAtom<T> atom_from_chart(const MixtureSpec& spec, const BasicAtom<T>& in_chart) {
+  return visit_gate(spec.gate.kind, [&](auto gate) {
+    BasicAtom<T> atom{in_chart.bias, std::vector<T>(static_cast<std::size_t>(num_gate_parameters(spec))),
+                      in_chart.expert};
+    gate.template to_raw<T>(spec.gate, in_chart.gate, atom.gate);
+    if (decltype(gate)::kBiasIsDivided) {
+      atom.bias = atom.bias * T(spec.gate.temperature.value);
+    }
+    return atom;
+  });
+}
+
+/// Throws InputError for inputs (n x d) that, scaled, the gate has no score for, with their rows.
+void check_inputs(const MixtureSpec& spec, const Eigen::MatrixXd& inputs,
+                  const std::optional<Scaling>& scaling);
 
 /// Throws InputError when the specification is not a legal mixture: unknown kinds, k < 1, fewer inputs than
 /// the gate needs, an option out of range, an option of another expert.

@@ -8,12 +8,8 @@ namespace {
 
 MixtureLayout make_layout(const MixtureSpec& spec, int num_gate_features, int num_expert_parameters) {
   const ExpertKind& expert = expert_kind(spec.expert.kind);
-  const bool shared =
-      visit_gate(spec.gate.kind, [](auto gate) { return decltype(gate)::kFeaturesAreInputs; }) &&
-      spec.expert.bias && expert.uses_inputs;
-  const bool own_columns =
-      visit_gate(spec.gate.kind, [](auto gate) { return !decltype(gate)::kFeaturesAreInputs; });
-  const int first_input = own_columns ? num_gate_features : 0;
+  const bool shared = gate_sees_inputs(spec.gate) && spec.expert.bias && expert.uses_inputs;
+  const int first_input = gate_sees_inputs(spec.gate) ? 0 : num_gate_features;
   const Link gate_link = visit_gate(spec.gate.kind, [](auto gate) {
     static_assert(decltype(gate)::kLink == Link::identity,
                   "the anchor v_i - v_k is a score only without a link");
@@ -64,7 +60,8 @@ MixtureChart::MixtureChart(const MixtureSpec& spec, double bound) : spec_(spec) 
     regions_.push_back({expert_offset(i), num_expert_parameters_, number});
   }
   num_coordinates_ = expert_offset(num_experts());
-  for (int j = 0; j <= num_gate_features_; ++j) {
+  const bool slopes_shift = gate_region.shape != Region::Shape::sphere;
+  for (int j = slopes_shift ? 0 : num_gate_features_; j <= num_gate_features_; ++j) {
     std::vector<int>& places = shift_gauges_.emplace_back();
     for (int i = 0; i < num_experts(); ++i) {
       places.push_back(gate_offset(i) + j);
@@ -140,22 +137,18 @@ Eigen::VectorXd MixtureChart::coordinates(const std::vector<Atom>& atoms) const 
   Eigen::MatrixXd gates(num_gate_features_, num_experts());
   Eigen::MatrixXd biases(1, num_experts());
   for (int i = 0; i < num_experts(); ++i) {
-    const Atom& atom = atoms[static_cast<std::size_t>(i)];
-    visit_gate(spec_.gate.kind, [&](auto gate) {
-      gate.template to_chart<double>(spec_.gate, atom.gate,
-                                     {gates.col(i).data(), static_cast<std::size_t>(gates.rows())});
-    });
+    const Atom atom = atom_in_chart(spec_, atoms[static_cast<std::size_t>(i)]);
+    gates.col(i) = Eigen::Map<const Eigen::VectorXd>(atom.gate.data(), num_gate_features_);
     biases(0, i) = atom.bias;
   }
   gates.colwise() -= region_centre(regions_[0].region.shape, gates);
   biases.colwise() -= region_centre(Region::Shape::box, biases);
   Eigen::VectorXd theta(num_coordinates_);
   for (int i = 0; i < num_experts(); ++i) {
-    const Atom& atom = atoms[static_cast<std::size_t>(i)];
     theta.segment(gate_offset(i), num_gate_features_) = gates.col(i);
     theta[gate_offset(i) + num_gate_features_] = biases(0, i);
-    theta.segment(expert_offset(i), num_expert_parameters_) =
-        Eigen::Map<const Eigen::VectorXd>(atom.expert.data(), num_expert_parameters_);
+    theta.segment(expert_offset(i), num_expert_parameters_) = Eigen::Map<const Eigen::VectorXd>(
+        atoms[static_cast<std::size_t>(i)].expert.data(), num_expert_parameters_);
   }
   for (const RegionBlock& block : regions_) {
     project(block.region, theta.segment(block.offset, block.size));
@@ -163,51 +156,60 @@ Eigen::VectorXd MixtureChart::coordinates(const std::vector<Atom>& atoms) const 
   return theta;
 }
 
-std::vector<Atom> MixtureChart::atoms(const Eigen::VectorXd& theta) const {
+Eigen::MatrixXd MixtureChart::section(const Eigen::VectorXd& theta) const {
   MOEST_EXPECT(theta.size() == num_coordinates_);
   Eigen::MatrixXd gates = this->gates(theta);
   gates.row(num_gate_features_).array() -= gates(num_gate_features_, num_experts() - 1);
   gates.topRows(num_gate_features_).colwise() -= visit_gate(spec_.gate.kind, [&](auto gate) {
     return Eigen::VectorXd(gate.section_origin(gates.topRows(num_gate_features_)));
   });
-  std::vector<Atom> atoms(static_cast<std::size_t>(num_experts()));
+  return gates;
+}
+
+GateSpec MixtureChart::gate_of(const Eigen::VectorXd& theta) const {
+  GateSpec result = spec_.gate;
+  visit_gate(spec_.gate.kind, [&](auto gate) {
+    if constexpr (decltype(gate)::kLearnsTemperature) {
+      result.temperature.learned = learns_temperature(spec_.gate);
+      if (*result.temperature.learned) {
+        result.temperature.value =
+            gate.section_temperature(spec_.gate, section(theta).topRows(num_gate_features_));
+      }
+    }
+  });
+  return result;
+}
+
+std::vector<Atom> MixtureChart::atoms(const Eigen::VectorXd& theta) const {
+  const Eigen::MatrixXd gates = section(theta);
+  MixtureSpec spec = spec_;
+  spec.gate = gate_of(theta);
+  std::vector<Atom> atoms;
   for (int i = 0; i < num_experts(); ++i) {
-    Atom& atom = atoms[static_cast<std::size_t>(i)];
-    atom.bias = gates(num_gate_features_, i);
-    atom.gate.resize(static_cast<std::size_t>(num_gate_parameters(spec_)));
-    visit_gate(spec_.gate.kind, [&](auto gate) {
-      gate.template to_raw<double>(spec_.gate, as_span(gates.col(i).head(num_gate_features_)), atom.gate);
-    });
+    const auto gate = gates.col(i).head(num_gate_features_);
     const auto expert = theta.segment(expert_offset(i), num_expert_parameters_);
-    atom.expert.assign(expert.begin(), expert.end());
+    atoms.push_back(atom_from_chart<double>(
+        spec, {gates(num_gate_features_, i), {gate.begin(), gate.end()}, {expert.begin(), expert.end()}}));
   }
   return atoms;
 }
 
 SampleBlocks MixtureChart::blocks(const Eigen::MatrixXd& inputs) const {
   MOEST_EXPECT(inputs.cols() == spec_.num_inputs);
-  const FeatureSet& gate_set = layout_.feature_sets[0];
-  const int first_input =
-      visit_gate(spec_.gate.kind, [](auto gate) { return decltype(gate)::kFeaturesAreInputs; })
-          ? 0
-          : gate_set.num_columns;
+  const int first_input = gate_sees_inputs(spec_.gate) ? 0 : num_gate_features_;
   SampleBlocks blocks(inputs.rows(), first_input + spec_.num_inputs);
   for (int j = 0; j < spec_.num_inputs; ++j) {
     blocks.set_feature(first_input + j, inputs.col(j));
   }
   if (first_input > 0) {
-    Eigen::MatrixXd features(inputs.rows(), gate_set.num_columns);
+    Eigen::MatrixXd features(inputs.rows(), num_gate_features_);
     Eigen::VectorXd x(inputs.cols());
-    Eigen::VectorXd z(gate_set.num_columns);
     for (Eigen::Index row = 0; row < inputs.rows(); ++row) {
       x = inputs.row(row).transpose();
-      visit_gate(spec_.gate.kind, [&](auto gate) {
-        gate.template features<double>(spec_.gate, as_span(x),
-                                       {z.data(), static_cast<std::size_t>(z.size())});
-      });
-      features.row(row) = z.transpose();
+      const std::vector<double> z = gate_features<double>(spec_, as_span(x));
+      features.row(row) = Eigen::Map<const Eigen::RowVectorXd>(z.data(), num_gate_features_);
     }
-    for (int j = 0; j < gate_set.num_columns; ++j) {
+    for (int j = 0; j < num_gate_features_; ++j) {
       blocks.set_feature(j, features.col(j));
     }
   }

@@ -59,14 +59,18 @@ class MixtureChart {
   /// Coordinates of raw atoms after the common shift that brings the gates deepest into their regions;
   /// whatever is still outside is moved to the nearest point inside.
   Eigen::VectorXd coordinates(const std::vector<Atom>& atoms) const;
-  /// Raw atoms in the gate's documented section (docs/models.md): the last bias is 0.
+  /// Raw atoms in the gate's documented section (docs/models.md), and the gate with the temperature that
+  /// belongs to them where it is learned: the last bias is 0.
   std::vector<Atom> atoms(const Eigen::VectorXd& theta) const;
+  GateSpec gate_of(const Eigen::VectorXd& theta) const;
 
   /// Features of the (scaled) inputs, n x d, in the layout's columns; the target is zero.
   SampleBlocks blocks(const Eigen::MatrixXd& inputs) const;
 
  private:
   Eigen::MatrixXd gates(const Eigen::VectorXd& theta) const;
+  // The same after the shift to the section.
+  Eigen::MatrixXd section(const Eigen::VectorXd& theta) const;
 
   MixtureSpec spec_;
   int num_gate_features_;

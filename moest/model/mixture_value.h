@@ -34,31 +34,37 @@ T expert_value(const MixtureSpec& spec, std::span<const T> expert, std::span<con
   return spec.expert.output_offset ? h + expert[next] : h;
 }
 
-/// f(x) = sum_i w_i(x) h(x; eta_i), in scaled coordinates if the model has a scaling. Built from the same
-/// features, links, charts and combiners as the fit, without its kernel: the reference for the kernel's
-/// values and, in a wider type, for its derivatives.
+/// f(x) = sum_i w_i(x) h(x; eta_i) with the gates of the atoms in the chart's coordinates and
+/// z = gate_features(spec, x). Built from the same features, links and combiners as the fit, without its
+/// kernel: in a wide type the reference for its derivatives.
 template <class T>
-T mixture_value(const MixtureSpec& spec, std::span<const BasicAtom<T>> atoms, std::span<const T> x) {
+T mixture_value_in_chart(const MixtureSpec& spec, std::span<const BasicAtom<T>> atoms, std::span<const T> z,
+                         std::span<const T> x) {
   std::vector<T> weights;
-  visit_gate(spec.gate.kind, [&](auto gate) {
-    std::vector<T> z(static_cast<std::size_t>(gate.num_features(spec.num_inputs)));
-    std::vector<T> v(z.size());
-    gate.template features<T>(spec.gate, x, z);
-    for (const BasicAtom<T>& atom : atoms) {
-      gate.template to_chart<T>(spec.gate, atom.gate, v);
-      T t = atom.bias;
-      for (std::size_t j = 0; j < z.size(); ++j) {
-        t = t + v[j] * z[j];
-      }
-      weights.push_back(visit_link(decltype(gate)::kLink, [&](auto link) { return link(t).value; }));
+  for (const BasicAtom<T>& atom : atoms) {
+    T score = atom.bias;
+    for (std::size_t j = 0; j < z.size(); ++j) {
+      score = score + atom.gate[j] * z[j];
     }
-  });
+    weights.push_back(score);
+  }
   softmax(std::span<T>(weights));
   T value = T(0);
   for (std::size_t i = 0; i < atoms.size(); ++i) {
     value = value + weights[i] * expert_value<T>(spec, atoms[i].expert, x);
   }
   return value;
+}
+
+/// The same for raw atoms, in scaled coordinates if the model has a scaling: the reference for the kernel's
+/// values.
+template <class T>
+T mixture_value(const MixtureSpec& spec, std::span<const BasicAtom<T>> atoms, std::span<const T> x) {
+  std::vector<BasicAtom<T>> in_chart;
+  for (const BasicAtom<T>& atom : atoms) {
+    in_chart.push_back(atom_in_chart(spec, atom));
+  }
+  return mixture_value_in_chart<T>(spec, in_chart, gate_features<T>(spec, x), x);
 }
 
 }  // namespace moest

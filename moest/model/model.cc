@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <span>
 
@@ -73,6 +74,17 @@ void check(const Model& model) {
     expect_finite(path + ".bias", {&atom.bias, 1});
     expect_finite(path + ".gate", atom.gate);
     expect_finite(path + ".expert", atom.expert);
+  }
+  const bool needs_directions =
+      visit_gate(model.spec.gate.kind, [](auto gate) { return decltype(gate)::kNeedsDirections; });
+  for (std::size_t i = 0; needs_directions && i < model.atoms.size(); ++i) {
+    const std::vector<double>& gate = model.atoms[i].gate;
+    if (std::all_of(gate.begin(), gate.end(), [](double value) { return value == 0; })) {
+      throw InputError(
+          fmt::format("atoms[{}].gate cannot be used", i),
+          fmt::format("all its numbers are 0, and the {} gate needs a direction", model.spec.gate.kind),
+          "Give one of them another value.");
+    }
   }
   if (model.scaling) {
     expect_length("scaling.inputs", model.scaling->inputs.size(), model.spec.num_inputs);

@@ -102,7 +102,7 @@ template <class Owner>
 void read_options(ObjectReader& reader, const KindInfo& info, std::span<const Option<Owner>> options,
                   Owner& owner) {
   for (const Option<Owner>& option : options) {
-    if (std::find(info.options.begin(), info.options.end(), option.name) == info.options.end()) {
+    if (!info.has(option.name)) {
       continue;
     }
     const Json* found = reader.find(option.name);
@@ -119,6 +119,15 @@ void read_options(ObjectReader& reader, const KindInfo& info, std::span<const Op
               refuse_type(path, *found, "true or false");
             }
             value = found->template get<bool>();
+          } else if constexpr (std::is_same_v<Value, std::string>) {
+            value = string_of(*found, path);
+            at_path(path, [&] { check_choice(option.name, value, option.choices); });
+          } else if constexpr (std::is_same_v<Value, Learnable>) {
+            value.learned = *found == Json("learned");
+            if (!*value.learned) {
+              value.value = number_of(*found, path);
+              at_path(path, [&] { check_range(option.name, value.value, option.low, option.high); });
+            }
           } else {
             const double number = number_of(*found, path);
             at_path(path, [&] { check_range(option.name, number, option.low, option.high); });
@@ -136,7 +145,7 @@ template <class Owner>
 Json kind_json(const KindInfo& info, std::span<const Option<Owner>> options, const Owner& owner) {
   Json json{{"kind", info.name}};
   for (const Option<Owner>& option : options) {
-    if (std::find(info.options.begin(), info.options.end(), option.name) != info.options.end()) {
+    if (info.has(option.name)) {
       json[std::string(option.name)] = option_json(option, owner);
     }
   }
@@ -167,6 +176,20 @@ Atom atom_of(const Json& json, const std::string& path) {
   atom.expert = list_of(reader.require("expert"), reader.path_of("expert"), number_of);
   reader.refuse_the_rest();
   return atom;
+}
+
+/// What all atoms share: the learned temperature, 1 if the file does not say.
+void read_shared(const Json* json, GateSpec& gate) {
+  if (json == nullptr) {
+    return;
+  }
+  ObjectReader reader(*json, "shared");
+  const Json& temperature = reader.require("temperature");
+  gate.temperature.value = number_of(temperature, "shared.temperature");
+  reader.refuse_the_rest();
+  if (!(gate.temperature.value > 0)) {
+    refuse_type("shared.temperature", temperature, "a positive number");
+  }
 }
 
 Scaling scaling_of(const Json& json, const std::string& path) {
@@ -321,15 +344,20 @@ void append_readable(const Json& json, std::size_t indent, std::string& text) {
 }  // namespace
 
 Json to_json(const Model& model) {
+  GateSpec gate = model.spec.gate;
+  gate.temperature.learned = learns_temperature(gate);
   Json json{
       {"moest_model", kModelFileVersion},
-      {"gate", kind_json(gate_info(model.spec.gate.kind), gate_options(), model.spec.gate)},
+      {"gate", kind_json(gate_info(model.spec.gate.kind), gate_options(), gate)},
       {"expert", kind_json(expert_kind(model.spec.expert.kind).info, expert_options(), model.spec.expert)},
       {"inputs", model.inputs},
       {"target", model.target}};
   Json& atoms = json["atoms"] = Json::array();
   for (const Atom& atom : model.atoms) {
     atoms.push_back({{"bias", atom.bias}, {"gate", atom.gate}, {"expert", atom.expert}});
+  }
+  if (gate.temperature.learned.value_or(false)) {
+    json["shared"] = {{"temperature", gate.temperature.value}};
   }
   if (model.noise_variance) {
     json["noise_variance"] = *model.noise_variance;
@@ -375,6 +403,13 @@ Model model_from_json(const Json& json) {
   model.atoms = list_of(reader.require("atoms"), "atoms", atom_of);
   model.spec.num_inputs = static_cast<int>(model.inputs.size());
   model.spec.num_experts = static_cast<int>(model.atoms.size());
+  const Json* shared = reader.find("shared");
+  if (learns_temperature(model.spec.gate)) {
+    read_shared(shared, model.spec.gate);
+  } else if (shared != nullptr) {
+    throw InputError("the field shared does not belong to this model", "it holds a learned temperature",
+                     "Remove it, or write \"temperature\": \"learned\" in gate.");
+  }
   if (const Json* variance = reader.find("noise_variance")) {
     model.noise_variance = number_of(*variance, "noise_variance");
     if (*model.noise_variance < 0) {

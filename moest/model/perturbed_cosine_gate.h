@@ -1,11 +1,13 @@
 // The perturbed cosine gate with fixed offsets and temperature.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <span>
 
 #include "moest/kernel/links.h"
+#include "moest/model/gate_math.h"
 #include "moest/model/region.h"
 #include "moest/model/specification.h"
 
@@ -17,64 +19,58 @@ namespace moest {
 /// the score is linear, s_i = v_i . z + b_i, and ‖omega_i‖ <= B is the ball ‖v_i‖ <= B / ((B + tau_1) tau).
 /// The weights do not change when one vector is added to all v_i.
 struct PerturbedCosineGate {
-  static constexpr std::array<std::string_view, 3> kOptions{"tau1", "tau2", "temperature"};
+  static constexpr std::array<std::string_view, 4> kOptions{"tau1", "tau2", "temperature", "input_map"};
   static constexpr KindInfo kInfo{
-      "perturbed_cosine", "softmax_i(omega_i . x / ((|omega_i| + tau1)(|x| + tau2)) / temperature + b_i)",
-      "bounded scores that depend on the direction of x", "HN25 (arXiv 2405.14131)", kOptions};
+      "perturbed_cosine",
+      "softmax_i(omega_i . x / ((|omega_i| + tau1)(|x| + tau2)) / temperature + b_i)",
+      "bounded scores that depend on the direction of x",
+      "HN25 (arXiv 2405.14131)",
+      kOptions,
+      "the smallest ball around all omega_i / (|omega_i| + tau1) is centred at 0; the last bias is 0"};
   static constexpr Link kLink = Link::identity;
   static constexpr bool kFeaturesAreInputs = false;
   static constexpr bool kScoreIsAffine = false;  // in x, with slopes omega and constant b
   static constexpr int kMinInputs = 1;
+  static constexpr bool kNeedsDirections = false;  // zero has none
+  static constexpr bool kLearnsTemperature = true;
+  static constexpr bool kBiasIsDivided = false;  // by the temperature
+  /// The interval of a learned temperature.
+  static constexpr double kLeastTemperature = 0.01;
+  static constexpr double kMostTemperature = 100;
 
   static std::vector<std::string> raw_names(const std::vector<std::string>& inputs) {
     return prefixed("omega_", inputs);
   }
   static int num_features(int num_inputs) { return num_inputs; }
   static Region region(const GateSpec& spec, double bound) {
-    return {Region::Shape::ball, bound / (bound + spec.tau1) / spec.temperature};
+    const double least =
+        spec.temperature.learned.value_or(false) ? kLeastTemperature : spec.temperature.value;
+    return {Region::Shape::ball, bound / (bound + spec.tau1) / least};
+  }
+  /// A learned tau only sets the size of the ball: where the v_i are given, every tau < 1 / max ‖v_i‖
+  /// describes the same function. The section has the longest ‖omega_i‖ = tau_1, as far as the interval of
+  /// tau allows.
+  static double section_temperature(const GateSpec&, const Eigen::MatrixXd& v) {
+    const double longest = v.colwise().norm().maxCoeff();
+    return longest > 0 ? std::clamp(0.5 / longest, kLeastTemperature, kMostTemperature) : 1.0;
   }
 
   template <class T>
   static void features(const GateSpec& spec, std::span<const T> x, std::span<T> z) {
-    scale_by(T(1) / (norm(x) + T(spec.tau2)), x, z);
+    scale_by(T(1) / (euclidean_norm(x) + T(spec.tau2)), x, z);
   }
   template <class T>
   static void to_chart(const GateSpec& spec, std::span<const T> raw, std::span<T> v) {
-    scale_by(T(1) / ((norm(raw) + T(spec.tau1)) * T(spec.temperature)), raw, v);
+    scale_by(T(1) / ((euclidean_norm(raw) + T(spec.tau1)) * T(spec.temperature.value)), raw, v);
   }
   /// omega = tau_1 tau v / (1 - tau ‖v‖); requires tau ‖v‖ < 1.
   template <class T>
   static void to_raw(const GateSpec& spec, std::span<const T> v, std::span<T> raw) {
-    const T temperature = T(spec.temperature);
-    scale_by(T(spec.tau1) * temperature / (T(1) - temperature * norm(v)), v, raw);
+    const T temperature = T(spec.temperature.value);
+    scale_by(T(spec.tau1) * temperature / (T(1) - temperature * euclidean_norm(v)), v, raw);
   }
   /// The smallest ball that holds all v_i is centred at 0: the section with the shortest longest omega_i.
   static Eigen::VectorXd section_origin(const Eigen::MatrixXd& v) { return enclosing_ball_centre(v); }
-
- private:
-  // In units of the largest magnitude, so that no square overflows.
-  template <class T>
-  static T norm(std::span<const T> x) {
-    using std::abs, std::sqrt;
-    T unit = T(0);
-    for (const T& value : x) {
-      unit = unit < abs(value) ? T(abs(value)) : unit;
-    }
-    if (!(T(0) < unit)) {
-      return unit;
-    }
-    T sum_sq = T(0);
-    for (const T& value : x) {
-      sum_sq = sum_sq + (value / unit) * (value / unit);
-    }
-    return unit * sqrt(sum_sq);
-  }
-  template <class T>
-  static void scale_by(const T& factor, std::span<const T> from, std::span<T> to) {
-    for (std::size_t j = 0; j < from.size(); ++j) {
-      to[j] = factor * from[j];
-    }
-  }
 };
 
 }  // namespace moest

@@ -5,6 +5,7 @@
 
 #include "moest/base/error.h"
 #include "moest/base/parallel.h"
+#include "moest/model/catalogue.h"
 #include "moest/model/chart.h"
 
 namespace moest {
@@ -43,6 +44,7 @@ Eigen::VectorXd exact_kernel_parameters(const Model& model) {
 Predictions predict(const Model& model, const Eigen::MatrixXd& inputs, int num_threads) {
   check(model);
   MOEST_EXPECT(inputs.cols() == model.spec.num_inputs);
+  check_inputs(model.spec, inputs, model.scaling);
   const MixtureChart chart(model.spec, 1.0);
   const Eigen::VectorXd v = exact_kernel_parameters(model);
   const Eigen::Index n = inputs.rows();

@@ -89,12 +89,20 @@ Eigen::VectorXd region_centre(Region::Shape shape, const Eigen::MatrixXd& points
   if (shape == Region::Shape::ball) {
     return enclosing_ball_centre(points);
   }
+  if (shape == Region::Shape::sphere) {
+    return Eigen::VectorXd::Zero(points.rows());
+  }
   return 0.5 * points.rowwise().maxCoeff() + 0.5 * points.rowwise().minCoeff();
 }
 
 void project(const Region& region, Eigen::Ref<Eigen::VectorXd> point) {
   if (region.shape == Region::Shape::box) {
     point = point.cwiseMax(-region.size).cwiseMin(region.size);
+  } else if (region.shape == Region::Shape::sphere) {
+    if (point.isZero(0)) {
+      point[0] = 1;
+    }
+    point *= region.size / point.stableNorm();
   } else if (const double norm = point.norm(); norm > region.size) {
     point *= region.size / norm;
   }

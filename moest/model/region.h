@@ -5,9 +5,10 @@
 
 namespace moest {
 
-/// A set in R^p: the box of all points with |v_j| <= size, or the ball of all points with ‖v‖ <= size.
+/// A set in R^p: the box of all points with |v_j| <= size, the ball of all points with ‖v‖ <= size, or the
+/// sphere of all points with ‖v‖ = size.
 struct Region {
-  enum class Shape { box, ball };
+  enum class Shape { box, ball, sphere };
 
   Shape shape = Shape::box;
   double size = 0;
@@ -19,11 +20,12 @@ struct Region {
 Eigen::VectorXd enclosing_ball_centre(const Eigen::MatrixXd& points);
 
 /// The common shift that brings the columns of `points` (p x k) deepest into a region of this shape: the
-/// middle of each coordinate's range for the box, the centre of the smallest enclosing ball for the ball.
-/// Some common shift puts all columns inside the region if and only if this one does.
+/// middle of each coordinate's range for the box, the centre of the smallest enclosing ball for the ball,
+/// none for the sphere, which no shift keeps. Some common shift puts all columns inside the region if and
+/// only if this one does.
 Eigen::VectorXd region_centre(Region::Shape shape, const Eigen::MatrixXd& points);
 
-/// The point of the region nearest to `point`.
+/// The point of the region nearest to `point`; for the centre of a sphere, the one on the first axis.
 void project(const Region& region, Eigen::Ref<Eigen::VectorXd> point);
 
 }  // namespace moest

@@ -17,11 +17,15 @@ struct SoftmaxGate {
                                   "softmax_i(b_i + omega_i . x)",
                                   "linear scores, gates as sharp as the data want them",
                                   "NHR24 (arXiv 2402.02952), NHR25 (arXiv 2503.03213)",
-                                  {}};
+                                  kInputMapOnly,
+                                  kLastIsReference};
   static constexpr Link kLink = Link::identity;
   static constexpr bool kFeaturesAreInputs = true;
   static constexpr bool kScoreIsAffine = true;  // in x, with slopes omega and constant b
   static constexpr int kMinInputs = 1;
+  static constexpr bool kNeedsDirections = false;
+  static constexpr bool kLearnsTemperature = false;
+  static constexpr bool kBiasIsDivided = false;
 
   static std::vector<std::string> raw_names(const std::vector<std::string>& inputs) {
     return prefixed("omega_", inputs);

@@ -4,12 +4,20 @@
 
 namespace moest {
 
+namespace {
+
+constexpr std::array<std::string_view, 2> kInputMaps{"identity", "tanh"};
+
+}  // namespace
+
 std::span<const Option<GateSpec>> gate_options() {
   static const std::array kOptions{
       Option<GateSpec>{"tau1", &GateSpec::tau1, 1e-6, 1e6, "", "offset of the norm of omega in the score"},
       Option<GateSpec>{"tau2", &GateSpec::tau2, 1e-6, 1e6, "", "offset of the norm of x in the score"},
       Option<GateSpec>{"temperature", &GateSpec::temperature, 1e-6, 1e6, "",
                        "the score is divided by it: small values make sharp gates"},
+      Option<GateSpec>{"input_map", &GateSpec::input_map, 0, 0, "",
+                       "what the gate sees of each input x: x or tanh(x)", kInputMaps},
   };
   return kOptions;
 }
@@ -24,6 +32,10 @@ std::span<const Option<ExpertSpec>> expert_options() {
                          "a constant after the neuron: phi(a.x + b) + c_0"},
   };
   return kOptions;
+}
+
+bool learns_temperature(const GateSpec& gate) {
+  return gate.temperature.learned.value_or(gate.kind == "dense_to_sparse");
 }
 
 std::vector<std::string> prefixed(std::string_view prefix, const std::vector<std::string>& names) {

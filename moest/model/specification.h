@@ -1,6 +1,8 @@
 // What kind of mixture: the gate, the experts, their options and their number.
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <span>
 #include <string>
 #include <string_view>
@@ -16,7 +18,8 @@ struct GateSpec {
   std::string kind = "softmax";
   double tau1 = 0.1;
   double tau2 = 0.1;
-  double temperature = 1.0;
+  Learnable temperature = {1.0};
+  std::string input_map = "identity";
 
   bool operator==(const GateSpec&) const = default;
 };
@@ -41,6 +44,13 @@ struct MixtureSpec {
   int num_experts = 1;
 };
 
+inline constexpr std::array<std::string_view, 1> kInputMapOnly{"input_map"};
+inline constexpr std::string_view kLastIsReference =
+    "the last expert is the reference: all its gate parameters are 0";
+
+/// Whether the data determine the temperature; dense_to_sparse learns it unless told otherwise.
+bool learns_temperature(const GateSpec& gate);
+
 /// The options of gates and of experts; a kind of the catalogue names those that belong to it.
 std::span<const Option<GateSpec>> gate_options();
 std::span<const Option<ExpertSpec>> expert_options();
@@ -55,6 +65,11 @@ struct KindInfo {
   std::string_view summary;
   std::string_view source;
   std::span<const std::string_view> options;  // names of the options that belong to it
+  std::string_view section = {};              // of a gate: which of the equal parameters a model file holds
+
+  bool has(std::string_view option) const {
+    return std::find(options.begin(), options.end(), option) != options.end();
+  }
 };
 
 }  // namespace moest

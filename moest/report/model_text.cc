@@ -30,7 +30,8 @@ std::string listed_briefly(const std::vector<std::string>& names) {
 
 /// Whether gate or experts can be told in the data's units: a and b of an affine function of the inputs.
 bool gate_unscales(const Model& model) {
-  return visit_gate(model.spec.gate.kind, [](auto gate) { return decltype(gate)::kScoreIsAffine; });
+  return model.spec.gate.input_map == "identity" &&
+         visit_gate(model.spec.gate.kind, [](auto gate) { return decltype(gate)::kScoreIsAffine; });
 }
 
 bool expert_unscales(const Model& model) {
@@ -92,6 +93,10 @@ std::string options_text(const KindInfo& info, const nlohmann::ordered_json& val
   std::string text;
   for (const std::string_view option : info.options) {
     const nlohmann::ordered_json& value = values[std::string(option)];
+    if (option == "input_map") {
+      text += value == "identity" ? "" : ", x replaced by tanh(x)";
+      continue;
+    }
     const std::string_view constant = constant_without(option);
     if (constant.empty()) {
       text += fmt::format(", {} = {}", option,
@@ -237,9 +242,13 @@ std::string describe_model(const Model& model) {
   text += fmt::format("  scaling: {}\n\n", model.scaling ? "inside, see below" : "none");
   text += coefficient_table(model, {}, std::nullopt);
   if (model.atoms.size() > 1) {
-    text +=
-        "\n  The gates are relative: a common shift of all of them changes no weight, so one is fixed by\n  "
-        "convention.\n";
+    text += "\n  " +
+            wrapped(fmt::format(
+                        "Gate parameters are conventions in part, since others give the same weights. In a "
+                        "fitted model: {}.",
+                        gate.section),
+                    2) +
+            "\n";
   }
   text += scaling_text(model);
   text += provenance(model);

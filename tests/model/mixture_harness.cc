@@ -10,6 +10,7 @@
 #include <stdexcept>
 #include <variant>
 
+#include "moest/base/error.h"
 #include "moest/base/option_json.h"
 #include "moest/model/catalogue.h"
 #include "moest/model/mixture_value.h"
@@ -18,12 +19,27 @@
 namespace moest {
 namespace {
 
+constexpr double kHarnessBound = 8;
+
 using Numbers = std::span<const Real>;
 using RealMatrix = Eigen::Matrix<Real, Eigen::Dynamic, Eigen::Dynamic>;
 using RealVector = Eigen::Matrix<Real, Eigen::Dynamic, 1>;
 
 Real dot(Numbers a, Numbers b) { return std::inner_product(a.begin(), a.end(), b.begin(), Real{0}); }
 Real length(Numbers a) { return std::sqrt(dot(a, a)); }
+
+// x' A x, of which `numbers` begin with the upper triangle of A.
+Real quadratic_form(Numbers numbers, Numbers x) {
+  Real sum = 0;
+  std::size_t next = 0;
+  for (std::size_t u = 0; u < x.size(); ++u) {
+    sum += numbers[next++] * x[u] * x[u];
+    for (std::size_t v = u + 1; v < x.size(); ++v) {
+      sum += 2 * numbers[next++] * x[u] * x[v];
+    }
+  }
+  return sum;
+}
 
 Real neuron(const ExpertSpec& spec, Numbers eta, Numbers x, const std::function<Real(Real)>& phi) {
   auto rest = eta.subspan(x.size());
@@ -51,9 +67,21 @@ const std::map<std::string, Score>& scores() {
       {"perturbed_cosine",
        [](const GateSpec& spec, const RealAtom& atom, Numbers x) {
          return dot(atom.gate, x) / ((length(atom.gate) + spec.tau1) * (length(x) + spec.tau2)) /
-                    spec.temperature +
+                    spec.temperature.value +
                 atom.bias;
        }},
+      {"dense_to_sparse", [](const GateSpec& spec, const RealAtom& atom,
+                             Numbers x) { return (atom.bias + dot(atom.gate, x)) / spec.temperature.value; }},
+      {"cosine",
+       [](const GateSpec& spec, const RealAtom& atom, Numbers x) {
+         return dot(atom.gate, x) / length(atom.gate) / length(x) / spec.temperature.value + atom.bias;
+       }},
+      {"quadratic",
+       [](const GateSpec&, const RealAtom& atom, Numbers x) {
+         return quadratic_form(atom.gate, x) + dot(Numbers(atom.gate).last(x.size()), x) + atom.bias;
+       }},
+      {"monomial", [](const GateSpec&, const RealAtom& atom,
+                      Numbers x) { return quadratic_form(atom.gate, x) + atom.bias; }},
   };
   return formulas;
 }
@@ -107,13 +135,13 @@ const Formula& formula_of(const std::map<std::string, Formula>& formulas, const 
 // the first whole numbers of each option that takes them.
 template <class Owner>
 std::vector<Owner> option_variants(const KindInfo& info, std::span<const Option<Owner>> options,
-                                   const Owner& base) {
+                                   const Owner& base, bool can_learn) {
   std::vector<Owner> result{base};
   Owner numbers = base;
   bool has_numbers = false;
   Real value = 0.23L;
   constexpr int kMostWholeNumbers = 6;
-  std::vector<Owner> whole_numbers;
+  std::vector<Owner> further;
   for (const Option<Owner>& option : options) {
     if (std::find(info.options.begin(), info.options.end(), option.name) == info.options.end()) {
       continue;
@@ -132,12 +160,28 @@ std::vector<Owner> option_variants(const KindInfo& info, std::span<const Option<
             value *= 1.9L;
             numbers.*member = std::clamp(static_cast<double>(value), option.low, option.high);
             has_numbers = true;
+          } else if constexpr (std::is_same_v<std::remove_reference_t<decltype(base.*member)>,
+                                              const Learnable>) {
+            value *= 1.9L;
+            numbers.*member = {std::clamp(static_cast<double>(value), option.low, option.high), false};
+            has_numbers = true;
+            if (can_learn) {
+              further.emplace_back(base).*member = {1.0, true};
+            }
+          } else if constexpr (std::is_same_v<std::remove_reference_t<decltype(base.*member)>,
+                                              const std::string>) {
+            for (const std::string_view choice : option.choices) {
+              if (base.*member != choice) {
+                further.emplace_back(base).*member = choice;
+              }
+            }
           } else if constexpr (std::is_same_v<std::remove_reference_t<decltype(base.*member)>, const int>) {
             const auto low = static_cast<int>(option.low);
             for (int whole = low;
                  whole <= std::min(static_cast<int>(option.high), low + kMostWholeNumbers - 1); ++whole) {
-              Owner& other = whole_numbers.emplace_back(base);
-              other.*member = whole;
+              if (base.*member != whole) {
+                further.emplace_back(base).*member = whole;
+              }
             }
           }
         },
@@ -146,7 +190,7 @@ std::vector<Owner> option_variants(const KindInfo& info, std::span<const Option<
   if (has_numbers) {
     result.push_back(numbers);
   }
-  result.insert(result.end(), whole_numbers.begin(), whole_numbers.end());
+  result.insert(result.end(), further.begin(), further.end());
   return result;
 }
 
@@ -158,48 +202,40 @@ std::vector<Real> widened_row(const Eigen::MatrixXd& inputs, Eigen::Index row) {
   return x;
 }
 
-std::vector<Real> features_of(const MixtureSpec& spec, Numbers x) {
-  return visit_gate(spec.gate.kind, [&](auto gate) {
-    std::vector<Real> z(static_cast<std::size_t>(gate.num_features(spec.num_inputs)));
-    gate.template features<Real>(spec.gate, x, z);
-    return z;
-  });
-}
-
-// Raw atoms of theta, which need not be the documented section.
+// Atoms in the chart's coordinates.
 std::vector<RealAtom> atoms_at(const MixtureChart& chart, const RealVector& theta) {
-  const auto numbers = [&](int offset, int size) {
-    return Numbers(theta.data() + offset, static_cast<std::size_t>(size));
-  };
   std::vector<RealAtom> atoms;
   for (int i = 0; i < chart.num_experts(); ++i) {
-    RealAtom atom;
-    atom.bias = theta[chart.gate_offset(i) + chart.num_gate_features()];
-    atom.gate.resize(static_cast<std::size_t>(num_gate_parameters(chart.spec())));
-    visit_gate(chart.spec().gate.kind, [&](auto gate) {
-      gate.template to_raw<Real>(chart.spec().gate, numbers(chart.gate_offset(i), chart.num_gate_features()),
-                                 atom.gate);
-    });
-    const Numbers expert = numbers(chart.expert_offset(i), chart.num_expert_parameters());
-    atom.expert.assign(expert.begin(), expert.end());
-    atoms.push_back(atom);
+    const auto gate = theta.segment(chart.gate_offset(i), chart.num_gate_features());
+    const auto expert = theta.segment(chart.expert_offset(i), chart.num_expert_parameters());
+    atoms.push_back({theta[chart.gate_offset(i) + chart.num_gate_features()],
+                     {gate.begin(), gate.end()},
+                     {expert.begin(), expert.end()}});
   }
   return atoms;
 }
 
-Real value_at(const MixtureChart& chart, const RealVector& theta, Numbers x) {
+std::vector<RealAtom> in_chart(const MixtureSpec& spec, std::span<const RealAtom> raw) {
+  std::vector<RealAtom> atoms;
+  std::transform(raw.begin(), raw.end(), std::back_inserter(atoms),
+                 [&](const RealAtom& atom) { return atom_in_chart(spec, atom); });
+  return atoms;
+}
+
+Real value_at(const MixtureChart& chart, const RealVector& theta, Numbers z, Numbers x) {
   const std::vector<RealAtom> atoms = atoms_at(chart, theta);
-  return mixture_value<Real>(chart.spec(), atoms, x);
+  return mixture_value_in_chart<Real>(chart.spec(), atoms, z, x);
 }
 
 RealVector row_of_jacobian(const MixtureChart& chart, RealVector theta, Numbers x, Real largest_feature) {
   RealVector row(theta.size());
+  const std::vector<Real> z = gate_features<Real>(chart.spec(), x);
   const Real h = 2e-4L / largest_feature;
   for (Eigen::Index p = 0; p < theta.size(); ++p) {
     const Real centre = theta[p];
     const auto value = [&](Real shift) {
       theta[p] = centre + shift;
-      return value_at(chart, theta, x);
+      return value_at(chart, theta, z, x);
     };
     row[p] = (8 * (value(h) - value(-h)) - (value(2 * h) - value(-2 * h))) / (12 * h);
     theta[p] = centre;
@@ -258,8 +294,11 @@ class ExpectedSums {
                 fmt::format("{} gradient[{}]", where, p));
       for (Eigen::Index q = 0; q < size; ++q) {
         const Eigen::Index j = places[static_cast<std::size_t>(q)];
-        worst.see(given.gram(p, q) - gram_(i, j), gram_tolerance_(i, j) + rounding * gram_size_,
-                  fmt::format("{} gram({}, {})", where, p, q));
+        const Real difference = given.gram(p, q) - gram_(i, j);
+        const Real tolerance = gram_tolerance_(i, j) + rounding * gram_size_;
+        if (worst.is_worse(difference, tolerance)) {  // most entries are not, and need no name
+          worst.see(difference, tolerance, fmt::format("{} gram({}, {})", where, p, q));
+        }
       }
     }
   }
@@ -324,14 +363,24 @@ std::vector<MixtureSpec> variants(const std::string& gate, const std::string& ex
   gate_spec.kind = gate;
   ExpertSpec expert_spec;
   expert_spec.kind = expert;
-  for (const GateSpec& one_gate : option_variants(gate_info(gate), gate_options(), gate_spec)) {
-    for (const ExpertSpec& one_expert :
-         option_variants(expert_kind(expert).info, expert_options(), expert_spec)) {
-      for (const int d : {1, 2, 8}) {
-        for (const int k : {1, 2, 5}) {
+  const bool can_learn = visit_gate(gate, [](auto kind) { return decltype(kind)::kLearnsTemperature; });
+  const int min_inputs = visit_gate(gate, [](auto kind) { return decltype(kind)::kMinInputs; });
+  const auto add = [&](const GateSpec& one_gate, const ExpertSpec& one_expert) {
+    for (const int d : {1, 2, 8}) {
+      for (const int k : {1, 2, 5}) {
+        if (d >= min_inputs) {
           result.push_back({one_gate, one_expert, d, k});
         }
       }
+    }
+  };
+  for (const GateSpec& one : option_variants(gate_info(gate), gate_options(), gate_spec, can_learn)) {
+    add(one, expert_spec);
+  }
+  for (const ExpertSpec& one :
+       option_variants(expert_kind(expert).info, expert_options(), expert_spec, false)) {
+    if (!(one == expert_spec)) {
+      add(gate_spec, one);
     }
   }
   return result;
@@ -344,14 +393,16 @@ std::string describe(const MixtureSpec& spec) {
 }
 
 HarnessPoint::HarnessPoint(const MixtureSpec& spec, Eigen::Index num_rows, Stream& stream)
-    : chart(spec, 8.0), theta(chart.num_coordinates()), inputs(num_rows, spec.num_inputs) {
+    : chart(spec, kHarnessBound), theta(chart.num_coordinates()), inputs(num_rows, spec.num_inputs) {
   for (const RegionBlock& block : chart.regions()) {
     auto part = theta.segment(block.offset, block.size);
     for (double& value : part) {
       value = stream.normal();
     }
     if (block.region.shape == Region::Shape::ball) {
-      part *= stream.uniform(0.1, 0.8) * block.region.size / part.norm();
+      part *= std::min(stream.uniform(0.1, 0.8) * block.region.size, 10.0) / part.norm();
+    } else if (block.region.shape == Region::Shape::sphere) {
+      project(block.region, part);
     } else {
       part = part.cwiseMax(-3).cwiseMin(3);
     }
@@ -366,12 +417,14 @@ HarnessPoint::HarnessPoint(const MixtureSpec& spec, Eigen::Index num_rows, Strea
   }
 }
 
+bool Worst::is_worse(Real difference, Real tolerance) const {
+  return !(std::abs(difference) <= static_cast<Real>(ratio) * tolerance);
+}
+
 void Worst::see(Real difference, Real tolerance, const std::string& place) {
-  const Real size = std::abs(difference) / tolerance;
-  const double candidate =
-      std::isnan(size) ? std::numeric_limits<double>::infinity() : static_cast<double>(size);
-  if (candidate > ratio) {
-    ratio = candidate;
+  if (is_worse(difference, tolerance)) {
+    const Real size = std::abs(difference) / tolerance;
+    ratio = std::isnan(size) ? std::numeric_limits<double>::infinity() : static_cast<double>(size);
     where = fmt::format("{}: off by {:.3g}, tolerance {:.3g}", place, static_cast<double>(difference),
                         static_cast<double>(tolerance));
   }
@@ -379,10 +432,16 @@ void Worst::see(Real difference, Real tolerance, const std::string& place) {
 
 ReferenceValues reference_values(const MixtureSpec& spec, std::span<const RealAtom> atoms, Numbers x) {
   const Score& score = formula_of(scores(), spec.gate.kind);
+  std::vector<Real> seen(x.begin(), x.end());
+  if (spec.gate.input_map == "tanh") {
+    for (Real& value : seen) {
+      value = std::sinh(std::clamp<Real>(value, -50, 50)) / std::cosh(std::clamp<Real>(value, -50, 50));
+    }
+  }
   const ExpertFormula& expert = formula_of(expert_formulas(), spec.expert.kind);
   ReferenceValues values;
   for (const RealAtom& atom : atoms) {
-    values.scores.push_back(score(spec.gate, atom, x));
+    values.scores.push_back(score(spec.gate, atom, seen));
     values.experts.push_back(expert(spec.expert, atom.expert, x));
   }
   const Real largest = *std::max_element(values.scores.begin(), values.scores.end());
@@ -399,7 +458,7 @@ ReferenceValues reference_values(const MixtureSpec& spec, std::span<const RealAt
 
 Magnitudes::Magnitudes(const MixtureSpec& spec, std::span<const RealAtom> atoms, Numbers x)
     : roundings(8 * (spec.num_inputs + spec.num_experts + 8)) {
-  const std::vector<Real> z = features_of(spec, x);
+  const std::vector<Real> z = gate_features<Real>(spec, x);
   for (const auto& numbers : {z, std::vector<Real>(x.begin(), x.end())}) {
     for (const Real value : numbers) {
       feature = std::max(feature, std::abs(value));
@@ -407,11 +466,9 @@ Magnitudes::Magnitudes(const MixtureSpec& spec, std::span<const RealAtom> atoms,
   }
   const bool uses_inputs = expert_kind(spec.expert.kind).uses_inputs;
   for (const RealAtom& atom : atoms) {
-    std::vector<Real> v(z.size());
-    visit_gate(spec.gate.kind, [&](auto gate) { gate.template to_chart<Real>(spec.gate, atom.gate, v); });
     Real gate_sum = std::abs(atom.bias);
     for (std::size_t j = 0; j < z.size(); ++j) {
-      gate_sum += std::abs(v[j] * z[j]);
+      gate_sum += std::abs(atom.gate[j] * z[j]);
     }
     std::size_t next = 0;
     Real argument = 0;
@@ -445,10 +502,12 @@ std::vector<RealAtom> widened(const std::vector<Atom>& atoms) {
 }
 
 Worst value_discrepancy(const HarnessPoint& point) {
-  const MixtureSpec& spec = point.chart.spec();
+  MixtureSpec spec = point.chart.spec();
+  spec.gate = point.chart.gate_of(point.theta);
   const std::vector<Atom> atoms = point.chart.atoms(point.theta);
   const std::vector<RealAtom> real_atoms = widened(atoms);
-  const Eigen::VectorXd v = point.chart.kernel_parameters(point.chart.coordinates(atoms));
+  const Eigen::VectorXd v =
+      point.chart.kernel_parameters(MixtureChart(spec, kHarnessBound).coordinates(atoms));
   const SampleBlocks samples = point.chart.blocks(point.inputs);
   FusedPass pass(point.chart.layout(), samples);
   Worst worst;
@@ -456,7 +515,7 @@ Worst value_discrepancy(const HarnessPoint& point) {
     const std::vector<Real> x = widened_row(point.inputs, row);
     const std::vector<double> narrow_x(x.begin(), x.end());
     const ReferenceValues expected = reference_values(spec, real_atoms, x);
-    const Magnitudes magnitudes(spec, real_atoms, x);
+    const Magnitudes magnitudes(spec, in_chart(spec, real_atoms), x);
     const BlockValues& values = pass.evaluate(as_span(v), static_cast<int>(row / kBlockSize));
     const auto s = static_cast<std::size_t>(row % kBlockSize);
     worst.see(values.mean[s] - expected.mean, magnitudes.value_tolerance(), "kernel mean");
@@ -498,7 +557,7 @@ Worst derivative_discrepancy(const HarnessPoint& point, const Linearise& lineari
   for (Eigen::Index row = 0; row < num_rows; ++row) {
     const std::vector<Real> x = widened_row(point.inputs, row);
     magnitudes.emplace_back(chart.spec(), atoms, x);
-    values.push_back(value_at(chart, theta, x));
+    values.push_back(value_at(chart, theta, gate_features<Real>(chart.spec(), x), x));
     rows.push_back(row_of_jacobian(chart, theta, x, magnitudes.back().feature));
   }
   // Kernel coordinates are those of theta without the gate of the last atom, which the kernel holds at 0: its
@@ -525,7 +584,9 @@ Worst derivative_discrepancy(const HarnessPoint& point, const Linearise& lineari
     }
     ExpectedSums expected(theta.size());
     for (std::size_t i = 0; i < rows.size(); ++i) {
-      expected.add(errors[i], rows[i], magnitudes[i]);
+      if (!errors[i].empty()) {
+        expected.add(errors[i], rows[i], magnitudes[i]);
+      }
     }
     SampleBlocks samples = chart.blocks(inputs);
     samples.set_target(target);
@@ -565,8 +626,15 @@ Worst gauge_discrepancy(const HarnessPoint& point, Stream& stream) {
   }
   compare(means(point, shifted), chart.num_gate_features() + 1, "common shift");
 
+  // A learned temperature is part of the section.
+  const auto chart_of_section = [&](const Eigen::VectorXd& theta) {
+    MixtureSpec spec = chart.spec();
+    spec.gate = chart.gate_of(theta);
+    return MixtureChart(spec, kHarnessBound);
+  };
+  const MixtureChart of_section = chart_of_section(point.theta);
   std::vector<Atom> atoms = chart.atoms(point.theta);
-  const Eigen::VectorXd again = chart.coordinates(atoms);
+  const Eigen::VectorXd again = of_section.coordinates(atoms);
   compare(means(point, again), 0, "theta -> atoms -> theta");
   for (const RegionBlock& block : chart.regions()) {
     Eigen::VectorXd nearest = again.segment(block.offset, block.size);
@@ -575,22 +643,38 @@ Worst gauge_discrepancy(const HarnessPoint& point, Stream& stream) {
               "coordinates outside their region");
   }
   worst.see(atoms.back().bias, std::numeric_limits<Real>::min(), "last bias of the section");
-  compare(means(point, chart.coordinates(chart.atoms(again))), 0, "atoms -> theta -> atoms");
+  compare(means(point, chart_of_section(again).coordinates(chart.atoms(again))), 0,
+          "atoms -> theta -> atoms");
 
   for (Atom& atom : atoms) {
     atom.bias += 64;  // far outside the bound, but not up to a shift
   }
-  compare(means(point, chart.coordinates(atoms)), 64, "common shift of the biases");
+  compare(means(point, of_section.coordinates(atoms)), 64, "common shift of the biases");
   std::rotate(atoms.begin(), atoms.begin() + 1, atoms.end());
-  compare(means(point, chart.coordinates(atoms)), 64, "permutation");
+  compare(means(point, of_section.coordinates(atoms)), 64, "permutation");
   std::reverse(atoms.begin(), atoms.end());
-  compare(means(point, chart.coordinates(atoms)), 64, "permutation");
+  compare(means(point, of_section.coordinates(atoms)), 64, "permutation");
   return worst;
 }
+
+namespace {
+
+bool is_refused(const Model& model, const Eigen::MatrixXd& inputs) {
+  try {
+    predict(model, inputs, 1);
+    return false;
+  } catch (const InputError&) {
+    return true;
+  }
+}
+
+}  // namespace
 
 Worst extreme_discrepancy(const MixtureSpec& spec, Stream& stream) {
   // Where a score or an expert is beyond the range of double, it is no number.
   constexpr Real kLargestIntermediate = 1e300L;
+  const bool needs_directions =
+      visit_gate(spec.gate.kind, [](auto gate) { return decltype(gate)::kNeedsDirections; });
   Worst worst;
   const auto numbers = [&](int size, double scale) {
     std::vector<double> result;
@@ -615,8 +699,12 @@ Worst extreme_discrepancy(const MixtureSpec& spec, Stream& stream) {
         const std::vector<double> x = numbers(spec.num_inputs, input_size);
         const std::vector<Real> real_x(x.begin(), x.end());
         const Eigen::MatrixXd inputs = Eigen::Map<const Eigen::RowVectorXd>(x.data(), spec.num_inputs);
+        if (needs_directions && (input_size == 0 || gate_size == 0)) {
+          worst.see(is_refused(model, inputs) ? 0 : 1, 0.5L, "a zero that has no direction is not refused");
+          continue;
+        }
         const ReferenceValues expected = reference_values(spec, atoms, real_x);
-        const Magnitudes magnitudes(spec, atoms, real_x);
+        const Magnitudes magnitudes(spec, in_chart(spec, atoms), real_x);
         if (std::max(magnitudes.score, magnitudes.height) > kLargestIntermediate) {
           continue;
         }
@@ -653,7 +741,9 @@ Worst extreme_discrepancy(const MixtureSpec& spec, Stream& stream) {
         NormalEquations in_kernel;
         NormalEquations in_theta;
         linearise(chart, samples, chart.coordinates(model.atoms), in_kernel, in_theta);
-        const bool any_nan = in_kernel.gradient.hasNaN() || in_kernel.gram.hasNaN();
+        // Products of two features and two values have to fit as well.
+        const bool fits = magnitudes.feature * magnitudes.height < 1e150L;
+        const bool any_nan = fits && (in_kernel.gradient.hasNaN() || in_kernel.gram.hasNaN());
         const bool small = input_size <= 1e4;
         worst.see(any_nan || (small && !in_theta.gram.allFinite()) ? 1 : 0, 0.5L,
                   where + " normal equations");

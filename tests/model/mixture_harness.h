@@ -23,8 +23,9 @@ using RealAtom = BasicAtom<Real>;
 std::vector<std::string> kinds_without_reference(std::span<const std::string> gates,
                                                  std::span<const std::string> experts);
 
-/// One gate and one expert with every setting of the options that belong to them (numbers: default and
-/// another value; switches and small whole numbers: all), d in {1, 2, 8} and k in {1, 2, 5}.
+/// One gate and one expert, d in {1, 2, 8} (as the gate allows) and k in {1, 2, 5}: every setting of the
+/// gate's options with the expert's defaults and the reverse. Settings are all switches, all words, the first
+/// whole numbers, and one other value of all further numbers, learned where that is possible.
 std::vector<MixtureSpec> variants(const std::string& gate, const std::string& expert);
 std::string describe(const MixtureSpec& spec);
 
@@ -43,6 +44,7 @@ struct Worst {
   double ratio = 0;
   std::string where = "nowhere";
 
+  bool is_worse(Real difference, Real tolerance) const;
   void see(Real difference, Real tolerance, const std::string& place);
 };
 

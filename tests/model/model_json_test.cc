@@ -145,7 +145,7 @@ TEST(ModelFile, RefusesAnOptionOutOfRangeWithItsPath) {
       EXPECT_THAT(refusal(with("/gate/" + option, value)),
                   AllOf(HasSubstr("gate." + option), HasSubstr("out of range")));
     }
-    EXPECT_THAT(refusal(with("/gate/" + option, "learned")), HasSubstr("gate." + option));
+    EXPECT_THAT(refusal(with("/gate/" + option, "large")), HasSubstr("gate." + option));
   }
   EXPECT_THAT(refusal(with("/expert/bias", 1)), HasSubstr("expert.bias = 1"));
 }
@@ -289,6 +289,10 @@ Model random_model(const MixtureSpec& spec, Stream& stream) {
   for (int i = 0; i < spec.num_experts; ++i) {
     model.atoms.push_back(
         {any_finite(stream), numbers(num_gate_parameters(spec)), numbers(num_expert_parameters(spec))});
+    std::vector<double>& gate = model.atoms.back().gate;
+    if (std::all_of(gate.begin(), gate.end(), [](double value) { return value == 0; })) {
+      gate.front() = 1;  // some gates need a direction
+    }
   }
   if (stream.below(2) == 0) {
     model.noise_variance = std::abs(any_finite(stream));
@@ -321,7 +325,8 @@ std::vector<std::uint64_t> bits(const Model& model) {
     }
   }
   add(model.noise_variance.value_or(-1));
-  for (const double option : {model.spec.gate.tau1, model.spec.gate.tau2, model.spec.gate.temperature}) {
+  for (const double option :
+       {model.spec.gate.tau1, model.spec.gate.tau2, model.spec.gate.temperature.value}) {
     add(option);
   }
   return result;
