@@ -9,6 +9,7 @@
 #include "moest/base/random.h"
 #include "moest/fit/active_set.h"
 #include "moest/fit/starts.h"
+#include "moest/model/catalogue.h"
 #include "tests/fit/test_problems.h"
 
 namespace moest {
@@ -62,7 +63,7 @@ TEST(LevenbergMarquardt, SolvesOneLinearExpertLikeAQrDecomposition) {
 }
 
 TEST(LevenbergMarquardt, ReachesAStationaryPointFromTheTruth) {
-  for (const std::string gate : {"softmax", "perturbed_cosine"}) {
+  for (const std::string& gate : gate_names()) {
     for (const std::string expert : {"linear", "tanh", "sigmoid"}) {
       const TestProblem test = random_problem(gate, expert, 2, 2, 400, 0.02, 3);
       const Eigen::VectorXd start = MixtureChart(test.truth.spec, 200).coordinates(test.truth.atoms);

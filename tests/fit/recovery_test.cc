@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "moest/fit/fit.h"
+#include "moest/model/catalogue.h"
 #include "moest/model/predict.h"
 #include "tests/fit/test_problems.h"
 
@@ -31,6 +32,21 @@ std::vector<Configuration> configurations() {
           all.push_back({gate, expert, num_inputs, num_experts});
         }
       }
+    }
+  }
+  // Every other gate and expert of the catalogue once with a common partner.
+  const auto is_among = [](const std::string& name, const std::vector<std::string>& names) {
+    return std::find(names.begin(), names.end(), name) != names.end();
+  };
+  for (const std::string& gate : gate_names()) {
+    if (!is_among(gate, {"softmax", "perturbed_cosine"})) {
+      all.push_back({gate, "linear", 2, 2});
+      all.push_back({gate, "tanh", 2, 2});
+    }
+  }
+  for (const std::string& expert : expert_names()) {
+    if (!is_among(expert, {"linear", "tanh"})) {
+      all.push_back({"softmax", expert, 2, 2});
     }
   }
   return all;
@@ -62,7 +78,7 @@ Outcome run(const Configuration& c, std::uint64_t seed) {
   const double variance = kNoise * kNoise;
   const double best = std::min(blind.rss, from_truth.rss);
   return {blind.rss <= best + variance, (problem.truth_rss() - best) / variance,
-          num_free_parameters(problem.truth.spec)};
+          from_truth.num_identifiable_parameters};
 }
 
 TEST(Recovery, DefaultFitsFindTheOptimumAndItIsChiSquareDeep) {

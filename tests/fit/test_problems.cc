@@ -32,8 +32,9 @@ TestProblem random_problem(const std::string& gate, const std::string& expert, i
   for (int i = 0; i < num_experts; ++i) {
     Atom atom;
     atom.bias = 0.3 * stream.normal();
-    for (int j = 0; j < num_inputs; ++j) {
-      atom.gate.push_back(2 * scale * stream.normal());
+    const int num_gate_parameters = moest::num_gate_parameters(truth.spec);
+    for (int j = 0; j < num_gate_parameters; ++j) {
+      atom.gate.push_back((num_gate_parameters > num_inputs ? 1 : 2) * scale * stream.normal());
     }
     for (int j = 0; j < num_expert_parameters(truth.spec); ++j) {
       atom.expert.push_back(j < num_inputs ? 1.5 * scale * stream.normal() : stream.normal());
