@@ -35,8 +35,15 @@ using GateKinds = std::tuple<  //
 
 /// Every expert, a line each.
 inline constexpr std::array kExpertKinds{
-    kConstantExpert, kLinearExpert, kPolynomialExpert, kSigmoidExpert, kTanhExpert,
-    kGeluExpert,     kSiluExpert,   kSoftplusExpert,   kReluExpert,
+    kConstantExpert,    //
+    kLinearExpert,      //
+    kPolynomialExpert,  //
+    kSigmoidExpert,     //
+    kTanhExpert,        //
+    kGeluExpert,        //
+    kSiluExpert,        //
+    kSoftplusExpert,    //
+    kReluExpert,        //
 };
 
 /// Throws InputError for a kind that the catalogue lacks, with the list of those it has.
