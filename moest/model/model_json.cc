@@ -408,7 +408,7 @@ Model model_from_json(const Json& json) {
     read_shared(shared, model.spec.gate);
   } else if (shared != nullptr) {
     throw InputError("the field shared does not belong to this model", "it holds a learned temperature",
-                     "Remove it, or write \"temperature\": \"learned\" in gate.");
+                     R"(Remove it, or write "temperature": "learned" in gate.)");
   }
   if (const Json* variance = reader.find("noise_variance")) {
     model.noise_variance = number_of(*variance, "noise_variance");

@@ -184,6 +184,58 @@ std::string gate_over_input(const Model& model, const Dataset& data, int num_thr
          "set key outside top center horizontal\n" + gate_panel(model);
 }
 
+// The range of an input, never empty.
+std::pair<double, double> range_of(const Eigen::VectorXd& x) {
+  const double low = x.minCoeff();
+  const double high = x.maxCoeff();
+  return high > low ? std::pair(low, high) : std::pair(low - 1, low + 1);
+}
+
+// x_1, x_2, red, green and blue on a grid over the first two inputs: the experts' colours, mixed by their
+// weights.
+Eigen::MatrixXd gate_colours(const Model& model, const Dataset& data, int num_threads) {
+  constexpr Eigen::Index kCells = 160;
+  const auto [left, right] = range_of(data.inputs.col(0));
+  const auto [bottom, top] = range_of(data.inputs.col(1));
+  Eigen::MatrixXd inputs = data.inputs.colwise().mean().replicate(kCells * kCells, 1);
+  inputs.col(0) = Eigen::VectorXd::LinSpaced(kCells, left, right).replicate(kCells, 1);
+  inputs.col(1) = Eigen::RowVectorXd::LinSpaced(kCells, bottom, top).replicate(kCells, 1).reshaped();
+  const Predictions values = predict(model, inputs, num_threads);
+  Eigen::MatrixXd colours(values.weights.cols(), 3);
+  for (Eigen::Index expert = 0; expert < colours.rows(); ++expert) {
+    const unsigned long rgb = std::stoul(colour(expert).substr(1), nullptr, 16);
+    colours.row(expert) << static_cast<double>(rgb >> 16U), static_cast<double>(rgb >> 8U & 0xFFU),
+        static_cast<double>(rgb & 0xFFU);
+  }
+  Eigen::MatrixXd rows(inputs.rows(), 5);
+  rows << inputs.leftCols(2), values.weights * colours;
+  return rows;
+}
+
+std::string gate_over_plane(const Model& model, const Dataset& data, int num_threads) {
+  const Eigen::Index step = thinning(data.target.size());
+  const auto num_points = (data.target.size() + step - 1) / step;
+  const Eigen::MatrixXd points = data.inputs(Eigen::seqN(0, num_points, step), Eigen::seqN(0, 2));
+  const auto [left, right] = range_of(data.inputs.col(0));
+  const auto [bottom, top] = range_of(data.inputs.col(1));
+  std::string text =
+      data_block("weights", gate_colours(model, data, num_threads)) + data_block("samples", points);
+  text += kStyle;
+  text += fmt::format("set xlabel {}\nset ylabel {}\nset xrange [{}:{}]\nset yrange [{}:{}]\n",
+                      in_quotes(model.inputs[0]), in_quotes(model.inputs[1]), left, right, bottom, top);
+  text += "set key outside top center horizontal\nset tics front\n";
+  if (data.inputs.cols() > 2) {
+    text += "set title 'gate weights, the other inputs at their means'\n";
+  }
+  text += "plot $weights using 1:2:3:4:5 with rgbimage notitle";
+  for (Eigen::Index expert = 0; expert < static_cast<Eigen::Index>(model.atoms.size()); ++expert) {
+    text += fmt::format(", keyentry with points pt 5 ps 1.5 lc rgb '{}' title 'expert {}'", colour(expert),
+                        expert + 1);
+  }
+  return text + fmt::format(", $samples using 1:2 with points pt 7 ps {} lc rgb '#303030' title 'data{}'\n",
+                            0.6 * point_size(num_points), thinning_note(step));
+}
+
 // Points coloured by the expert with the largest weight, over a reference curve in gnuplot's words.
 std::string scatter(const Eigen::VectorXd& x, const Eigen::VectorXd& y, const Eigen::MatrixXd& weights,
                     std::string_view reference) {
@@ -250,16 +302,14 @@ PlotKind plot_kind(const std::string& name) {
 void plot(const Model& model, const Dataset& data, PlotKind kind, const std::string& path, int num_threads) {
   terminal(path);
   const bool one_input = data.inputs.cols() == 1;
-  if (kind == PlotKind::gate && !one_input) {
-    throw InputError(fmt::format("cannot draw the gate of {} inputs", data.inputs.cols()),
-                     "this picture has the input on its axis", "Use --kind fit or --kind residuals.");
-  }
   if (kind == PlotKind::fit && one_input) {
     run_gnuplot(fit_over_input(model, data, num_threads), path);
     return;
   }
   if (kind == PlotKind::gate) {
-    run_gnuplot(gate_over_input(model, data, num_threads), path);
+    run_gnuplot(
+        one_input ? gate_over_input(model, data, num_threads) : gate_over_plane(model, data, num_threads),
+        path);
     return;
   }
   const Predictions values = predict(model, data.inputs, num_threads);

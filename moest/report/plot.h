@@ -11,8 +11,8 @@
 namespace moest {
 
 enum class PlotKind {
-  fit,        // one input: data, fitted curve, expert curves, gate weights; more: fitted against observed
-  gate,       // one input: the gate weights alone
+  fit,   // one input: data, fitted curve, expert curves, gate weights; more: fitted against observed
+  gate,  // one input: the gate weights alone; more: as colours over the first two, the others at their means
   residuals,  // residuals against fitted values
 };
 
@@ -23,7 +23,7 @@ PlotKind plot_kind(const std::string& name);
 
 /// Draws a picture of a model on the samples of `data` (inputs in the model's order, data's units) into
 /// `path`, whose ending says the format (in either case of letters): .svg, .pdf or .png. Throws InputError
-/// for another ending, a kind that needs one input, and EnvironmentError when gnuplot is missing or fails.
+/// for another ending, and EnvironmentError when gnuplot is missing or fails.
 void plot(const Model& model, const Dataset& data, PlotKind kind, const std::string& path, int num_threads);
 
 }  // namespace moest

@@ -207,10 +207,7 @@ INSTANTIATE_TEST_SUITE_P(
                  {"cannot draw picture.jpg", "`.jpg`", ".svg, .pdf or .png"}},
         BadInput{"UnknownKindOfPicture",
                  {"plot", "model.json", "data.csv", "--output", "a.svg", "--kind", "bar"},
-                 {"`bar`", "fit, gate, residuals"}},
-        BadInput{"GateOfSeveralInputsAsAPicture",
-                 {"plot", "model.json", "data.csv", "--output", "a.svg", "--kind", "gate"},
-                 {"cannot draw the gate of 2 inputs", "--kind"}}}),
+                 {"`bar`", "fit, gate, residuals"}}}),
     case_name);
 
 INSTANTIATE_TEST_SUITE_P(

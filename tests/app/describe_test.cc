@@ -1,5 +1,6 @@
 #include <gmock/gmock.h>
 
+#include "moest/model/catalogue.h"
 #include "tests/app/run_program.h"
 
 namespace moest {
@@ -22,6 +23,28 @@ constexpr const char* kModel = R"({"moest_model": 1, "gate": {"kind": "perturbed
 std::string model(const std::string& fit) {
   std::string text = kModel;
   return text.replace(text.find("FIT"), 3, fit);
+}
+
+// One example for every gate of the catalogue, named after it.
+TEST(Describe, ReadsTheExampleOfEveryGate) {
+  const Workspace workspace;
+  for (const std::string& gate : gate_names()) {
+    const std::string path = std::string(MOEST_SOURCE_DIR) + "/examples/gates/" + gate + ".json";
+    const RunResult result = workspace.moest({"describe", path});
+    EXPECT_EQ(result.status, 0) << result.err;
+    EXPECT_THAT(result.out, StartsWith(gate + " gate, 3 linear experts"));
+  }
+}
+
+TEST(Describe, SaysWhichParametersAreConventions) {
+  const Workspace workspace;
+  const auto described = [&](const std::string& gate) {
+    return workspace.moest({"describe", std::string(MOEST_SOURCE_DIR) + "/examples/gates/" + gate + ".json"})
+        .out;
+  };
+  EXPECT_THAT(described("cosine"), HasSubstr("only directions matter"));
+  EXPECT_THAT(described("softmax"), HasSubstr("the last expert is the reference"));
+  EXPECT_THAT(described("softmax_tanh"), HasSubstr("x replaced by tanh(x)"));
 }
 
 TEST(Describe, TellsWhatIsInATable) {

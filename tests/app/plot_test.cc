@@ -75,6 +75,15 @@ TEST_F(Plot, DrawsFittedAgainstObservedForSeveralInputs) {
   EXPECT_THAT(picture("two.json", "residuals.svg", {"--kind", "residuals"}), HasSubstr("fitted y"));
 }
 
+TEST_F(Plot, DrawsGateWeightsAsColoursOverTwoInputs) {
+  EXPECT_THAT(
+      picture("two.json", "gate.svg", {"--kind", "gate"}),
+      AllOf(HasSubstr(">x<"), HasSubstr(">u<"), HasSubstr("expert 2"), Not(HasSubstr("their means"))));
+  workspace_.write("three.json", model({"x", "u", "y"}, "[3.0, 1.0, 0.0]", "[2.0, 0.0, 1.0, 0.0]"));
+  EXPECT_THAT(picture("three.json", "three.svg", {"--kind", "gate"}),
+              HasSubstr("the other inputs at their means"));
+}
+
 TEST_F(Plot, DrawsConstantAndSingleValues) {
   workspace_.write("data.csv", "x,y\n1,5\n2,5\n3,5\n");
   EXPECT_THAT(picture("one.json", "a.svg"), HasSubstr("</svg>"));
