@@ -109,6 +109,17 @@ struct LinkRuns {
   }
 };
 
+/// Scores relative to the last expert's.
+void anchor_scores(BlockWorkspace& work, int count) {
+  const double* const last = work.experts.back().weight;
+  for (std::size_t i = 0; i + 1 < work.experts.size(); ++i) {
+    double* const score = work.experts[i].weight;
+    for (int s = 0; s < count; s += kLanes) {
+      (Lanes::load(score + s) - Lanes::load(last + s)).store(score + s);
+    }
+  }
+}
+
 /// Scores, and the neurons inside the experts.
 template <Derivatives kDerivatives>
 void compute_units(const BlockPlan& plan, const double* v, const SampleBlocks& samples, int block,
@@ -120,6 +131,9 @@ void compute_units(const BlockPlan& plan, const double* v, const SampleBlocks& s
     HWY_NAMESPACE::visit_link(
         layout.gates[i].link,
         LinkRuns<kDerivatives>{count, work.experts[i].weight, work.gates[i].slope, work.gates[i].curvature});
+  }
+  if (layout.gates.size() == layout.experts.size()) {
+    anchor_scores(work, count);
   }
   for (std::size_t i = 0; i < layout.experts.size(); ++i) {
     const ExpertUnits& expert = layout.experts[i];
@@ -244,7 +258,8 @@ HWY_FLATTEN void visit_points(const BlockPlan& plan, const double* direction, co
 template <Task kTask>
 void compute_points(const BlockPlan& plan, const double* direction, const SampleBlocks& samples, int block,
                     BlockWorkspace& work) {
-  switch (plan.layout.num_experts()) {
+  const bool is_anchored = plan.gates.size() < plan.experts.size();
+  switch (is_anchored ? plan.layout.num_experts() : 0) {
     case 2:
       return visit_points<kTask, 2>(plan, direction, samples, block, work);
     case 3:

@@ -32,12 +32,12 @@ struct ExpertUnits {
   int shift = -1;
 };
 
-/// f(x) = sum_i w_i(x) h_i(x), w = softmax(scores). There is one gate unit less than experts: the score of
-/// the last expert is anchored at 0, which takes nothing away since a common shift of all scores changes no
-/// weight.
+/// f(x) = sum_i w_i(x) h_i(x), w = softmax(scores). Where the gates have no link there is one unit less than
+/// experts: the score of the last expert is anchored at 0, which takes nothing away since a common shift of
+/// all scores changes no weight. With a link each expert has a unit.
 struct MixtureLayout {
   std::vector<FeatureSet> feature_sets;
-  std::vector<RidgeUnit> gates;      // k - 1 units
+  std::vector<RidgeUnit> gates;      // k - 1 or k units
   std::vector<ExpertUnits> experts;  // k experts
   int constant_set = 0;              // the feature set [1] of every c and c_0
   int num_parameters = 0;            // length of v

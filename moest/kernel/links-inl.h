@@ -78,6 +78,16 @@ struct SoftplusLink {
   }
 };
 
+/// log of the sigmoid, -log(1 + e^-t) = min(t, 0) - log1p(e^-|t|): a gate whose weights are proportional to
+/// sigmoids.
+struct LogSigmoidLink {
+  template <class T>
+  LinkPoint<T> operator()(const T& t) const {
+    const LinkPoint<T> mirrored = SoftplusLink()(-t);
+    return {-mirrored.value, mirrored.slope, -mirrored.curvature};
+  }
+};
+
 /// max(t, 0). The slope at the kink is 0, the left one.
 struct ReluLink {
   template <class T>
@@ -113,6 +123,8 @@ decltype(auto) visit_link(Link link, F&& f) {
       return std::forward<F>(f)(SiluLink{});
     case Link::softplus:
       return std::forward<F>(f)(SoftplusLink{});
+    case Link::log_sigmoid:
+      return std::forward<F>(f)(LogSigmoidLink{});
     case Link::relu:
       break;
   }

@@ -21,6 +21,7 @@ enum class Link {
   gelu,          // t Phi(t)
   silu,          // t / (1 + e^-t)
   softplus,      // log(1 + e^t)
+  log_sigmoid,   // -log(1 + e^-t)
   relu,          // max(t, 0)
 };
 

@@ -2,8 +2,8 @@
 // made of. block_pass.cc includes this text into the namespace of each SIMD target. Hence no include guard,
 // and nothing else includes it.
 
-/// The k weights and k experts at one vector of samples. Where k = kExperts is known at compile time they
-/// stay in registers; with kExperts = 0 they lie in their runs.
+/// The k weights and k experts at one vector of samples (k - 1 gates if k is known at compile time). Where k
+/// = kExperts is known at compile time they stay in registers; with kExperts = 0 they lie in their runs.
 template <int kExperts>
 struct PointValues {
   Lanes weights[kExperts];
@@ -42,6 +42,7 @@ struct MixturePoint {
   const BlockWorkspace& work;
   int s;
   int k;
+  int num_gates;
   PointValues<kExperts> values;
   Lanes mean;  // f
 
@@ -49,6 +50,7 @@ struct MixturePoint {
       : work(workspace),
         s(at),
         k(kExperts > 0 ? kExperts : static_cast<int>(workspace.experts.size())),
+        num_gates(kExperts > 0 ? kExperts - 1 : static_cast<int>(workspace.gates.size())),
         values(workspace, at),
         mean(0.0) {
     anchored_softmax<Lanes>(k, values);
@@ -72,7 +74,7 @@ struct MixturePoint {
       const BlockWorkspace::ExpertRuns& runs = expert(i);
       const Lanes weight = values.get(i) * sample_weight;
       times_run(weight * Lanes(runs.scale), runs.inner_slope, s).store(runs.inner + s);
-      if (i + 1 < k) {
+      if (i < num_gates) {
         times_run(weight * (values.expert(i) - mean), gate(i).slope, s).store(gate(i).sensitivity + s);
       }
       if (runs.of_weight != nullptr) {
@@ -86,7 +88,7 @@ struct MixturePoint {
 
   /// Stores what else the rows of half the Hessian are made of: see BlockPlan.
   HWY_INLINE void bent_runs(Lanes e, Lanes sample_weight) const {
-    for (int i = 0; i + 1 < k; ++i) {
+    for (int i = 0; i < num_gates; ++i) {
       const BlockWorkspace::GateRuns& runs = gate(i);
       const Lanes weight = values.get(i);
       const Lanes excess = values.expert(i) - mean;
@@ -129,8 +131,8 @@ struct MixturePoint {
   }
   /// Of the score of expert i.
   HWY_INLINE Motion score_motion(int i) const {
-    return i + 1 < k ? link_motion(gate(i).rate, gate(i).slope, gate(i).curvature)
-                     : Motion{Lanes(0.0), Lanes(0.0)};
+    return i < num_gates ? link_motion(gate(i).rate, gate(i).slope, gate(i).curvature)
+                         : Motion{Lanes(0.0), Lanes(0.0)};
   }
   /// Of the expert h = c phi(t) + c_0, given the rates of c and c_0.
   HWY_INLINE Motion expert_motion(int i, Lanes scale_rate, Lanes shift_rate) const {
@@ -148,7 +150,7 @@ struct MixturePoint {
   HWY_INLINE Lanes bend(const MixtureLayout& layout, const double* direction) const {
     Lanes mean_rate(0.0);
     Lanes mean_square(0.0);
-    for (int i = 0; i + 1 < k; ++i) {
+    for (int i = 0; i < num_gates; ++i) {
       const Motion score = score_motion(i);
       mean_rate = fused(values.get(i), score.rate, mean_rate);
       mean_square = fused(values.get(i), fused(score.rate, score.rate, score.bend), mean_square);

@@ -82,6 +82,10 @@ const ExpertKind& expert_kind(std::string_view kind) {
   return *found;
 }
 
+Link gate_link(const GateSpec& gate) {
+  return visit_gate(gate.kind, [](auto kind) { return decltype(kind)::kLink; });
+}
+
 bool gate_sees_inputs(const GateSpec& gate) {
   return gate.input_map == "identity" &&
          visit_gate(gate.kind, [](auto kind) { return decltype(kind)::kFeaturesAreInputs; });

@@ -18,6 +18,7 @@
 #include "moest/model/dense_to_sparse_gate.h"
 #include "moest/model/experts.h"
 #include "moest/model/model.h"
+#include "moest/model/normalized_sigmoid_gate.h"
 #include "moest/model/perturbed_cosine_gate.h"
 #include "moest/model/quadratic_gates.h"
 #include "moest/model/softmax_gate.h"
@@ -31,7 +32,8 @@ using GateKinds = std::tuple<  //
     CosineGate,                //
     PerturbedCosineGate,       //
     QuadraticGate,             //
-    MonomialGate>;
+    MonomialGate,              //
+    NormalizedSigmoidGate>;
 
 /// Every expert, a line each.
 inline constexpr std::array kExpertKinds{
@@ -70,6 +72,9 @@ auto visit_gate(std::string_view kind, F&& f) {
   }
   return std::forward<F>(f)(Gate{});
 }
+
+/// The link of the gate's scores.
+Link gate_link(const GateSpec& gate);
 
 /// Whether the gate's features are the inputs as they are.
 bool gate_sees_inputs(const GateSpec& gate);

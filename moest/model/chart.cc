@@ -10,11 +10,9 @@ MixtureLayout make_layout(const MixtureSpec& spec, int num_gate_features, int nu
   const ExpertKind& expert = expert_kind(spec.expert.kind);
   const bool shared = gate_sees_inputs(spec.gate) && spec.expert.bias && expert.uses_inputs;
   const int first_input = gate_sees_inputs(spec.gate) ? 0 : num_gate_features;
-  const Link gate_link = visit_gate(spec.gate.kind, [](auto gate) {
-    static_assert(decltype(gate)::kLink == Link::identity,
-                  "the anchor v_i - v_k is a score only without a link");
-    return decltype(gate)::kLink;
-  });
+  const Link link_of_gates = gate_link(spec.gate);
+  // v_i - v_k is a score only without a link.
+  const int num_gates = link_of_gates == Link::identity ? spec.num_experts - 1 : spec.num_experts;
 
   MixtureLayout layout;
   layout.feature_sets = {{0, num_gate_features, true},
@@ -22,8 +20,8 @@ MixtureLayout make_layout(const MixtureSpec& spec, int num_gate_features, int nu
                          {0, 0, true}};
   layout.constant_set = 2;
   int offset = 0;
-  for (int i = 0; i + 1 < spec.num_experts; ++i, offset += num_gate_features + 1) {
-    layout.gates.push_back({0, offset, gate_link});
+  for (int i = 0; i < num_gates; ++i, offset += num_gate_features + 1) {
+    layout.gates.push_back({0, offset, link_of_gates});
   }
   for (int i = 0; i < spec.num_experts; ++i, offset += num_expert_parameters) {
     ExpertUnits units{{shared ? 0 : 1, offset, expert_shape(spec.expert).link}, -1, -1};
@@ -60,6 +58,9 @@ MixtureChart::MixtureChart(const MixtureSpec& spec, double bound) : spec_(spec) 
     regions_.push_back({expert_offset(i), num_expert_parameters_, number});
   }
   num_coordinates_ = expert_offset(num_experts());
+  if (!is_anchored()) {
+    return;
+  }
   const bool slopes_shift = gate_region.shape != Region::Shape::sphere;
   for (int j = slopes_shift ? 0 : num_gate_features_; j <= num_gate_features_; ++j) {
     std::vector<int>& places = shift_gauges_.emplace_back();
@@ -68,6 +69,8 @@ MixtureChart::MixtureChart(const MixtureSpec& spec, double bound) : spec_(spec) 
     }
   }
 }
+
+bool MixtureChart::is_anchored() const { return layout_.gates.size() < layout_.experts.size(); }
 
 int MixtureChart::expert_offset(int expert) const {
   return gate_offset(num_experts()) + expert * num_expert_parameters_;
@@ -86,6 +89,10 @@ Eigen::VectorXd MixtureChart::kernel_parameters(const Eigen::VectorXd& theta) co
 
 void MixtureChart::to_kernel(const Eigen::VectorXd& theta, Eigen::VectorXd& v) const {
   MOEST_EXPECT(theta.size() == num_coordinates_);
+  if (!is_anchored()) {
+    v = theta;
+    return;
+  }
   const int size = num_gate_features_ + 1;
   const int anchor = gate_offset(num_experts() - 1);
   v.resize(layout_.num_parameters);
@@ -97,6 +104,10 @@ void MixtureChart::to_kernel(const Eigen::VectorXd& theta, Eigen::VectorXd& v) c
 
 // dv/dtheta is the identity, but for the rows -1 of the anchored gate's coordinates.
 void MixtureChart::pull_back(const Eigen::VectorXd& in_v, Eigen::VectorXd& in_theta) const {
+  if (!is_anchored()) {
+    in_theta = in_v;
+    return;
+  }
   const int size = num_gate_features_ + 1;
   const int anchor = gate_offset(num_experts() - 1);
   const int num_rest = num_coordinates_ - anchor - size;
@@ -110,6 +121,10 @@ void MixtureChart::pull_back(const Eigen::VectorXd& in_v, Eigen::VectorXd& in_th
 }
 
 void MixtureChart::pull_back(const NormalEquations& in_v, NormalEquations& in_theta) const {
+  if (!is_anchored()) {
+    in_theta = in_v;
+    return;
+  }
   const int size = num_gate_features_ + 1;
   const int anchor = gate_offset(num_experts() - 1);
   const int num_rest = num_coordinates_ - anchor - size;
@@ -141,8 +156,10 @@ Eigen::VectorXd MixtureChart::coordinates(const std::vector<Atom>& atoms) const 
     gates.col(i) = Eigen::Map<const Eigen::VectorXd>(atom.gate.data(), num_gate_features_);
     biases(0, i) = atom.bias;
   }
-  gates.colwise() -= region_centre(regions_[0].region.shape, gates);
-  biases.colwise() -= region_centre(Region::Shape::box, biases);
+  if (is_anchored()) {
+    gates.colwise() -= region_centre(regions_[0].region.shape, gates);
+    biases.colwise() -= region_centre(Region::Shape::box, biases);
+  }
   Eigen::VectorXd theta(num_coordinates_);
   for (int i = 0; i < num_experts(); ++i) {
     theta.segment(gate_offset(i), num_gate_features_) = gates.col(i);
@@ -159,6 +176,9 @@ Eigen::VectorXd MixtureChart::coordinates(const std::vector<Atom>& atoms) const 
 Eigen::MatrixXd MixtureChart::section(const Eigen::VectorXd& theta) const {
   MOEST_EXPECT(theta.size() == num_coordinates_);
   Eigen::MatrixXd gates = this->gates(theta);
+  if (!is_anchored()) {
+    return gates;
+  }
   gates.row(num_gate_features_).array() -= gates(num_gate_features_, num_experts() - 1);
   gates.topRows(num_gate_features_).colwise() -= visit_gate(spec_.gate.kind, [&](auto gate) {
     return Eigen::VectorXd(gate.section_origin(gates.topRows(num_gate_features_)));

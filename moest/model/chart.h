@@ -28,7 +28,8 @@ struct RegionBlock {
 /// theta = (v_1, b_1, .., v_k, b_k, eta_1, .., eta_k): the gates in reduced coordinates, each in its region,
 /// the biases and the expert parameters in [-B, B]. The regions are meant on the gauge-free set: no gate is
 /// anchored in theta, so a point is feasible whenever some common shift of the gates makes it so. The kernel
-/// sees the gates relative to the last one, v_i - v_k and b_i - b_k: there the common shift is gone.
+/// sees the gates relative to the last one, v_i - v_k and b_i - b_k: there the common shift is gone. Gates
+/// with a link have no such gauge, and the kernel sees them as they are.
 class MixtureChart {
  public:
   /// Throws InputError for an illegal specification.
@@ -42,6 +43,9 @@ class MixtureChart {
   /// For each coordinate of the gates, its place in every atom: adding one number to all of them changes
   /// nothing.
   const std::vector<std::vector<int>>& shift_gauges() const { return shift_gauges_; }
+
+  /// Whether the kernel sees the gates relative to the last one; else it sees theta as it is.
+  bool is_anchored() const;
 
   int gate_offset(int expert) const { return expert * (num_gate_features_ + 1); }
   int num_gate_features() const { return num_gate_features_; }

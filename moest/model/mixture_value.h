@@ -46,7 +46,7 @@ T mixture_value_in_chart(const MixtureSpec& spec, std::span<const BasicAtom<T>> 
     for (std::size_t j = 0; j < z.size(); ++j) {
       score = score + atom.gate[j] * z[j];
     }
-    weights.push_back(score);
+    weights.push_back(visit_link(gate_link(spec.gate), [&](auto link) { return link(score).value; }));
   }
   softmax(std::span<T>(weights));
   T value = T(0);

@@ -241,7 +241,7 @@ std::string describe_model(const Model& model) {
                                              : "not known");
   text += fmt::format("  scaling: {}\n\n", model.scaling ? "inside, see below" : "none");
   text += coefficient_table(model, {}, std::nullopt);
-  if (model.atoms.size() > 1) {
+  if (model.atoms.size() > 1 && !gate.section.empty()) {
     text += "\n  " +
             wrapped(fmt::format(
                         "Gate parameters are conventions in part, since others give the same weights. In a "

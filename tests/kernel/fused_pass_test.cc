@@ -1,10 +1,12 @@
 #include "moest/kernel/fused_pass.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <string>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -42,7 +44,9 @@ struct Setting {
 enum class Features { shared, own, inputs_only, constant_only };
 enum class Outer { none, weight, shift, weight_and_shift };
 
-Setting make_setting(int k, Features features, Outer outer, Link link, Eigen::Index n) {
+// Gates without a link are one less than experts.
+Setting make_setting(int k, Features features, Outer outer, Link link, Eigen::Index n,
+                     Link gate_link = Link::identity) {
   Setting setting{{}, SampleBlocks(n, 5), {}};
   MixtureLayout& layout = setting.layout;
   layout.feature_sets = {{0, 2, true}, {2, 3, true}, {2, 3, false}, {0, 0, true}};
@@ -61,8 +65,8 @@ Setting make_setting(int k, Features features, Outer outer, Link link, Eigen::In
     expert.inner = {expert_set, take(layout.feature_sets[static_cast<std::size_t>(expert_set)].size()), link};
     layout.experts.push_back(expert);
   }
-  for (int i = 0; i + 1 < k; ++i) {
-    layout.gates.push_back({0, take(3), Link::identity});
+  for (int i = 0; i < (gate_link == Link::identity ? k - 1 : k); ++i) {
+    layout.gates.push_back({0, take(3), gate_link});
   }
   layout.num_parameters = next;
 
@@ -99,8 +103,7 @@ Real mean_at(const Setting& setting, std::span<const Real> v, Eigen::Index row) 
   Real sum = 0;
   for (std::size_t i = 0; i < setting.layout.experts.size(); ++i) {
     const ExpertUnits& expert = setting.layout.experts[i];
-    const Real mass =
-        std::exp(i + 1 < setting.layout.experts.size() ? unit(setting.layout.gates[i]) : Real{0});
+    const Real mass = std::exp(i < setting.layout.gates.size() ? unit(setting.layout.gates[i]) : Real{0});
     const Real c = expert.weight >= 0 ? v[static_cast<std::size_t>(expert.weight)] : Real{1};
     const Real c_0 = expert.shift >= 0 ? v[static_cast<std::size_t>(expert.shift)] : Real{0};
     total += mass;
@@ -200,82 +203,94 @@ TEST_P(FusedPassOn, AgreesWithADenseJacobianForManyExpertsAndFeatures) {
 
 // J'f'' from long double: f'' by a difference of order 4 (h = 1e-3: h^4 f6 / 90 below 1e-10 for directions of
 // order 1), J by row_at.
-TEST_P(FusedPassOn, BendsAsTheSecondDifferenceAlongADirection) {
+void expect_bend(const Setting& setting, const std::string& name) {
+  FusedPass pass(setting.layout, setting.samples);
+  Stream stream(3, 0, "direction");
+  std::vector<double> direction;
+  for (std::size_t i = 0; i < setting.v.size(); ++i) {
+    direction.push_back(0.5 * stream.normal());
+  }
+  const auto along = [&](Real h, Eigen::Index row) {
+    std::vector<Real> v(setting.v.begin(), setting.v.end());
+    for (std::size_t i = 0; i < v.size(); ++i) {
+      v[i] += h * direction[i];
+    }
+    return mean_at(setting, v, row);
+  };
+  const Real h = 1e-3L;
+  std::vector<Real> expected(setting.v.size(), Real{0});
+  for (Eigen::Index row = 0; row < setting.samples.num_samples(); ++row) {
+    const Real second = (-along(2 * h, row) + 16 * along(h, row) - 30 * along(0, row) + 16 * along(-h, row) -
+                         along(-2 * h, row)) /
+                        (12 * h * h);
+    const std::vector<Real> j = row_at(setting, row);
+    for (std::size_t i = 0; i < j.size(); ++i) {
+      expected[i] += second * j[i];
+    }
+  }
+  Eigen::VectorXd bend;
+  pass.bend(setting.v, direction, bend);
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    EXPECT_NEAR(bend[static_cast<Eigen::Index>(i)], static_cast<double>(expected[i]),
+                1e-8 * (1 + std::abs(static_cast<double>(expected[i]))))
+        << name;
+  }
+}
+
+// Half the Hessian of e'e from differences of the gradient J'e, itself checked above: h = 1e-3 leaves h^4
+// times a fifth derivative and 1e-16 n / h, both below 1e-8.
+void expect_hessian(const Setting& setting, const std::string& name) {
+  FusedPass pass(setting.layout, setting.samples);
+  NormalEquations newton;
+  pass.linearise(setting.v, newton, Curvature::newton);
+  const NormalEquations gauss_newton = setting.linearised(pass);
+  EXPECT_EQ(newton.rss, gauss_newton.rss);
+  EXPECT_EQ(newton.gradient, gauss_newton.gradient);
+  EXPECT_TRUE(newton.diagonal.isApprox(gauss_newton.gram.diagonal(), 1e-13));
+  const auto gradient = [&](std::size_t i, double h) {
+    std::vector<double> v = setting.v;
+    v[i] += h;
+    NormalEquations equations;
+    pass.linearise(v, equations);
+    return equations.gradient;
+  };
+  for (std::size_t i = 0; i < setting.v.size(); ++i) {
+    const double h = 1e-3;
+    const Eigen::VectorXd column =
+        -(8 * (gradient(i, h) - gradient(i, -h)) - (gradient(i, 2 * h) - gradient(i, -2 * h))) / (12 * h);
+    const double error = (newton.gram.col(static_cast<Eigen::Index>(i)) - column).cwiseAbs().maxCoeff();
+    EXPECT_LT(error, 1e-7) << name << " " << i;
+  }
+}
+
+TEST_P(FusedPassOn, BendsAndCurvesAsDifferencesSay) {
   for (const Features features : {Features::shared, Features::own, Features::constant_only}) {
-    for (const Outer outer : {Outer::none, Outer::weight_and_shift}) {
+    for (const Outer outer : {Outer::none, Outer::weight, Outer::weight_and_shift}) {
       for (const Link link : kSmoothLinks) {
         for (const int k : {1, 2, 4}) {
           const Setting setting = make_setting(k, features, outer, link, 19);
-          FusedPass pass(setting.layout, setting.samples);
-          Stream stream(3, 0, "direction");
-          std::vector<double> direction;
-          for (std::size_t i = 0; i < setting.v.size(); ++i) {
-            direction.push_back(0.5 * stream.normal());
-          }
-          const auto along = [&](Real h, Eigen::Index row) {
-            std::vector<Real> v(setting.v.begin(), setting.v.end());
-            for (std::size_t i = 0; i < v.size(); ++i) {
-              v[i] += h * direction[i];
-            }
-            return mean_at(setting, v, row);
-          };
-          const Real h = 1e-3L;
-          std::vector<Real> expected(setting.v.size(), Real{0});
-          for (Eigen::Index row = 0; row < setting.samples.num_samples(); ++row) {
-            const Real second = (-along(2 * h, row) + 16 * along(h, row) - 30 * along(0, row) +
-                                 16 * along(-h, row) - along(-2 * h, row)) /
-                                (12 * h * h);
-            const std::vector<Real> j = row_at(setting, row);
-            for (std::size_t i = 0; i < j.size(); ++i) {
-              expected[i] += second * j[i];
-            }
-          }
-          Eigen::VectorXd bend;
-          pass.bend(setting.v, direction, bend);
-          for (std::size_t i = 0; i < expected.size(); ++i) {
-            EXPECT_NEAR(bend[static_cast<Eigen::Index>(i)], static_cast<double>(expected[i]),
-                        1e-8 * (1 + std::abs(static_cast<double>(expected[i]))))
-                << static_cast<int>(features) << static_cast<int>(outer) << static_cast<int>(link) << k;
-          }
+          const std::string name = fmt::format("{} {} {} {}", static_cast<int>(features),
+                                               static_cast<int>(outer), static_cast<int>(link), k);
+          expect_bend(setting, name);
+          expect_hessian(setting, name);
         }
       }
     }
   }
 }
 
-// Half the Hessian of e'e from differences of the gradient J'e, itself checked above: h = 1e-4 leaves h^4
-// times a fifth derivative and 1e-16 n / h, both below 1e-9.
-TEST_P(FusedPassOn, HasTheHessianOfItsGradient) {
-  for (const Features features : {Features::shared, Features::own, Features::constant_only}) {
-    for (const Outer outer : {Outer::none, Outer::weight, Outer::weight_and_shift}) {
-      for (const Link link : kSmoothLinks) {
-        for (const int k : {1, 2, 4}) {
-          const Setting setting = make_setting(k, features, outer, link, 23);
-          FusedPass pass(setting.layout, setting.samples);
-          NormalEquations newton;
-          pass.linearise(setting.v, newton, Curvature::newton);
-          const NormalEquations gauss_newton = setting.linearised(pass);
-          EXPECT_EQ(newton.rss, gauss_newton.rss);
-          EXPECT_EQ(newton.gradient, gauss_newton.gradient);
-          EXPECT_TRUE(newton.diagonal.isApprox(gauss_newton.gram.diagonal(), 1e-13));
-          const auto gradient = [&](std::size_t i, double h) {
-            std::vector<double> v = setting.v;
-            v[i] += h;
-            NormalEquations equations;
-            pass.linearise(v, equations);
-            return equations.gradient;
-          };
-          for (std::size_t i = 0; i < setting.v.size(); ++i) {
-            const double h = 1e-3;
-            const Eigen::VectorXd column =
-                -(8 * (gradient(i, h) - gradient(i, -h)) - (gradient(i, 2 * h) - gradient(i, -2 * h))) /
-                (12 * h);
-            const double error =
-                (newton.gram.col(static_cast<Eigen::Index>(i)) - column).cwiseAbs().maxCoeff();
-            EXPECT_LT(error, 1e-7) << static_cast<int>(features) << static_cast<int>(outer)
-                                   << static_cast<int>(link) << k << " " << i;
-          }
-        }
+// A gate with a link has a unit for each expert.
+TEST_P(FusedPassOn, IsRightForGatesWithLinks) {
+  for (const Link gate_link : {Link::log_sigmoid, Link::tanh, Link::gelu}) {
+    for (const int k : {1, 2, 3, 5}) {
+      for (const Outer outer : {Outer::none, Outer::weight_and_shift}) {
+        const Setting setting = make_setting(k, Features::shared, outer, Link::tanh, 37, gate_link);
+        const std::string name =
+            fmt::format("{} {} {}", static_cast<int>(gate_link), k, static_cast<int>(outer));
+        FusedPass pass(setting.layout, setting.samples);
+        EXPECT_LT(discrepancy(setting, setting.linearised(pass)), 1e-11) << name;
+        expect_bend(setting, name);
+        expect_hessian(setting, name);
       }
     }
   }

@@ -58,6 +58,10 @@ LinkPoint<long double> reference_link(Link link, long double t) {
       const Point slope = logistic(t);
       return {t > 0 ? t + std::log1p(std::exp(-t)) : std::log1p(std::exp(t)), slope.value, slope.slope};
     }
+    case Link::log_sigmoid: {
+      const Point slope = logistic(-t);
+      return {t > 0 ? -std::log1p(std::exp(-t)) : t - std::log1p(std::exp(t)), slope.value, -slope.slope};
+    }
     case Link::relu:
       break;
   }

@@ -72,6 +72,11 @@ const std::map<std::string, Score>& scores() {
        }},
       {"dense_to_sparse", [](const GateSpec& spec, const RealAtom& atom,
                              Numbers x) { return (atom.bias + dot(atom.gate, x)) / spec.temperature.value; }},
+      {"normalized_sigmoid",
+       [](const GateSpec&, const RealAtom& atom, Numbers x) {
+         const Real t = atom.bias + dot(atom.gate, x);
+         return t > 0 ? -std::log1p(std::exp(-t)) : t - std::log1p(std::exp(t));
+       }},
       {"cosine",
        [](const GateSpec& spec, const RealAtom& atom, Numbers x) {
          return dot(atom.gate, x) / length(atom.gate) / length(x) / spec.temperature.value + atom.bias;
@@ -466,7 +471,7 @@ Magnitudes::Magnitudes(const MixtureSpec& spec, std::span<const RealAtom> atoms,
   }
   const bool uses_inputs = expert_kind(spec.expert.kind).uses_inputs;
   for (const RealAtom& atom : atoms) {
-    Real gate_sum = std::abs(atom.bias);
+    Real gate_sum = std::abs(atom.bias) + 1;  // |log sigmoid(t)| <= |t| + log 2
     for (std::size_t j = 0; j < z.size(); ++j) {
       gate_sum += std::abs(atom.gate[j] * z[j]);
     }
@@ -565,8 +570,10 @@ Worst derivative_discrepancy(const HarnessPoint& point, const Linearise& lineari
   std::vector<Eigen::Index> in_theta(static_cast<std::size_t>(theta.size()));
   std::iota(in_theta.begin(), in_theta.end(), Eigen::Index{0});
   std::vector<Eigen::Index> in_kernel = in_theta;
-  const auto anchor = in_kernel.begin() + chart.gate_offset(chart.num_experts() - 1);
-  in_kernel.erase(anchor, anchor + chart.num_gate_features() + 1);
+  if (chart.is_anchored()) {
+    const auto anchor = in_kernel.begin() + chart.gate_offset(chart.num_experts() - 1);
+    in_kernel.erase(anchor, anchor + chart.num_gate_features() + 1);
+  }
 
   Worst worst;
   NormalEquations kernel_equations;
@@ -642,12 +649,14 @@ Worst gauge_discrepancy(const HarnessPoint& point, Stream& stream) {
     worst.see((nearest - again.segment(block.offset, block.size)).norm(), 1e-15L * block.region.size,
               "coordinates outside their region");
   }
-  worst.see(atoms.back().bias, std::numeric_limits<Real>::min(), "last bias of the section");
+  if (chart.is_anchored()) {
+    worst.see(atoms.back().bias, std::numeric_limits<Real>::min(), "last bias of the section");
+  }
   compare(means(point, chart_of_section(again).coordinates(chart.atoms(again))), 0,
           "atoms -> theta -> atoms");
 
   for (Atom& atom : atoms) {
-    atom.bias += 64;  // far outside the bound, but not up to a shift
+    atom.bias += chart.is_anchored() ? 64 : 0;  // far outside the bound, but not up to a shift
   }
   compare(means(point, of_section.coordinates(atoms)), 64, "common shift of the biases");
   std::rotate(atoms.begin(), atoms.begin() + 1, atoms.end());
