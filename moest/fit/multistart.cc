@@ -23,6 +23,19 @@ constexpr Effort kTrySplit{1e-2, 20};
 constexpr Effort kPolishSplit{1e-2, 100};
 constexpr int kSplitsPerExpert = 3;
 constexpr int kFirstExperts = 4;
+// Starts look for their valley in so many samples, or so many times the number of parameters, whichever is
+// more, and only then descend in all. Below kLeastSamplesToThin samples that gains nothing.
+constexpr Eigen::Index kFewSamples = 4096;
+constexpr Eigen::Index kFewSamplesPerParameter = 50;
+constexpr Eigen::Index kLeastSamplesToThin = 4 * kFewSamples;
+
+std::optional<SampleBlocks> thin(const SampleBlocks& samples, int num_parameters) {
+  const Eigen::Index few = std::max(kFewSamples, kFewSamplesPerParameter * num_parameters);
+  if (samples.num_samples() < std::max(kLeastSamplesToThin, 4 * few)) {
+    return std::nullopt;
+  }
+  return samples.thinned(few);
+}
 
 bool is_better(const LocalFit& a, const LocalFit& b) {
   return a.status != FitStatus::failed && (b.status == FitStatus::failed || a.rss < b.rss);
@@ -32,7 +45,13 @@ bool is_better(const LocalFit& a, const LocalFit& b) {
 class Starter {
  public:
   Starter(const MixtureSpec& spec, const SampleBlocks& samples, const FitOptions& options, Monitor& monitor)
-      : spec_(spec), samples_(samples), statistics_(samples), options_(options), monitor_(monitor) {}
+      : spec_(spec),
+        samples_(samples),
+        thinned_(thin(samples, MixtureChart(spec, options.bound).layout().num_parameters)),
+        few_samples_(thinned_ ? *thinned_ : samples),
+        statistics_(samples),
+        options_(options),
+        monitor_(monitor) {}
 
   /// Threads that so many starts at a time leave idle work on the passes of each start.
   void share_threads(int num_starts) {
@@ -40,44 +59,49 @@ class Starter {
   }
 
   LocalFit from(const Eigen::VectorXd& start) const {
-    Problem problem = problem_of(spec_.num_experts);
+    Problem problem = problem_of(spec_.num_experts, samples_);
     return minimise(problem, start, full_effort(), monitor_);
   }
 
   LocalFit random(Stream& stream) const {
-    Problem problem = problem_of(spec_.num_experts);
+    Problem problem = problem_of(spec_.num_experts, few_samples_);
     const Eigen::VectorXd start = random_start(problem, statistics_, stream);
-    return minimise(problem, start, full_effort(), monitor_);
+    return on_all_samples(
+        minimise(problem, start, thinned_ ? effort(kPolishSplit) : full_effort(), monitor_));
   }
 
   LocalFit greedy(Stream& stream) const {
-    Problem current = problem_of(1);
+    Problem current = problem_of(1, few_samples_);
     LocalFit fit = first_expert(current, stream);
     for (int k = 1; k < spec_.num_experts; ++k) {
-      Problem larger = problem_of(k + 1);
+      Problem larger = problem_of(k + 1, few_samples_);
       fit = best_split(current, larger, fit.theta, stream);
-      fit = minimise(larger, fit.theta, k + 1 == spec_.num_experts ? full_effort() : effort(kPolishSplit),
-                     monitor_);
+      const bool is_last = k + 1 == spec_.num_experts && !thinned_;
+      fit = minimise(larger, fit.theta, is_last ? full_effort() : effort(kPolishSplit), monitor_);
       current = std::move(larger);
     }
-    return fit;
+    return on_all_samples(std::move(fit));
   }
 
  private:
+  /// Goes on from a fit of few samples, unless all were used.
+  LocalFit on_all_samples(LocalFit fit) const { return thinned_ ? from(fit.theta) : fit; }
+
   LocalOptions full_effort() const { return effort(options_.tolerance, options_.max_iterations); }
   LocalOptions effort(double tolerance, int max_iterations) const {
     return {tolerance, max_iterations, options_.acceleration};
   }
   LocalOptions effort(const Effort& of) const { return effort(of.tolerance, of.max_iterations); }
 
-  Problem problem_of(int num_experts) const {
+  Problem problem_of(int num_experts, const SampleBlocks& samples) const {
     MixtureSpec spec = spec_;
     spec.num_experts = num_experts;
-    return {spec, options_.bound, samples_, threads_per_pass_};
+    return {spec, options_.bound, samples, threads_per_pass_};
   }
 
   LocalFit first_expert(Problem& problem, Stream& stream) const {
-    const LocalOptions options = spec_.num_experts == 1 ? full_effort() : effort(kPolishSplit);
+    const bool is_last = spec_.num_experts == 1 && !thinned_;
+    const LocalOptions options = is_last ? full_effort() : effort(kPolishSplit);
     LocalFit best;
     for (int i = 0; i < kFirstExperts; ++i) {
       LocalFit fit = minimise(problem, random_start(problem, statistics_, stream), options, monitor_);
@@ -110,6 +134,8 @@ class Starter {
 
   const MixtureSpec& spec_;
   const SampleBlocks& samples_;
+  std::optional<SampleBlocks> thinned_;
+  const SampleBlocks& few_samples_;
   SampleStatistics statistics_;
   const FitOptions& options_;
   Monitor& monitor_;

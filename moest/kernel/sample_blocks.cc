@@ -32,6 +32,20 @@ void SampleBlocks::set_target(const Eigen::Ref<const Eigen::VectorXd>& values) {
   set_column(num_features_, values);
 }
 
+SampleBlocks SampleBlocks::thinned(Eigen::Index size) const {
+  MOEST_EXPECT(size >= 1 && size <= num_samples_);
+  SampleBlocks result(size, num_features_);
+  Eigen::VectorXd values(size);
+  for (int column = 0; column <= num_features_; ++column) {
+    for (Eigen::Index i = 0; i < size; ++i) {
+      const Eigen::Index row = i * num_samples_ / size;
+      values[i] = at(static_cast<int>(row / kBlockSize), column)[row % kBlockSize];
+    }
+    result.set_column(column, values);
+  }
+  return result;
+}
+
 const double* SampleBlocks::at(int block, int column) const {
   const auto columns = static_cast<std::size_t>(num_features_) + 1;
   return values_.data() +

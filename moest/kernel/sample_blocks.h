@@ -29,6 +29,9 @@ class SampleBlocks {
   void set_feature(int column, const Eigen::Ref<const Eigen::VectorXd>& values);
   void set_target(const Eigen::Ref<const Eigen::VectorXd>& values);
 
+  /// `size` samples in even steps, 1 <= size <= n: sample i is sample floor(i n / size) of these.
+  SampleBlocks thinned(Eigen::Index size) const;
+
   /// kBlockSize numbers each.
   const double* feature(int block, int column) const { return at(block, column); }
   const double* target(int block) const { return at(block, num_features_); }

@@ -40,6 +40,34 @@ TEST(Multistart, GivesAStartTheSameBitsWhateverTheOthers) {
   EXPECT_EQ(a.starts[1].fit.theta, b.starts[1].fit.theta);
 }
 
+// Enough samples that starts look for their valley in some of them first: they end at a stationary point of
+// all, as deep as a fit from the truth, and with the same bits for any number of threads.
+TEST(Multistart, EndsInAllSamplesWhereStartsBeginInFew) {
+  const TestProblem test = random_problem("softmax", "tanh", 2, 2, 20'000, 0.1, 4);
+  const MixtureChart chart(test.truth.spec, 200);
+  const SampleBlocks blocks = blocks_of(chart, test.data);
+  FitOptions options;
+  options.starts = 4;
+  options.threads = 1;
+  Monitor monitor(kNoControl, std::nullopt);
+  const MultistartResult one =
+      run_starts(test.truth.spec, blocks, chart.coordinates(test.truth.atoms), options, monitor);
+  const LocalFit& best = one.starts[static_cast<std::size_t>(one.best)].fit;
+  EXPECT_NEAR(best.rss, one.starts.front().fit.rss, 1e-5 * best.rss / 20'000);
+  Problem problem(test.truth.spec, 200, blocks);
+  for (const StartResult& start : one.starts) {
+    NormalEquations equations;
+    problem.linearise(start.fit.theta, equations);
+    EXPECT_EQ(equations.rss, start.fit.rss);
+  }
+  options.threads = 3;
+  const MultistartResult three =
+      run_starts(test.truth.spec, blocks, chart.coordinates(test.truth.atoms), options, monitor);
+  for (std::size_t i = 0; i < one.starts.size(); ++i) {
+    EXPECT_EQ(three.starts[i].fit.theta, one.starts[i].fit.theta);
+  }
+}
+
 TEST(Multistart, AddsRoundsUntilSeveralStartsAgree) {
   const TestProblem test = random_problem("softmax", "tanh", 2, 3, 300, 0.02, 3);
   const SampleBlocks blocks = blocks_of(MixtureChart(test.truth.spec, 200), test.data);

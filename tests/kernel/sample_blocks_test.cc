@@ -62,6 +62,26 @@ TEST(SampleBlocks, MayHaveNoFeature) {
   EXPECT_EQ(blocks.target(1)[300 - kBlockSize], 0);
 }
 
+TEST(SampleBlocks, AreThinnedInEvenSteps) {
+  SampleBlocks blocks(1000, 2);
+  blocks.set_feature(1, Eigen::VectorXd::LinSpaced(1000, 0, 999));
+  blocks.set_target(Eigen::VectorXd::LinSpaced(1000, 1000, 1999));
+  for (const Eigen::Index size : {1, 7, 256, 300, 999, 1000}) {
+    const SampleBlocks few = blocks.thinned(size);
+    ASSERT_EQ(few.num_samples(), size);
+    for (Eigen::Index i = 0; i < size; ++i) {
+      const auto expected = static_cast<double>(i * 1000 / size);
+      const auto block = static_cast<int>(i / kBlockSize);
+      ASSERT_EQ(few.feature(block, 1)[i % kBlockSize], expected) << size;
+      ASSERT_EQ(few.feature(block, 0)[i % kBlockSize], 0) << size;
+      ASSERT_EQ(few.target(block)[i % kBlockSize], 1000 + expected) << size;
+      ASSERT_EQ(few.weight(block)[i % kBlockSize], 1) << size;
+    }
+  }
+  EXPECT_THROW(blocks.thinned(0), ContractError);
+  EXPECT_THROW(blocks.thinned(1001), ContractError);
+}
+
 TEST(SampleBlocks, AreAlignedToCacheLines) {
   const SampleBlocks blocks(600, 2);
   for (int block = 0; block < blocks.num_blocks(); ++block) {
