@@ -80,12 +80,12 @@ class Starter {
       fit = minimise(larger, fit.theta, is_last ? full_effort() : effort(kPolishSplit), monitor_);
       current = std::move(larger);
     }
-    return on_all_samples(std::move(fit));
+    return on_all_samples(fit);
   }
 
  private:
   /// Goes on from a fit of few samples, unless all were used.
-  LocalFit on_all_samples(LocalFit fit) const { return thinned_ ? from(fit.theta) : fit; }
+  LocalFit on_all_samples(const LocalFit& fit) const { return thinned_ ? from(fit.theta) : fit; }
 
   LocalOptions full_effort() const { return effort(options_.tolerance, options_.max_iterations); }
   LocalOptions effort(double tolerance, int max_iterations) const {
