@@ -15,7 +15,8 @@ std::span<const Option<GateSpec>> gate_options() {
       Option<GateSpec>{"tau1", &GateSpec::tau1, 1e-6, 1e6, "", "offset of the norm of omega in the score"},
       Option<GateSpec>{"tau2", &GateSpec::tau2, 1e-6, 1e6, "", "offset of the norm of x in the score"},
       Option<GateSpec>{"temperature", &GateSpec::temperature, 1e-6, 1e6, "",
-                       "the score is divided by it: small values make sharp gates"},
+                       "the score is divided by it: small values make sharp gates; dense_to_sparse learns it "
+                       "unless it is given"},
       Option<GateSpec>{"input_map", &GateSpec::input_map, 0, 0, "",
                        "what the gate sees of each input x: x or tanh(x)", kInputMaps},
   };
