@@ -75,6 +75,25 @@ TEST(LevenbergMarquardt, ReachesAStationaryPointFromTheTruth) {
   }
 }
 
+// From 100 parameters on, a trial's residuals come before its equations.
+TEST(LevenbergMarquardt, ReachesAStationaryPointOfManyParametersOverRejectedSteps) {
+  const TestProblem test = random_problem("softmax", "tanh", 12, 5, 2000, 0.05, 8);
+  const MixtureChart chart(test.truth.spec, 200);
+  ASSERT_GE(chart.num_coordinates(), 100);
+  Eigen::VectorXd start = chart.coordinates(test.truth.atoms);
+  Stream stream(8, 0, "perturbation");
+  for (double& value : start) {
+    value += stream.normal();
+  }
+  const LocalFit fit = minimise_from(test, 200, start, {1e-12, 500});
+  EXPECT_EQ(fit.status, FitStatus::converged);
+  EXPECT_LT(stationarity(test, 200, fit.theta), 1e-5);
+  const SampleBlocks blocks = blocks_of(chart, test.data);
+  NormalEquations equations;
+  Problem(test.truth.spec, 200, blocks).linearise(fit.theta, equations);
+  EXPECT_EQ(fit.rss, equations.rss);
+}
+
 TEST(LevenbergMarquardt, EndsWithoutNoiseAtAResidualOfRounding) {
   const TestProblem test = random_problem("softmax", "tanh", 2, 2, 400, 0.0, 5);
   const MixtureChart chart(test.truth.spec, 200);

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "moest/fit/starts.h"
 #include "tests/fit/test_problems.h"
 
 namespace moest {
@@ -60,6 +61,11 @@ TEST(Multistart, EndsInAllSamplesWhereStartsBeginInFew) {
     problem.linearise(start.fit.theta, equations);
     EXPECT_EQ(equations.rss, start.fit.rss);
   }
+  // The random start takes fewer steps in all samples than without the descent in few.
+  Stream stream(options.seed, 1, "start");
+  const Eigen::VectorXd random = random_start(problem, SampleStatistics(blocks), stream);
+  ASSERT_EQ(one.starts[2].kind, StartKind::random);
+  EXPECT_LT(one.starts[2].fit.iterations, minimise(problem, random, {}, monitor).iterations);
   options.threads = 3;
   const MultistartResult three =
       run_starts(test.truth.spec, blocks, chart.coordinates(test.truth.atoms), options, monitor);
