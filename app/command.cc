@@ -112,9 +112,16 @@ void read_number(const std::string& flag, const std::string& text, double& value
 
 void read_number(const std::string& flag, const std::string& text, Learnable& value) {
   value.learned = text == "learned";
-  if (!*value.learned) {
-    read_number(flag, text, value.value);
+  if (*value.learned) {
+    return;
   }
+  const ParsedNumber parsed = parse_number(text);
+  if (parsed.status != NumberStatus::ok) {
+    throw InputError(fmt::format("{} `{}` cannot be read", flag, text),
+                     "it must be a finite number or the word `learned`",
+                     fmt::format("For example {} 0.5.", flag));
+  }
+  value.value = parsed.value;
 }
 
 CLI::Option* add_names(CLI::App& parser, const std::string& flag, std::vector<std::string>& names,

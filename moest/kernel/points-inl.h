@@ -68,6 +68,10 @@ struct MixturePoint {
     return work.experts[static_cast<std::size_t>(i)];
   }
 
+  HWY_INLINE Lanes gate_sensitivity(int i, Lanes sample_weight) const {
+    return times_run(values.get(i) * sample_weight * (values.expert(i) - mean), gate(i).slope, s);
+  }
+
   /// Stores the sensitivities of f to every unit's affine function, each with the weight of the sample.
   HWY_INLINE void sensitivities(Lanes sample_weight) const {
     for (int i = 0; i < k; ++i) {
@@ -75,7 +79,7 @@ struct MixturePoint {
       const Lanes weight = values.get(i) * sample_weight;
       times_run(weight * Lanes(runs.scale), runs.inner_slope, s).store(runs.inner + s);
       if (i < num_gates) {
-        times_run(weight * (values.expert(i) - mean), gate(i).slope, s).store(gate(i).sensitivity + s);
+        gate_sensitivity(i, sample_weight).store(gate(i).sensitivity + s);
       }
       if (runs.of_weight != nullptr) {
         (weight * Lanes::load(runs.inner_value + s)).store(runs.of_weight + s);
@@ -92,7 +96,7 @@ struct MixturePoint {
       const BlockWorkspace::GateRuns& runs = gate(i);
       const Lanes weight = values.get(i);
       const Lanes excess = values.expert(i) - mean;
-      const Lanes u = times_run(weight * sample_weight * excess, runs.slope, s);
+      const Lanes u = gate_sensitivity(i, sample_weight);
       const Lanes e_slope = times_run(e, runs.slope, s);
       const Lanes q = e_slope * weight;
       const Lanes g = u + q;

@@ -82,6 +82,11 @@ const ExpertKind& expert_kind(std::string_view kind) {
   return *found;
 }
 
+bool learns_temperature(const GateSpec& gate) {
+  return gate.temperature.learned.value_or(
+      visit_gate(gate.kind, [](auto kind) { return decltype(kind)::kLearnsUnlessGiven; }));
+}
+
 Link gate_link(const GateSpec& gate) {
   return visit_gate(gate.kind, [](auto kind) { return decltype(kind)::kLink; });
 }
@@ -136,11 +141,15 @@ void check(const MixtureSpec& spec) {
         fmt::format("it needs at least {}", min_inputs), "Choose another gate or more inputs.");
   }
   check_options(spec.gate, gate_options());
-  const bool can_learn =
-      visit_gate(spec.gate.kind, [](auto gate) { return decltype(gate)::kLearnsTemperature; });
-  if (learns_temperature(spec.gate) && !can_learn) {
+  const auto can_learn = [](const std::string& kind) {
+    return visit_gate(kind, [](auto gate) { return decltype(gate)::kCanLearnTemperature; });
+  };
+  if (learns_temperature(spec.gate) && !can_learn(spec.gate.kind)) {
+    std::vector<std::string> learners = gate_names();
+    std::erase_if(learners, [&](const std::string& kind) { return !can_learn(kind); });
     throw InputError(fmt::format("the temperature of the {} gate cannot be learned", spec.gate.kind),
-                     "only dense_to_sparse and perturbed_cosine learn it", "Give --temperature a number.");
+                     fmt::format("gates that learn it: {}", listed(learners)),
+                     "Give --temperature a number.");
   }
   check_options(spec.expert, expert_options());
 }

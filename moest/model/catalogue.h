@@ -73,6 +73,9 @@ auto visit_gate(std::string_view kind, F&& f) {
   return std::forward<F>(f)(Gate{});
 }
 
+/// Whether the data determine the temperature: as the options say, or as the kind does where they are silent.
+bool learns_temperature(const GateSpec& gate);
+
 /// The link of the gate's scores.
 Link gate_link(const GateSpec& gate);
 

@@ -189,7 +189,7 @@ Eigen::MatrixXd MixtureChart::section(const Eigen::VectorXd& theta) const {
 GateSpec MixtureChart::gate_of(const Eigen::VectorXd& theta) const {
   GateSpec result = spec_.gate;
   visit_gate(spec_.gate.kind, [&](auto gate) {
-    if constexpr (decltype(gate)::kLearnsTemperature) {
+    if constexpr (decltype(gate)::kCanLearnTemperature) {
       result.temperature.learned = learns_temperature(spec_.gate);
       if (*result.temperature.learned) {
         result.temperature.value =

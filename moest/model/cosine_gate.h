@@ -2,14 +2,9 @@
 #pragma once
 
 #include <array>
-#include <span>
-#include <string>
-#include <vector>
 
-#include "moest/kernel/links.h"
 #include "moest/model/gate_math.h"
-#include "moest/model/region.h"
-#include "moest/model/specification.h"
+#include "moest/model/plain_gate.h"
 
 namespace moest {
 
@@ -18,7 +13,7 @@ namespace moest {
 ///     z = x / ‖x‖,    v_i = omega_i / (‖omega_i‖ tau),
 /// the score is linear, s_i = v_i . z + b_i, and v_i lies on the sphere of radius 1 / tau. The lengths of the
 /// omega_i mean nothing. Neither x = 0 nor omega_i = 0 has a direction; with one input the cosine is a sign.
-struct CosineGate {
+struct CosineGate : PlainGate {
   static constexpr std::array<std::string_view, 2> kOptions{"temperature", "input_map"};
   static constexpr KindInfo kInfo{"cosine",
                                   "softmax_i(cos(omega_i, x) / temperature + b_i)",
@@ -26,18 +21,9 @@ struct CosineGate {
                                   "HN25 (arXiv 2405.14131)",
                                   kOptions,
                                   "every |omega_i| is 1: only directions matter; the last bias is 0"};
-  static constexpr Link kLink = Link::identity;
-  static constexpr bool kFeaturesAreInputs = false;
-  static constexpr bool kScoreIsAffine = false;
   static constexpr int kMinInputs = 2;
   static constexpr bool kNeedsDirections = true;
-  static constexpr bool kLearnsTemperature = false;
-  static constexpr bool kBiasIsDivided = false;
 
-  static std::vector<std::string> raw_names(const std::vector<std::string>& inputs) {
-    return prefixed("omega_", inputs);
-  }
-  static int num_features(int num_inputs) { return num_inputs; }
   static Region region(const GateSpec& spec, double) {
     return {Region::Shape::sphere, 1 / spec.temperature.value};
   }

@@ -1,15 +1,11 @@
-// The perturbed cosine gate with fixed offsets and temperature.
+// The perturbed cosine gate.
 #pragma once
 
 #include <algorithm>
 #include <array>
-#include <cmath>
-#include <span>
 
-#include "moest/kernel/links.h"
 #include "moest/model/gate_math.h"
-#include "moest/model/region.h"
-#include "moest/model/specification.h"
+#include "moest/model/plain_gate.h"
 
 namespace moest {
 
@@ -18,7 +14,7 @@ namespace moest {
 ///     z = x / (‖x‖ + tau_2),    v_i = omega_i / ((‖omega_i‖ + tau_1) tau),
 /// the score is linear, s_i = v_i . z + b_i, and ‖omega_i‖ <= B is the ball ‖v_i‖ <= B / ((B + tau_1) tau).
 /// The weights do not change when one vector is added to all v_i.
-struct PerturbedCosineGate {
+struct PerturbedCosineGate : PlainGate {
   static constexpr std::array<std::string_view, 4> kOptions{"tau1", "tau2", "temperature", "input_map"};
   static constexpr KindInfo kInfo{
       "perturbed_cosine",
@@ -27,21 +23,11 @@ struct PerturbedCosineGate {
       "HN25 (arXiv 2405.14131)",
       kOptions,
       "the smallest ball around all omega_i / (|omega_i| + tau1) is centred at 0; the last bias is 0"};
-  static constexpr Link kLink = Link::identity;
-  static constexpr bool kFeaturesAreInputs = false;
-  static constexpr bool kScoreIsAffine = false;  // in x, with slopes omega and constant b
-  static constexpr int kMinInputs = 1;
-  static constexpr bool kNeedsDirections = false;  // zero has none
-  static constexpr bool kLearnsTemperature = true;
-  static constexpr bool kBiasIsDivided = false;  // by the temperature
+  static constexpr bool kCanLearnTemperature = true;
   /// The interval of a learned temperature.
   static constexpr double kLeastTemperature = 0.01;
   static constexpr double kMostTemperature = 100;
 
-  static std::vector<std::string> raw_names(const std::vector<std::string>& inputs) {
-    return prefixed("omega_", inputs);
-  }
-  static int num_features(int num_inputs) { return num_inputs; }
   static Region region(const GateSpec& spec, double bound) {
     const double least =
         spec.temperature.learned.value_or(false) ? kLeastTemperature : spec.temperature.value;

@@ -1,15 +1,7 @@
 // Gates whose scores are quadratic functions: quadratic and monomial.
 #pragma once
 
-#include <algorithm>
-#include <array>
-#include <span>
-#include <string>
-#include <vector>
-
-#include "moest/kernel/links.h"
-#include "moest/model/region.h"
-#include "moest/model/specification.h"
+#include "moest/model/plain_gate.h"
 
 namespace moest {
 
@@ -18,14 +10,20 @@ namespace moest {
 /// that the chart is the identity. The coordinates lie in the box |v_j| <= B. The weights do not change when
 /// one symmetric matrix is added to all A_i or one vector to all omega_i.
 template <bool kHasLinearPart>
-struct QuadraticFormGate {
-  static constexpr Link kLink = Link::identity;
-  static constexpr bool kFeaturesAreInputs = false;
-  static constexpr bool kScoreIsAffine = false;
-  static constexpr int kMinInputs = 1;
-  static constexpr bool kNeedsDirections = false;
-  static constexpr bool kLearnsTemperature = false;
-  static constexpr bool kBiasIsDivided = false;
+struct QuadraticFormGate : PlainGate {
+  static constexpr KindInfo kInfo = kHasLinearPart
+                                        ? KindInfo{"quadratic",
+                                                   "softmax_i(x' A_i x + omega_i . x + b_i)",
+                                                   "borders that are conic sections",
+                                                   "arXiv 2410.11222",
+                                                   kInputMapOnly,
+                                                   kLastIsReference}
+                                        : KindInfo{"monomial",
+                                                   "softmax_i(x' A_i x + b_i)",
+                                                   "borders that are conic sections around the origin",
+                                                   "arXiv 2410.11222",
+                                                   kInputMapOnly,
+                                                   kLastIsReference};
 
   static std::vector<std::string> raw_names(const std::vector<std::string>& inputs) {
     std::vector<std::string> names;
@@ -43,7 +41,6 @@ struct QuadraticFormGate {
   static int num_features(int num_inputs) {
     return num_inputs * (num_inputs + 1) / 2 + (kHasLinearPart ? num_inputs : 0);
   }
-  static Region region(const GateSpec&, double bound) { return {Region::Shape::box, bound}; }
 
   template <class T>
   static void features(const GateSpec&, std::span<const T> x, std::span<T> z) {
@@ -57,35 +54,9 @@ struct QuadraticFormGate {
       std::copy(x.begin(), x.end(), z.begin() + static_cast<std::ptrdiff_t>(next));
     }
   }
-  /// v = (A, omega).
-  template <class T>
-  static void to_chart(const GateSpec&, std::span<const T> raw, std::span<T> v) {
-    std::copy(raw.begin(), raw.end(), v.begin());
-  }
-  template <class T>
-  static void to_raw(const GateSpec&, std::span<const T> v, std::span<T> raw) {
-    std::copy(v.begin(), v.end(), raw.begin());
-  }
-  /// The last expert is the reference: A_k = 0, omega_k = 0.
-  static Eigen::VectorXd section_origin(const Eigen::MatrixXd& v) { return v.col(v.cols() - 1); }
 };
 
-struct QuadraticGate : QuadraticFormGate<true> {
-  static constexpr KindInfo kInfo{"quadratic",
-                                  "softmax_i(x' A_i x + omega_i . x + b_i)",
-                                  "borders that are conic sections",
-                                  "arXiv 2410.11222",
-                                  kInputMapOnly,
-                                  kLastIsReference};
-};
-
-struct MonomialGate : QuadraticFormGate<false> {
-  static constexpr KindInfo kInfo{"monomial",
-                                  "softmax_i(x' A_i x + b_i)",
-                                  "borders that are conic sections around the origin",
-                                  "arXiv 2410.11222",
-                                  kInputMapOnly,
-                                  kLastIsReference};
-};
+using QuadraticGate = QuadraticFormGate<true>;
+using MonomialGate = QuadraticFormGate<false>;
 
 }  // namespace moest

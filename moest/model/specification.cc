@@ -35,10 +35,6 @@ std::span<const Option<ExpertSpec>> expert_options() {
   return kOptions;
 }
 
-bool learns_temperature(const GateSpec& gate) {
-  return gate.temperature.learned.value_or(gate.kind == "dense_to_sparse");
-}
-
 std::vector<std::string> prefixed(std::string_view prefix, const std::vector<std::string>& names) {
   std::vector<std::string> result;
   for (const std::string& name : names) {

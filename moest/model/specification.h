@@ -48,9 +48,6 @@ inline constexpr std::array<std::string_view, 1> kInputMapOnly{"input_map"};
 inline constexpr std::string_view kLastIsReference =
     "the last expert is the reference: all its gate parameters are 0";
 
-/// Whether the data determine the temperature; dense_to_sparse learns it unless told otherwise.
-bool learns_temperature(const GateSpec& gate);
-
 /// The options of gates and of experts; a kind of the catalogue names those that belong to it.
 std::span<const Option<GateSpec>> gate_options();
 std::span<const Option<ExpertSpec>> expert_options();

@@ -368,7 +368,7 @@ std::vector<MixtureSpec> variants(const std::string& gate, const std::string& ex
   gate_spec.kind = gate;
   ExpertSpec expert_spec;
   expert_spec.kind = expert;
-  const bool can_learn = visit_gate(gate, [](auto kind) { return decltype(kind)::kLearnsTemperature; });
+  const bool can_learn = visit_gate(gate, [](auto kind) { return decltype(kind)::kCanLearnTemperature; });
   const int min_inputs = visit_gate(gate, [](auto kind) { return decltype(kind)::kMinInputs; });
   const auto add = [&](const GateSpec& one_gate, const ExpertSpec& one_expert) {
     for (const int d : {1, 2, 8}) {

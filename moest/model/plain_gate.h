@@ -1,0 +1,54 @@
+// What most gates have in common.
+#pragma once
+
+#include <Eigen/Core>
+#include <algorithm>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "moest/kernel/links.h"
+#include "moest/model/region.h"
+#include "moest/model/specification.h"
+
+namespace moest {
+
+/// A gate with the scores s_i = omega_i . z + b_i over the features z = x, omega_i in the box |omega_ij| <=
+/// B, of which the last expert is the reference: the chart is the identity. A gate of the catalogue redefines
+/// what is different about it, and adds kInfo.
+struct PlainGate {
+  static constexpr Link kLink = Link::identity;
+  static constexpr bool kFeaturesAreInputs = false;
+  static constexpr bool kScoreIsAffine = false;  // in x, before the link, with slopes omega and constant b
+  static constexpr int kMinInputs = 1;
+  static constexpr bool kNeedsDirections = false;      // zero has none
+  static constexpr bool kCanLearnTemperature = false;  // with section_temperature(spec, v)
+  static constexpr bool kLearnsUnlessGiven = false;    // the temperature
+  static constexpr bool kBiasIsDivided = false;        // by the temperature
+
+  static std::vector<std::string> raw_names(const std::vector<std::string>& inputs) {
+    return prefixed("omega_", inputs);
+  }
+  static int num_features(int num_inputs) { return num_inputs; }
+  static Region region(const GateSpec&, double bound) { return {Region::Shape::box, bound}; }
+
+  /// z = x.
+  template <class T>
+  static void features(const GateSpec&, std::span<const T> x, std::span<T> z) {
+    std::copy(x.begin(), x.end(), z.begin());
+  }
+  /// v = omega.
+  template <class T>
+  static void to_chart(const GateSpec&, std::span<const T> raw, std::span<T> v) {
+    std::copy(raw.begin(), raw.end(), v.begin());
+  }
+  template <class T>
+  static void to_raw(const GateSpec&, std::span<const T> v, std::span<T> raw) {
+    std::copy(v.begin(), v.end(), raw.begin());
+  }
+  /// The shift to the section: the last expert is the reference, omega_k = 0. Not used where the gate has a
+  /// link.
+  static Eigen::VectorXd section_origin(const Eigen::MatrixXd& v) { return v.col(v.cols() - 1); }
+};
+
+}  // namespace moest
