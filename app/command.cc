@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "moest/base/file.h"
+#include "moest/base/json_text.h"
 #include "moest/base/number.h"
 #include "moest/model/model_json.h"
 

@@ -18,10 +18,6 @@ nlohmann::ordered_json to_json(const Model& model);
 /// finite.
 Model model_from_json(const nlohmann::ordered_json& json);
 
-/// One line per field and per atom; numbers in their shortest exact form. `text` may be any JSON that moest
-/// prints.
-std::string readable_text(const nlohmann::ordered_json& json);
-
 /// The model in `text`, which messages call `source`. Throws InputError that names the source and, for text
 /// that is no JSON, the line.
 Model parse_model(const std::string& text, const std::string& source);

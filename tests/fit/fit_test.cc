@@ -9,6 +9,7 @@
 #include <numeric>
 
 #include "moest/base/error.h"
+#include "moest/base/json_text.h"
 #include "moest/base/random.h"
 #include "moest/model/model_json.h"
 #include "moest/model/predict.h"

@@ -13,6 +13,7 @@
 
 #include "moest/base/error.h"
 #include "moest/base/file.h"
+#include "moest/base/json_text.h"
 #include "moest/base/random.h"
 #include "moest/model/catalogue.h"
 #include "moest/model/predict.h"
