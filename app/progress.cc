@@ -72,11 +72,9 @@ void ProgressLine::show(const FitProgress& progress) {
   if (progress.seconds < kSilentSeconds || (shown_ && progress.seconds < last_seconds_ + interval)) {
     return;
   }
-  const int starts_left = progress.starts_planned - progress.starts_done;
-  const std::string left =
-      progress.starts_done == 0
-          ? "time left not known yet"
-          : "about " + duration(progress.seconds / progress.starts_done * starts_left) + " left";
+  const double share = progress.share_done;
+  const std::string left = share > 0 ? "about " + duration(progress.seconds * (1 - share) / share) + " left"
+                                     : "time left not known yet";
   const std::string best =
       progress.best_rss ? fmt::format("best residual sum of squares {:.8g}, ", *progress.best_rss) : "";
   fmt::print(stderr, "{}{} of {} starts, {} iterations, {}{} so far, {}{}", terminal_ ? "\r\033[K" : "",

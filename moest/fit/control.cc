@@ -14,6 +14,8 @@ std::string_view name_of(FitStatus status) {
       return "time_limit";
     case FitStatus::interrupted:
       return "interrupted";
+    case FitStatus::abandoned:
+      return "abandoned";
     case FitStatus::failed:
       break;
   }
@@ -50,6 +52,14 @@ void Monitor::plan_starts(int starts) {
   progress_.starts_planned = starts;
 }
 
+void Monitor::end_search() {
+  const std::lock_guard lock(mutex_);
+  ++searches_done_;
+  if (control_.progress) {
+    report();
+  }
+}
+
 void Monitor::end_start(double rss) {
   const std::lock_guard lock(mutex_);
   ++progress_.starts_done;
@@ -61,6 +71,8 @@ void Monitor::end_start(double rss) {
 
 void Monitor::report() {
   progress_.seconds = reported_seconds_ = seconds();
+  progress_.share_done =
+      0.5 * (searches_done_ + progress_.starts_done) / std::max(1, progress_.starts_planned);
   control_.progress(progress_);
 }
 

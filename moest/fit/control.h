@@ -17,7 +17,8 @@ enum class FitStatus {
   iteration_limit,
   time_limit,
   interrupted,
-  failed,  // the objective was not finite where the start began
+  abandoned,  // of a start: it could not have reached the best one any more
+  failed,     // the objective was not finite where the start began
 };
 
 /// The name of a status in JSON.
@@ -26,13 +27,14 @@ std::string_view name_of(FitStatus status);
 struct FitProgress {
   int starts_done = 0;
   int starts_planned = 0;          // may grow while the fit runs
+  double share_done = 0;           // of the planned starts, those that have found their valley counted half
   std::int64_t iterations = 0;     // of all starts so far
   std::optional<double> best_rss;  // in squared units of the target, once a start is done
   double seconds = 0;
 };
 
 /// How a fit may be ended early, and who wants to hear of it. `progress` is called by one thread at a time,
-/// at the end of each start and a few times a second in between.
+/// at the end of each search for a valley and each start, and a few times a second in between.
 struct FitControl {
   const std::atomic<bool>* interrupt = nullptr;
   std::function<void(const FitProgress&)> progress;
@@ -50,6 +52,8 @@ class Monitor {
   std::optional<FitStatus> next_iteration();
 
   void plan_starts(int starts);
+  /// A start has found its valley; it has ended.
+  void end_search();
   void end_start(double rss);
 
  private:
@@ -62,6 +66,7 @@ class Monitor {
   Clock::time_point begin_ = Clock::now();
   std::mutex mutex_;  // guards what follows
   FitProgress progress_;
+  int searches_done_ = 0;
   double reported_seconds_ = 0;
 };
 

@@ -185,11 +185,15 @@ void add_statistics(const Dataset& data, FitSummary& summary) {
 
 std::string sentence_of(const FitSummary& summary, const LocalFit& best) {
   const auto num_starts = summary.starts.size();
+  const auto num_abandoned =
+      std::count_if(summary.starts.begin(), summary.starts.end(),
+                    [](const StartRow& start) { return start.status == FitStatus::abandoned; });
   switch (summary.status) {
     case FitStatus::converged:
       return fmt::format(
-          "the best start took {} iterations; {} of {} starts agree with it within one noise variance",
-          best.iterations, summary.agreeing_starts, num_starts);
+          "the best start took {} iterations; {} of {} starts agree with it within one noise variance{}",
+          best.iterations, summary.agreeing_starts, num_starts,
+          num_abandoned > 0 ? fmt::format(", {} were abandoned on the way", num_abandoned) : "");
     case FitStatus::iteration_limit:
       return fmt::format("the best start was still descending after {} iterations; raise --max-iterations",
                          best.iterations);
@@ -199,6 +203,7 @@ std::string sentence_of(const FitSummary& summary, const LocalFit& best) {
           summary.options.max_seconds.value_or(0), num_starts);
     case FitStatus::interrupted:
       return fmt::format("the best of {} starts so far is given", num_starts);
+    case FitStatus::abandoned:  // never the best
     case FitStatus::failed:
       break;
   }

@@ -15,6 +15,7 @@ namespace {
 /// Damping by Nielsen's rule.
 class Damping {
  public:
+  explicit Damping(double lambda) : lambda_(lambda) {}
   double lambda() const { return lambda_; }
   void accept(double gain_ratio) {
     const double shrink = 1 - std::pow(2 * gain_ratio - 1, 3);
@@ -30,7 +31,7 @@ class Damping {
  private:
   static constexpr double kSmallest = 1e-15;
   static constexpr double kLargest = 1e20;
-  double lambda_ = 1e-3;
+  double lambda_;
   double growth_ = 2;
 };
 
@@ -86,20 +87,28 @@ class DampedSystem {
 /// One local minimisation on its way.
 class Descent {
  public:
-  Descent(Problem& problem, const Eigen::VectorXd& start, const LocalOptions& options)
+  Descent(Problem& problem, LocalFit begin, const LocalOptions& options)
       : problem_(problem),
         options_(options),
         zero_rss_(rounding_level(problem.samples())),
         threshold_(options.tolerance / static_cast<double>(problem.samples().num_samples())),
-        fit_{start, 0, 0, FitStatus::failed} {
-    problem_.linearise(start, equations_);
-    fit_.rss = equations_.rss;
+        fit_(std::move(begin)),
+        damping_(fit_.lambda),
+        curvature_(fit_.curvature) {
+    problem_.linearise(fit_.theta, equations_, curvature_);
+    if (curvature_ == Curvature::newton && !equations_.gram.allFinite()) {
+      curvature_ = Curvature::gauss_newton;
+      problem_.linearise(fit_.theta, equations_);
+    }
+    fit_.rss = checkpoint_rss_ = equations_.rss;
     raise_diagonal();
   }
 
   bool begins_finite() const { return std::isfinite(equations_.rss) && equations_.gram.allFinite(); }
   LocalFit end(FitStatus status) {
     fit_.status = status;
+    fit_.lambda = damping_.lambda();
+    fit_.curvature = curvature_;
     return std::move(fit_);
   }
   bool converged() const {
@@ -107,6 +116,20 @@ class Descent {
     return quiet_ >= kQuietIterations || fit_.rss <= zero_rss_ || damping_.exhausted();
   }
   bool at_limit() const { return fit_.iterations >= options_.max_iterations; }
+  /// To be asked once per iteration.
+  bool hopeless() {
+    constexpr int kWindow = 10;
+    constexpr int kHorizon = 500;
+    constexpr double kMostGrowth = 20;
+    if (++window_ <= kWindow) {
+      return false;
+    }
+    const double decrease = (checkpoint_rss_ - fit_.rss) / kWindow;
+    const int left = std::min(options_.max_iterations - fit_.iterations, kHorizon);
+    window_ = 1;
+    checkpoint_rss_ = fit_.rss;
+    return fit_.rss - kMostGrowth * left * decrease > options_.worst_rss;
+  }
 
   void iterate() {
     ++fit_.iterations;
@@ -256,7 +279,9 @@ class Descent {
   double threshold_;  // of both decreases, relative to RSS
   LocalFit fit_;
   Damping damping_;
-  Curvature curvature_ = Curvature::gauss_newton;
+  Curvature curvature_;
+  double checkpoint_rss_ = 0;    // at the last look back
+  int window_ = 0;               // iterations since
   int num_small_decreases_ = 0;  // in a row
   int quiet_ = 0;
   NormalEquations equations_, trial_equations_;
@@ -272,7 +297,13 @@ class Descent {
 
 LocalFit minimise(Problem& problem, const Eigen::VectorXd& start, const LocalOptions& options,
                   Monitor& monitor) {
-  Descent descent(problem, start, options);
+  LocalFit begin;
+  begin.theta = start;
+  return resume(problem, begin, options, monitor);
+}
+
+LocalFit resume(Problem& problem, const LocalFit& earlier, const LocalOptions& options, Monitor& monitor) {
+  Descent descent(problem, earlier, options);
   if (!descent.begins_finite()) {
     return descent.end(FitStatus::failed);
   }
@@ -282,6 +313,9 @@ LocalFit minimise(Problem& problem, const Eigen::VectorXd& start, const LocalOpt
     }
     if (descent.at_limit()) {
       return descent.end(FitStatus::iteration_limit);
+    }
+    if (descent.hopeless()) {
+      return descent.end(FitStatus::abandoned);
     }
     if (const auto reason = monitor.next_iteration()) {
       return descent.end(*reason);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <Eigen/Core>
+#include <limits>
 
 #include "moest/fit/control.h"
 #include "moest/fit/problem.h"
@@ -12,6 +13,7 @@ struct LocalOptions {
   double tolerance = 1e-6;  // in units of RSS / n, see below
   int max_iterations = 500;
   bool acceleration = true;  // false: plain Levenberg-Marquardt, H = J'J and straight steps
+  double worst_rss = std::numeric_limits<double>::infinity();  // to end above is not worth the iterations
 };
 
 struct LocalFit {
@@ -19,6 +21,9 @@ struct LocalFit {
   double rss = 0;
   int iterations = 0;
   FitStatus status = FitStatus::failed;
+  // What a continuation needs.
+  double lambda = 1e-3;
+  Curvature curvature = Curvature::gauss_newton;
 };
 
 /// Minimises problem's RSS from `start`, which must lie in the regions. Each iteration solves
@@ -42,7 +47,13 @@ struct LocalFit {
 ///
 /// Converged: in two consecutive iterations both the predicted and the actual decrease of RSS were below
 /// tolerance * RSS / n, or RSS is zero up to rounding. RSS never increases.
+///
+/// Abandoned: RSS would end above worst_rss even if each iteration that is left, 500 at most, lowered it
+/// twenty times as much as the last ten did on average. That bounds the attainable decrease unless decreases
+/// grow beyond.
 LocalFit minimise(Problem& problem, const Eigen::VectorXd& start, const LocalOptions& options,
                   Monitor& monitor);
+/// Goes on where `earlier`, of the same problem or of other samples, ended: its iterations are counted.
+LocalFit resume(Problem& problem, const LocalFit& earlier, const LocalOptions& options, Monitor& monitor);
 
 }  // namespace moest

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "moest/base/parallel.h"
 #include "moest/base/random.h"
@@ -14,16 +15,17 @@ constexpr int kStartsPerRound = 16;
 constexpr int kMostRounds = 8;
 constexpr int kEnoughAgreeing = 3;
 
-// Effort of a greedy start on the way to its last split; the last fit gets the user's options.
+// Effort of a start on the way to its valley.
 struct Effort {
   double tolerance;
   int max_iterations;
 };
 constexpr Effort kTrySplit{1e-2, 20};
 constexpr Effort kPolishSplit{1e-2, 100};
+constexpr Effort kSearch{1e-2, 50};
 constexpr int kSplitsPerExpert = 3;
 constexpr int kFirstExperts = 4;
-// Starts look for their valley in so many samples, or so many times the number of parameters, whichever is
+// Starts search for their valley in so many samples, or so many times the number of parameters, whichever is
 // more, and only then descend in all. Below kLeastSamplesToThin samples that gains nothing.
 constexpr Eigen::Index kFewSamples = 4096;
 constexpr Eigen::Index kFewSamplesPerParameter = 50;
@@ -58,16 +60,44 @@ class Starter {
     threads_per_pass_ = std::max(1, resolve_threads(options_.threads) / std::max(1, num_starts));
   }
 
-  LocalFit from(const Eigen::VectorXd& start) const {
-    Problem problem = problem_of(spec_.num_experts, samples_);
-    return minimise(problem, start, full_effort(), monitor_);
+  /// From the beginning of a start to near its valley's bottom, in few samples where that pays; RSS is that
+  /// of all samples. A given start is where its user wants it.
+  LocalFit search(StartKind kind, const std::optional<Eigen::VectorXd>& given, Stream& stream) const {
+    LocalFit found;
+    if (kind == StartKind::given) {
+      found.theta = *given;
+    } else {
+      found = kind == StartKind::greedy ? greedy(stream) : random(stream);
+    }
+    if (thinned_ || kind == StartKind::given) {
+      found.iterations = 0;
+      found.rss = problem_of(spec_.num_experts, samples_).residual_sum_of_squares(found.theta);
+    }
+    return found;
   }
 
+  /// From there to the bottom. Starts that can hardly come as low as best_rss, the lowest that any has found,
+  /// are abandoned.
+  LocalFit descend(const LocalFit& found, double best_rss) const {
+    const auto n = static_cast<double>(samples_.num_samples());
+    if (options_.abandoning && thinned_ && found.status == FitStatus::converged &&
+        found.rss > best_rss * (1 + largest_share_lost())) {
+      LocalFit abandoned = found;
+      abandoned.status = FitStatus::abandoned;
+      return abandoned;
+    }
+    LocalOptions options = full_effort();
+    if (options_.abandoning) {
+      options.worst_rss = best_rss * (1 + 1 / n);
+    }
+    Problem problem = problem_of(spec_.num_experts, samples_);
+    return resume(problem, found, options, monitor_);
+  }
+
+ private:
   LocalFit random(Stream& stream) const {
     Problem problem = problem_of(spec_.num_experts, few_samples_);
-    const Eigen::VectorXd start = random_start(problem, statistics_, stream);
-    return on_all_samples(
-        minimise(problem, start, thinned_ ? effort(kPolishSplit) : full_effort(), monitor_));
+    return minimise(problem, random_start(problem, statistics_, stream), search_effort(), monitor_);
   }
 
   LocalFit greedy(Stream& stream) const {
@@ -76,22 +106,32 @@ class Starter {
     for (int k = 1; k < spec_.num_experts; ++k) {
       Problem larger = problem_of(k + 1, few_samples_);
       fit = best_split(current, larger, fit.theta, stream);
-      const bool is_last = k + 1 == spec_.num_experts && !thinned_;
-      fit = minimise(larger, fit.theta, is_last ? full_effort() : effort(kPolishSplit), monitor_);
+      const bool is_last = k + 1 == spec_.num_experts;
+      fit = resume(larger, fit, is_last ? search_effort() : effort(kPolishSplit), monitor_);
       current = std::move(larger);
     }
-    return on_all_samples(fit);
+    return fit;
   }
 
- private:
-  /// Goes on from a fit of few samples, unless all were used.
-  LocalFit on_all_samples(const LocalFit& fit) const { return thinned_ ? from(fit.theta) : fit; }
+  /// By how much, relative to it, RSS at the optimum of few samples lies above its minimum. In units of the
+  /// noise variance it is n / few times a chi-square of p degrees of freedom, of which four standard
+  /// deviations are taken, and all of it twice, for noise that is uneven or not the whole of the residuals.
+  double largest_share_lost() const {
+    const double p = MixtureChart(spec_, options_.bound).layout().num_parameters;
+    return 2 * (p + 4 * std::sqrt(2 * p)) / static_cast<double>(few_samples_.num_samples());
+  }
 
   LocalOptions full_effort() const { return effort(options_.tolerance, options_.max_iterations); }
   LocalOptions effort(double tolerance, int max_iterations) const {
     return {tolerance, max_iterations, options_.acceleration};
   }
   LocalOptions effort(const Effort& of) const { return effort(of.tolerance, of.max_iterations); }
+  /// In all samples the search is a part of the descent, and no more than the descent is.
+  LocalOptions search_effort() const {
+    return effort(
+        std::max(kSearch.tolerance, options_.tolerance),
+        thinned_ ? options_.max_iterations : std::min(kSearch.max_iterations, options_.max_iterations));
+  }
 
   Problem problem_of(int num_experts, const SampleBlocks& samples) const {
     MixtureSpec spec = spec_;
@@ -100,8 +140,7 @@ class Starter {
   }
 
   LocalFit first_expert(Problem& problem, Stream& stream) const {
-    const bool is_last = spec_.num_experts == 1 && !thinned_;
-    const LocalOptions options = is_last ? full_effort() : effort(kPolishSplit);
+    const LocalOptions options = spec_.num_experts == 1 ? search_effort() : effort(kPolishSplit);
     LocalFit best;
     for (int i = 0; i < kFirstExperts; ++i) {
       LocalFit fit = minimise(problem, random_start(problem, statistics_, stream), options, monitor_);
@@ -154,6 +193,16 @@ int best_of(const std::vector<StartResult>& starts) {
   return best;
 }
 
+double lowest_rss(const std::vector<StartResult>& starts) {
+  double lowest = std::numeric_limits<double>::infinity();
+  for (const StartResult& start : starts) {
+    if (start.fit.theta.size() > 0 && start.fit.rss < lowest) {
+      lowest = start.fit.rss;
+    }
+  }
+  return lowest;
+}
+
 bool best_is_settled(const MultistartResult& result, const SampleBlocks& samples, int num_parameters) {
   if (result.best < 0) {
     return false;
@@ -195,19 +244,28 @@ MultistartResult run_starts(const MixtureSpec& spec, const SampleBlocks& samples
     result.starts.resize(static_cast<std::size_t>(planned));
     monitor.plan_starts(planned);
     starter.share_threads(count);
-    parallel_for(options.threads, count, [&](int i) {
-      const int index = first + i;
-      StartResult& start = result.starts[static_cast<std::size_t>(index)];
+    const auto for_each_start = [&](const auto& body) {
+      parallel_for(options.threads, count, [&](int i) {
+        const int index = first + i;
+        body(index, result.starts[static_cast<std::size_t>(index)]);
+      });
+    };
+    for_each_start([&](int index, StartResult& start) {
       const int draw = index - (given ? 1 : 0);
       start.kind = draw < 0 ? StartKind::given : draw % 2 == 0 ? StartKind::greedy : StartKind::random;
       if (monitor.exhausted() && index > 0) {
         return;
       }
       Stream stream(options.seed, static_cast<std::uint64_t>(std::max(draw, 0)), "start");
-      start.fit = start.kind == StartKind::given    ? starter.from(*given)
-                  : start.kind == StartKind::greedy ? starter.greedy(stream)
-                                                    : starter.random(stream);
-      monitor.end_start(start.fit.rss);
+      start.fit = starter.search(start.kind, given, stream);
+      monitor.end_search();
+    });
+    const double best_rss = lowest_rss(result.starts);
+    for_each_start([&](int, StartResult& start) {
+      if (start.fit.theta.size() > 0) {
+        start.fit = starter.descend(start.fit, best_rss);
+        monitor.end_start(start.fit.rss);
+      }
     });
     result.best = best_of(result.starts);
     result.stopped = monitor.exhausted();

@@ -28,7 +28,8 @@ struct StartResult {
 };
 
 /// All starts in the order of their index. Start i draws from the stream (seed, i) alone, and decisions are
-/// taken between rounds of starts, never by who finished first: the same bits for any number of threads.
+/// taken between rounds of starts and between the two phases of a round, never by who finished first: the
+/// same bits for any number of threads.
 struct MultistartResult {
   std::vector<StartResult> starts;
   int best = -1;                     // index of the smallest RSS; -1 if there is none
@@ -38,6 +39,10 @@ struct MultistartResult {
 /// Fits `spec` to the samples from `given` (if any) and from options.starts starts, half greedy, half random;
 /// without a number, in rounds of kStartsPerRound until kEnoughAgreeing starts ended within one noise
 /// variance of the best or kMostRounds rounds were run. options.threads tasks at once.
+///
+/// In the first phase of a round each start searches for its valley; in the second it descends to the bottom,
+/// unless options.abandoning and it can hardly reach the lowest RSS that the first phase or an earlier round
+/// knows.
 MultistartResult run_starts(const MixtureSpec& spec, const SampleBlocks& samples,
                             const std::optional<Eigen::VectorXd>& given, const FitOptions& options,
                             Monitor& monitor);

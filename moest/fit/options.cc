@@ -23,6 +23,8 @@ std::span<const Option<FitOptions>> fit_options() {
                          "fit on standardised inputs and target; the scaling is stored in the model"},
       Option<FitOptions>{"acceleration", &FitOptions::acceleration, 0, 1, "",
                          "go on with the exact Hessian where plain Levenberg-Marquardt is slow"},
+      Option<FitOptions>{"abandoning", &FitOptions::abandoning, 0, 1, "",
+                         "end a start early when it can hardly reach the best one any more"},
       Option<FitOptions>{"seed", &FitOptions::seed, 0, 1.8446744073709552e19, "",
                          "same seed, same result, for any number of threads, on one instruction set"},
       Option<FitOptions>{"threads", &FitOptions::threads, 0, 4096, "", "number of threads, 0 for all cores"},

@@ -18,6 +18,7 @@ struct FitOptions {
   std::optional<double> max_seconds;
   bool scaling = true;
   bool acceleration = true;
+  bool abandoning = true;
   std::uint64_t seed = 0;
   int threads = 0;
 };

@@ -171,7 +171,7 @@ TEST(Fit, EndsEarlyWithTheBestSoFar) {
   const TestProblem test = random_problem("softmax", "tanh", 2, 3, 500, 0.05, 8);
   std::atomic<bool> interrupt{false};
   FitControl control{&interrupt, {}};
-  control.progress = [&](const FitProgress& progress) { interrupt = progress.starts_done >= 2; };
+  control.progress = [&](const FitProgress& progress) { interrupt = progress.share_done > 0.05; };
   FitOptions options;
   options.threads = 1;
   const FitResult result = fit(test.truth.spec, test.data, options, control);

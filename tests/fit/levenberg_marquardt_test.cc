@@ -75,6 +75,49 @@ TEST(LevenbergMarquardt, ReachesAStationaryPointFromTheTruth) {
   }
 }
 
+// An over-specified fit takes long enough to be looked at on its way.
+TEST(LevenbergMarquardt, AbandonsADescentThatCanHardlyEndLowEnough) {
+  const TestProblem test = random_problem("softmax", "tanh", 1, 4, 300, 0.1, 5);
+  const MixtureChart chart(test.truth.spec, 200);
+  const SampleBlocks blocks = blocks_of(chart, test.data);
+  Problem problem(test.truth.spec, 200, blocks);
+  Stream stream(5, 0, "abandon");
+  const Eigen::VectorXd start = random_start(problem, SampleStatistics(blocks), stream);
+  const LocalFit whole = minimise_from(test, 200, start, {});
+  ASSERT_EQ(whole.status, FitStatus::converged);
+  ASSERT_GT(whole.iterations, 30);
+  LocalOptions options;
+  options.worst_rss = 0.5 * whole.rss;
+  const LocalFit abandoned = minimise_from(test, 200, start, options);
+  EXPECT_EQ(abandoned.status, FitStatus::abandoned);
+  EXPECT_LT(abandoned.iterations, whole.iterations);
+  EXPECT_GT(abandoned.rss, options.worst_rss);
+  options.worst_rss = whole.rss;  // what it does reach
+  const LocalFit reached = minimise_from(test, 200, start, options);
+  EXPECT_EQ(reached.status, FitStatus::converged);
+  EXPECT_EQ(reached.theta, whole.theta);
+}
+
+TEST(LevenbergMarquardt, GoesOnWhereAnEarlierFitEnded) {
+  const TestProblem test = random_problem("softmax", "tanh", 1, 4, 300, 0.1, 5);
+  const MixtureChart chart(test.truth.spec, 200);
+  const SampleBlocks blocks = blocks_of(chart, test.data);
+  Problem problem(test.truth.spec, 200, blocks);
+  Monitor monitor(kNoControl, std::nullopt);
+  Stream stream(5, 0, "abandon");
+  const Eigen::VectorXd start = random_start(problem, SampleStatistics(blocks), stream);
+  const LocalFit whole = minimise(problem, start, {}, monitor);
+  LocalFit parts = minimise(problem, start, {1e-6, 20}, monitor);
+  ASSERT_EQ(parts.status, FitStatus::iteration_limit);
+  EXPECT_EQ(parts.curvature, Curvature::newton);
+  parts = resume(problem, parts, {}, monitor);
+  EXPECT_EQ(parts.status, FitStatus::converged);
+  EXPECT_NEAR(parts.rss, whole.rss, whole.rss / 300);
+  EXPECT_GT(parts.iterations, 20);
+  // It does not begin anew: damping and Hessian are those of the earlier fit.
+  EXPECT_LT(parts.iterations, 20 + minimise(problem, start, {}, monitor).iterations);
+}
+
 // From 100 parameters on, a trial's residuals come before its equations.
 TEST(LevenbergMarquardt, ReachesAStationaryPointOfManyParametersOverRejectedSteps) {
   const TestProblem test = random_problem("softmax", "tanh", 12, 5, 2000, 0.05, 8);

@@ -74,6 +74,53 @@ TEST(Multistart, EndsInAllSamplesWhereStartsBeginInFew) {
   }
 }
 
+// Of six problems with more experts than the data need, four hundred random and greedy starts.
+TEST(Multistart, AbandonsStartsWithoutLosingTheBestOptimum) {
+  int num_abandoned = 0;
+  for (std::uint64_t seed = 0; seed < 6; ++seed) {
+    const TestProblem test =
+        random_problem("softmax", seed % 2 == 0 ? "tanh" : "linear", 2, 4, 400, 0.1, seed);
+    const SampleBlocks blocks = blocks_of(MixtureChart(test.truth.spec, 200), test.data);
+    FitOptions options;
+    options.starts = 64;
+    options.abandoning = false;
+    Monitor monitor(kNoControl, std::nullopt);
+    const MultistartResult all = run_starts(test.truth.spec, blocks, std::nullopt, options, monitor);
+    options.abandoning = true;
+    const MultistartResult some = run_starts(test.truth.spec, blocks, std::nullopt, options, monitor);
+    const LocalFit& best = some.starts[static_cast<std::size_t>(some.best)].fit;
+    EXPECT_LE(best.rss, all.starts[static_cast<std::size_t>(all.best)].fit.rss * (1 + 1.0 / 400)) << seed;
+    for (std::size_t i = 0; i < some.starts.size(); ++i) {
+      const LocalFit& fit = some.starts[i].fit;
+      EXPECT_NE(all.starts[i].fit.status, FitStatus::abandoned);
+      if (fit.status == FitStatus::abandoned) {
+        ++num_abandoned;
+        EXPECT_GT(fit.rss, best.rss);
+      } else {
+        EXPECT_EQ(fit.theta, all.starts[i].fit.theta);
+      }
+    }
+  }
+  EXPECT_GT(num_abandoned, 20);
+}
+
+TEST(Multistart, AbandonsStartsOfManySamplesByTheirFitOfFew) {
+  const TestProblem test = random_problem("softmax", "tanh", 2, 4, 40'000, 0.05, 4);
+  const SampleBlocks blocks = blocks_of(MixtureChart(test.truth.spec, 200), test.data);
+  FitOptions options;
+  options.starts = 16;
+  Monitor monitor(kNoControl, std::nullopt);
+  const MultistartResult result = run_starts(test.truth.spec, blocks, std::nullopt, options, monitor);
+  Problem problem(test.truth.spec, 200, blocks);
+  int num_unstarted = 0;
+  for (const StartResult& start : result.starts) {
+    EXPECT_EQ(problem.residual_sum_of_squares(start.fit.theta), start.fit.rss);
+    num_unstarted += start.fit.status == FitStatus::abandoned && start.fit.iterations == 0 ? 1 : 0;
+  }
+  EXPECT_GT(num_unstarted, 0);
+  EXPECT_LT(num_unstarted, 16);
+}
+
 TEST(Multistart, AddsRoundsUntilSeveralStartsAgree) {
   const TestProblem test = random_problem("softmax", "tanh", 2, 3, 300, 0.02, 3);
   const SampleBlocks blocks = blocks_of(MixtureChart(test.truth.spec, 200), test.data);
