@@ -116,17 +116,17 @@ class Descent {
     return quiet_ >= kQuietIterations || fit_.rss <= zero_rss_ || damping_.exhausted();
   }
   bool at_limit() const { return fit_.iterations >= options_.max_iterations; }
-  /// To be asked once per iteration.
+  /// Says so at most once per window of steps.
   bool hopeless() {
     constexpr int kWindow = 10;
     constexpr int kHorizon = 500;
     constexpr double kMostGrowth = 20;
-    if (++window_ <= kWindow) {
+    if (num_steps_ < kWindow) {
       return false;
     }
     const double decrease = (checkpoint_rss_ - fit_.rss) / kWindow;
     const int left = std::min(options_.max_iterations - fit_.iterations, kHorizon);
-    window_ = 1;
+    num_steps_ = 0;
     checkpoint_rss_ = fit_.rss;
     return fit_.rss - kMostGrowth * left * decrease > options_.worst_rss;
   }
@@ -242,6 +242,7 @@ class Descent {
     constexpr double kSmallDecrease = 0.1;
     constexpr int kSmallDecreases = 5;
     num_small_decreases_ = decrease < kSmallDecrease * fit_.rss ? num_small_decreases_ + 1 : 0;
+    ++num_steps_;
     std::swap(fit_.theta, trial_);
     fit_.rss = trial_equations_.rss;
     std::swap(equations_, trial_equations_);
@@ -281,7 +282,7 @@ class Descent {
   Damping damping_;
   Curvature curvature_;
   double checkpoint_rss_ = 0;    // at the last look back
-  int window_ = 0;               // iterations since
+  int num_steps_ = 0;            // taken since
   int num_small_decreases_ = 0;  // in a row
   int quiet_ = 0;
   NormalEquations equations_, trial_equations_;

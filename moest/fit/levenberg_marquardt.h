@@ -49,8 +49,8 @@ struct LocalFit {
 /// tolerance * RSS / n, or RSS is zero up to rounding. RSS never increases.
 ///
 /// Abandoned: RSS would end above worst_rss even if each iteration that is left, 500 at most, lowered it
-/// twenty times as much as the last ten did on average. That bounds the attainable decrease unless decreases
-/// grow beyond.
+/// twenty times as much as its last ten steps did on average. That bounds the attainable decrease unless
+/// decreases grow beyond.
 LocalFit minimise(Problem& problem, const Eigen::VectorXd& start, const LocalOptions& options,
                   Monitor& monitor);
 /// Goes on where `earlier`, of the same problem or of other samples, ended: its iterations are counted.
