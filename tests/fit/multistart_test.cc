@@ -77,6 +77,8 @@ TEST(Multistart, EndsInAllSamplesWhereStartsBeginInFew) {
 // Of six problems with more experts than the data need, four hundred random and greedy starts.
 TEST(Multistart, AbandonsStartsWithoutLosingTheBestOptimum) {
   int num_abandoned = 0;
+  int num_agreeing = 0;
+  int num_agreeing_of_all = 0;
   for (std::uint64_t seed = 0; seed < 6; ++seed) {
     const TestProblem test =
         random_problem("softmax", seed % 2 == 0 ? "tanh" : "linear", 2, 4, 400, 0.1, seed);
@@ -90,6 +92,9 @@ TEST(Multistart, AbandonsStartsWithoutLosingTheBestOptimum) {
     const MultistartResult some = run_starts(test.truth.spec, blocks, std::nullopt, options, monitor);
     const LocalFit& best = some.starts[static_cast<std::size_t>(some.best)].fit;
     EXPECT_LE(best.rss, all.starts[static_cast<std::size_t>(all.best)].fit.rss * (1 + 1.0 / 400)) << seed;
+    EXPECT_NE(best.status, FitStatus::abandoned) << seed;
+    num_agreeing += count_agreeing(some.starts, best.rss, best.rss / 400);
+    num_agreeing_of_all += count_agreeing(all.starts, best.rss, best.rss / 400);
     for (std::size_t i = 0; i < some.starts.size(); ++i) {
       const LocalFit& fit = some.starts[i].fit;
       EXPECT_NE(all.starts[i].fit.status, FitStatus::abandoned);
@@ -102,6 +107,7 @@ TEST(Multistart, AbandonsStartsWithoutLosingTheBestOptimum) {
     }
   }
   EXPECT_GT(num_abandoned, 20);
+  EXPECT_GE(num_agreeing, 0.95 * num_agreeing_of_all);
 }
 
 TEST(Multistart, AbandonsStartsOfManySamplesByTheirFitOfFew) {
