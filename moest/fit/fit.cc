@@ -29,11 +29,18 @@ std::span<const double> as_span(const Eigen::Ref<const Eigen::VectorXd>& column)
 }
 
 /// Into the expert's range, unless an output weight stretches that; to mean 0 and variance 1 where it has no
-/// end.
-Affine target_scaling(const ExpertSpec& expert, const Eigen::VectorXd& target) {
+/// end. Where the weights do not sum to one, an offset is no matter of the experts: there is none, unless
+/// experts that only rise from 0 need it.
+Affine target_scaling(const MixtureSpec& spec, const Eigen::VectorXd& target) {
+  const ExpertSpec& expert = spec.expert;
   const ExpertShape shape = expert_shape(expert);
+  const bool is_free = expert.output_weight || !std::isfinite(shape.low);
+  if (gate_combiner(spec.gate) == Combiner::separate && (is_free || shape.low < 0)) {
+    const double largest = target.cwiseAbs().maxCoeff();
+    return {0, largest > 0 ? largest / kUsedRange : 1};
+  }
   Affine standard = standardisation(as_span(target));
-  if (expert.output_weight || !std::isfinite(shape.low)) {
+  if (is_free) {
     return standard;
   }
   if (std::isfinite(shape.high)) {
@@ -59,7 +66,7 @@ std::optional<Scaling> choose_scaling(const MixtureSpec& spec, const Dataset& da
   for (Eigen::Index j = 0; j < data.inputs.cols(); ++j) {
     scaling.inputs.push_back(standardisation(as_span(data.inputs.col(j))));
   }
-  scaling.targets.push_back(target_scaling(spec.expert, data.target));
+  scaling.targets.push_back(target_scaling(spec, data.target));
   return scaling;
 }
 
@@ -214,6 +221,9 @@ std::string sentence_of(const FitSummary& summary, const LocalFit& best) {
 std::optional<double> single_expert_rss(MixtureSpec spec, const SampleBlocks& blocks,
                                         const FitOptions& options, const FitControl& control) {
   spec.num_experts = 1;
+  if (gate_combiner(spec.gate) == Combiner::separate) {
+    spec.gate.kind = "softmax";  // the same features, and the weight of one expert alone is 1
+  }
   FitOptions single = options;
   single.starts = 1;
   const FitControl silent{control.interrupt, {}};

@@ -38,7 +38,7 @@ struct FitSummary {
   // The same expert alone, without a gate; empty if its fit did not end.
   std::optional<double> best_single_expert_rss;
   std::optional<double> aic, bic;     // Gaussian likelihood, noise variance counted as a parameter
-  std::vector<double> expert_shares;  // mean weight of each expert over the samples, sums to one
+  std::vector<double> expert_shares;  // mean weight of each expert over the samples
   double seconds = 0;                 // of the fit alone
   FitOptions options;                 // as given
 

@@ -132,7 +132,7 @@ void compute_units(const BlockPlan& plan, const double* v, const SampleBlocks& s
         layout.gates[i].link,
         LinkRuns<kDerivatives>{count, work.experts[i].weight, work.gates[i].slope, work.gates[i].curvature});
   }
-  if (layout.gates.size() == layout.experts.size()) {
+  if (layout.combiner == Combiner::softmax && layout.gates.size() == layout.experts.size()) {
     anchor_scores(work, count);
   }
   for (std::size_t i = 0; i < layout.experts.size(); ++i) {
@@ -224,7 +224,7 @@ void add_products(const std::vector<MomentPlan>& plans, const SampleBlocks& samp
 /// What is computed at the points of a block.
 enum class Task { evaluate, cost, gauss_newton, newton, bend };
 
-template <Task kTask, int kExperts>
+template <Task kTask, Combiner kCombiner, int kExperts>
 HWY_FLATTEN void visit_points(const BlockPlan& plan, const double* direction, const SampleBlocks& samples,
                               int block, BlockWorkspace& work) {
   const int count = padded_samples(samples, block);
@@ -232,7 +232,7 @@ HWY_FLATTEN void visit_points(const BlockPlan& plan, const double* direction, co
   const double* weights = samples.weight(block);
   Lanes rss = Lanes::load(work.rss);
   for (int s = 0; s < count; s += kLanes) {
-    const MixturePoint<kExperts> point(work, s);
+    const MixturePoint<kCombiner, kExperts> point(work, s);
     const Lanes sample_weight = Lanes::load(weights + s);
     if constexpr (kTask == Task::evaluate) {
       point.mean.store(work.mean + s);
@@ -254,27 +254,34 @@ HWY_FLATTEN void visit_points(const BlockPlan& plan, const double* direction, co
   rss.store(work.rss);
 }
 
-/// In registers where the experts are few.
+/// In registers where the experts are few, unless their values are asked for.
 template <Task kTask>
 void compute_points(const BlockPlan& plan, const double* direction, const SampleBlocks& samples, int block,
                     BlockWorkspace& work) {
-  const bool is_anchored = plan.gates.size() < plan.experts.size();
-  switch (is_anchored ? plan.layout.num_experts() : 0) {
-    case 2:
-      return visit_points<kTask, 2>(plan, direction, samples, block, work);
-    case 3:
-      return visit_points<kTask, 3>(plan, direction, samples, block, work);
-    case 4:
-      return visit_points<kTask, 4>(plan, direction, samples, block, work);
-    default:
-      return visit_points<kTask, 0>(plan, direction, samples, block, work);
+  constexpr Combiner kSoftmax = Combiner::softmax;
+  if (plan.layout.combiner == Combiner::separate) {
+    return visit_points<kTask, Combiner::separate, 0>(plan, direction, samples, block, work);
   }
+  if constexpr (kTask != Task::evaluate) {
+    const bool is_anchored = plan.gates.size() < plan.experts.size();
+    switch (is_anchored ? plan.layout.num_experts() : 0) {
+      case 2:
+        return visit_points<kTask, kSoftmax, 2>(plan, direction, samples, block, work);
+      case 3:
+        return visit_points<kTask, kSoftmax, 3>(plan, direction, samples, block, work);
+      case 4:
+        return visit_points<kTask, kSoftmax, 4>(plan, direction, samples, block, work);
+      default:
+        break;
+    }
+  }
+  visit_points<kTask, kSoftmax, 0>(plan, direction, samples, block, work);
 }
 
 void evaluate(const BlockPlan& plan, const double* v, const SampleBlocks& samples, int block,
               BlockWorkspace& work) {
   compute_units<Derivatives::none>(plan, v, samples, block, work);
-  visit_points<Task::evaluate, 0>(plan, nullptr, samples, block, work);
+  compute_points<Task::evaluate>(plan, nullptr, samples, block, work);
 }
 
 void cost(const BlockPlan& plan, const double* v, const SampleBlocks& samples, int block,

@@ -37,6 +37,12 @@ struct BlockPlan::UnitGroup {
 BlockPlan::BlockPlan(MixtureLayout of_mixture) : layout(std::move(of_mixture)) {
   MOEST_EXPECT(!layout.experts.empty() && (layout.gates.size() + 1 == layout.experts.size() ||
                                            layout.gates.size() == layout.experts.size()));
+  if (layout.combiner == Combiner::separate) {
+    MOEST_EXPECT(layout.gates.size() == layout.experts.size());
+    for (const RidgeUnit& gate : layout.gates) {
+      MOEST_EXPECT(gate.link == Link::sigmoid);
+    }
+  }
   for (std::size_t i = 0; i < layout.gates.size(); ++i) {
     const int first = num_runs;
     gates.push_back({first, first + 1, first + 2, first + 3, first + 4});

@@ -32,10 +32,17 @@ struct ExpertUnits {
   int shift = -1;
 };
 
-/// f(x) = sum_i w_i(x) h_i(x), w = softmax(scores). Where the gates have no link there is one unit less than
-/// experts: the score of the last expert is anchored at 0, which takes nothing away since a common shift of
-/// all scores changes no weight. With a link each expert has a unit.
+/// From the scores s_1..s_k, the values of the gates' units, to the weights.
+enum class Combiner {
+  softmax,   // w = softmax(s)
+  separate,  // w_i = s_i, whatever the others are; the link of the gates is sigmoid
+};
+
+/// f(x) = sum_i w_i(x) h_i(x). Where the gates have no link there is one unit less than experts: the score of
+/// the last expert is anchored at 0, which takes nothing away since a common shift of all scores changes no
+/// softmax. With a link each expert has a unit.
 struct MixtureLayout {
+  Combiner combiner = Combiner::softmax;
   std::vector<FeatureSet> feature_sets;
   std::vector<RidgeUnit> gates;      // k - 1 or k units
   std::vector<ExpertUnits> experts;  // k experts

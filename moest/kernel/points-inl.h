@@ -37,7 +37,7 @@ HWY_INLINE Lanes times_run(Lanes x, const double* run, int s) {
 }
 
 /// The mixture at the samples s .. s + kLanes - 1.
-template <int kExperts>
+template <Combiner kCombiner, int kExperts>
 struct MixturePoint {
   const BlockWorkspace& work;
   int s;
@@ -53,7 +53,9 @@ struct MixturePoint {
         num_gates(kExperts > 0 ? kExperts - 1 : static_cast<int>(workspace.gates.size())),
         values(workspace, at),
         mean(0.0) {
-    anchored_softmax<Lanes>(k, values);
+    if constexpr (kCombiner == Combiner::softmax) {
+      anchored_softmax<Lanes>(k, values);
+    }
     for (int i = 0; i < k; ++i) {
       const BlockWorkspace::ExpertRuns& runs = expert(i);
       values.set_expert(i, fused(Lanes(runs.scale), Lanes::load(runs.inner_value + s), Lanes(runs.shift)));
@@ -68,8 +70,12 @@ struct MixturePoint {
     return work.experts[static_cast<std::size_t>(i)];
   }
 
+  /// df/ds_i.
+  HWY_INLINE Lanes score_sensitivity(int i) const {
+    return kCombiner == Combiner::softmax ? values.get(i) * (values.expert(i) - mean) : values.expert(i);
+  }
   HWY_INLINE Lanes gate_sensitivity(int i, Lanes sample_weight) const {
-    return times_run(values.get(i) * sample_weight * (values.expert(i) - mean), gate(i).slope, s);
+    return times_run(sample_weight * score_sensitivity(i), gate(i).slope, s);
   }
 
   /// Stores the sensitivities of f to every unit's affine function, each with the weight of the sample.
@@ -95,15 +101,19 @@ struct MixturePoint {
     for (int i = 0; i < num_gates; ++i) {
       const BlockWorkspace::GateRuns& runs = gate(i);
       const Lanes weight = values.get(i);
-      const Lanes excess = values.expert(i) - mean;
       const Lanes u = gate_sensitivity(i, sample_weight);
-      const Lanes e_slope = times_run(e, runs.slope, s);
-      const Lanes q = e_slope * weight;
+      Lanes q(0.0);
+      Lanes own = u - e * (Lanes(1.0) - weight);
+      Lanes diagonal = u * u;
+      if constexpr (kCombiner == Combiner::softmax) {
+        const Lanes e_slope = times_run(e, runs.slope, s);
+        q = e_slope * weight;
+        own = u + q - e_slope;
+        diagonal = u * (own + q);
+      }
       const Lanes g = u + q;
-      const Lanes own = g - e_slope;
-      Lanes diagonal = u * (own + q);
       if (runs.curvature != nullptr) {
-        diagonal = fused(-(e * weight * excess), Lanes::load(runs.curvature + s), diagonal);
+        diagonal = fused(-(e * score_sensitivity(i)), Lanes::load(runs.curvature + s), diagonal);
       }
       (-q).store(runs.minus_q + s);
       g.store(runs.g + s);
@@ -151,13 +161,17 @@ struct MixturePoint {
   /// f'' along the direction. With s', s'' the derivatives of the scores, m = sum w s' and
   /// q = sum w (s'' + s'^2) - m^2:
   ///     f'' = sum w_i { ((s'_i - m)^2 + s''_i - q) (h_i - f) + 2 (s'_i - m) h'_i + h''_i }.
+  ///
+  /// With separate weights f'' = sum s''_i h_i + 2 s'_i h'_i + w_i h''_i.
   HWY_INLINE Lanes bend(const MixtureLayout& layout, const double* direction) const {
     Lanes mean_rate(0.0);
     Lanes mean_square(0.0);
-    for (int i = 0; i < num_gates; ++i) {
-      const Motion score = score_motion(i);
-      mean_rate = fused(values.get(i), score.rate, mean_rate);
-      mean_square = fused(values.get(i), fused(score.rate, score.rate, score.bend), mean_square);
+    if constexpr (kCombiner == Combiner::softmax) {
+      for (int i = 0; i < num_gates; ++i) {
+        const Motion score = score_motion(i);
+        mean_rate = fused(values.get(i), score.rate, mean_rate);
+        mean_square = fused(values.get(i), fused(score.rate, score.rate, score.bend), mean_square);
+      }
     }
     const Lanes q = mean_square - mean_rate * mean_rate;
     Lanes total(0.0);
@@ -166,6 +180,11 @@ struct MixturePoint {
       const Motion score = score_motion(i);
       const Motion motion = expert_motion(i, Lanes(units.weight >= 0 ? direction[units.weight] : 0.0),
                                           Lanes(units.shift >= 0 ? direction[units.shift] : 0.0));
+      if constexpr (kCombiner == Combiner::separate) {
+        const Lanes of_gate = fused(score.bend, values.expert(i), Lanes(2.0) * score.rate * motion.rate);
+        total = total + fused(values.get(i), motion.bend, of_gate);
+        continue;
+      }
       const Lanes relative = score.rate - mean_rate;
       const Lanes weight_bend = fused(relative, relative, score.bend - q);
       const Lanes inner =

@@ -91,6 +91,10 @@ Link gate_link(const GateSpec& gate) {
   return visit_gate(gate.kind, [](auto kind) { return decltype(kind)::kLink; });
 }
 
+Combiner gate_combiner(const GateSpec& gate) {
+  return visit_gate(gate.kind, [](auto kind) { return decltype(kind)::kCombiner; });
+}
+
 bool gate_sees_inputs(const GateSpec& gate) {
   return gate.input_map == "identity" &&
          visit_gate(gate.kind, [](auto kind) { return decltype(kind)::kFeaturesAreInputs; });

@@ -18,9 +18,9 @@
 #include "moest/model/dense_to_sparse_gate.h"
 #include "moest/model/experts.h"
 #include "moest/model/model.h"
-#include "moest/model/normalized_sigmoid_gate.h"
 #include "moest/model/perturbed_cosine_gate.h"
 #include "moest/model/quadratic_gates.h"
+#include "moest/model/sigmoid_gates.h"
 #include "moest/model/softmax_gate.h"
 
 namespace moest {
@@ -33,6 +33,7 @@ using GateKinds = std::tuple<  //
     PerturbedCosineGate,       //
     QuadraticGate,             //
     MonomialGate,              //
+    SigmoidGate,               //
     NormalizedSigmoidGate>;
 
 /// Every expert, a line each.
@@ -76,8 +77,9 @@ auto visit_gate(std::string_view kind, F&& f) {
 /// Whether the data determine the temperature: as the options say, or as the kind does where they are silent.
 bool learns_temperature(const GateSpec& gate);
 
-/// The link of the gate's scores.
+/// The link of the gate's scores, and what makes weights of them.
 Link gate_link(const GateSpec& gate);
+Combiner gate_combiner(const GateSpec& gate);
 
 /// Whether the gate's features are the inputs as they are.
 bool gate_sees_inputs(const GateSpec& gate);

@@ -15,6 +15,7 @@ MixtureLayout make_layout(const MixtureSpec& spec, int num_gate_features, int nu
   const int num_gates = link_of_gates == Link::identity ? spec.num_experts - 1 : spec.num_experts;
 
   MixtureLayout layout;
+  layout.combiner = gate_combiner(spec.gate);
   layout.feature_sets = {{0, num_gate_features, true},
                          {first_input, expert.uses_inputs ? spec.num_inputs : 0, spec.expert.bias},
                          {0, 0, true}};

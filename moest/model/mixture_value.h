@@ -48,7 +48,9 @@ T mixture_value_in_chart(const MixtureSpec& spec, std::span<const BasicAtom<T>> 
     }
     weights.push_back(visit_link(gate_link(spec.gate), [&](auto link) { return link(score).value; }));
   }
-  softmax(std::span<T>(weights));
+  if (gate_combiner(spec.gate) == Combiner::softmax) {
+    softmax(std::span<T>(weights));
+  }
   T value = T(0);
   for (std::size_t i = 0; i < atoms.size(); ++i) {
     value = value + weights[i] * expert_value<T>(spec, atoms[i].expert, x);

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "moest/kernel/layout.h"
 #include "moest/kernel/links.h"
 #include "moest/model/region.h"
 #include "moest/model/specification.h"
@@ -18,6 +19,7 @@ namespace moest {
 /// what is different about it, and adds kInfo.
 struct PlainGate {
   static constexpr Link kLink = Link::identity;
+  static constexpr Combiner kCombiner = Combiner::softmax;
   static constexpr bool kFeaturesAreInputs = false;
   static constexpr bool kScoreIsAffine = false;  // in x, before the link, with slopes omega and constant b
   static constexpr int kMinInputs = 1;

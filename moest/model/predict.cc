@@ -59,7 +59,10 @@ Predictions predict(const Model& model, const Eigen::MatrixXd& inputs, int num_t
   if (model.scaling) {
     const Affine& target = model.scaling->targets.front();
     result.mean = (target.scale * result.mean).array() + target.offset;
-    result.experts = (target.scale * result.experts).array() + target.offset;
+    // The mean is the sum of weight times expert, and where weights do not sum to one, of that and the
+    // offset.
+    const bool sums_to_one = gate_combiner(model.spec.gate) == Combiner::softmax;
+    result.experts = (target.scale * result.experts).array() + (sums_to_one ? target.offset : 0.0);
   }
   return result;
 }

@@ -35,7 +35,9 @@ bool gate_unscales(const Model& model) {
 }
 
 bool expert_unscales(const Model& model) {
-  return expert_shape(model.spec.expert).link == Link::identity && model.spec.expert.bias;
+  const bool sums_to_one = gate_combiner(model.spec.gate) == Combiner::softmax;
+  return expert_shape(model.spec.expert).link == Link::identity && model.spec.expert.bias &&
+         (sums_to_one || !model.scaling || model.scaling->targets.front().offset == 0);
 }
 
 /// a . z + b with z_j = (x_j - offset_j) / scale_j, as slopes and constant in x. `values`: a_1..a_d, then b.
@@ -188,7 +190,8 @@ std::string coefficient_table(const Model& model, const std::vector<double>& sha
   // One expert has all the weight everywhere: shares, regimes and gate say nothing then.
   const bool has_gate = model.atoms.size() > 1;
   if (has_gate && !shares.empty()) {
-    std::vector<std::string> cells{"share of the data"};
+    const bool sums_to_one = gate_combiner(model.spec.gate) == Combiner::softmax;
+    std::vector<std::string> cells{sums_to_one ? "share of the data" : "mean weight"};
     std::transform(shares.begin(), shares.end(), std::back_inserter(cells), percent);
     table.add_row(std::move(cells));
   }

@@ -192,7 +192,7 @@ std::pair<double, double> range_of(const Eigen::VectorXd& x) {
 }
 
 // x_1, x_2, red, green and blue on a grid over the first two inputs: the experts' colours, mixed by their
-// weights.
+// weights; what these leave of one is white, and where their sum is larger they are mixed in proportion.
 Eigen::MatrixXd gate_colours(const Model& model, const Dataset& data, int num_threads) {
   constexpr Eigen::Index kCells = 160;
   const auto [left, right] = range_of(data.inputs.col(0));
@@ -208,7 +208,11 @@ Eigen::MatrixXd gate_colours(const Model& model, const Dataset& data, int num_th
         static_cast<double>(rgb & 0xFFU);
   }
   Eigen::MatrixXd rows(inputs.rows(), 5);
-  rows << inputs.leftCols(2), values.weights * colours;
+  constexpr double kWhite = 255;
+  const Eigen::ArrayXd total = values.weights.rowwise().sum().array();
+  const Eigen::ArrayXd white = kWhite * (1 - total).max(0);
+  const Eigen::MatrixXd mixed = (values.weights * colours).array().colwise() / total.max(1);
+  rows << inputs.leftCols(2), mixed.colwise() + white.matrix();
   return rows;
 }
 

@@ -152,6 +152,29 @@ TEST(Fit, ScalesTheTargetIntoTheRangeOfBoundedExperts) {
   }
 }
 
+// Weights that do not sum to one leave an offset of the target to nobody.
+TEST(Fit, TakesNoOffsetOffTheTargetWhereWeightsDoNotSumToOne) {
+  Dataset data = two_lines(200, 0.1);
+  data.target.array() += 50;
+  MixtureSpec spec = linear_spec(2);
+  spec.gate.kind = "sigmoid";
+  const auto sum_of_experts = [&](const Predictions& given) -> Eigen::VectorXd {
+    return given.weights.cwiseProduct(given.experts).rowwise().sum();
+  };
+  const Model linear = fit(spec, data, {}).model;
+  EXPECT_EQ(linear.scaling->targets.front().offset, 0);
+  const Predictions of_linear = predict(linear, data.inputs, 1);
+  EXPECT_LT((sum_of_experts(of_linear) - of_linear.mean).cwiseAbs().maxCoeff(), 1e-10);
+  EXPECT_LT((of_linear.mean - data.target).squaredNorm(), 1.2 * 200 * 0.01);
+  // Experts that cannot be negative need the offset, which predictions name apart.
+  spec.expert.kind = "softplus";
+  const Model rising = fit(spec, data, {}).model;
+  const double offset = rising.scaling->targets.front().offset;
+  EXPECT_NEAR(offset, data.target.minCoeff(), 1e-9);
+  const Predictions of_rising = predict(rising, data.inputs, 1);
+  EXPECT_LT((sum_of_experts(of_rising).array() + offset - of_rising.mean.array()).abs().maxCoeff(), 1e-10);
+}
+
 TEST(Fit, StartsFromAGivenModelOfTheSameKindOnly) {
   const Dataset data = two_lines(200, 0.1);
   const FitResult first = fit(linear_spec(2), data, {});

@@ -99,17 +99,19 @@ Real mean_at(const Setting& setting, std::span<const Real> v, Eigen::Index row) 
     }
     return reference_link(ridge.link, t).value;
   };
+  const bool separate = setting.layout.combiner == Combiner::separate;
   Real total = 0;
   Real sum = 0;
   for (std::size_t i = 0; i < setting.layout.experts.size(); ++i) {
     const ExpertUnits& expert = setting.layout.experts[i];
-    const Real mass = std::exp(i < setting.layout.gates.size() ? unit(setting.layout.gates[i]) : Real{0});
+    const Real score = i < setting.layout.gates.size() ? unit(setting.layout.gates[i]) : Real{0};
+    const Real mass = separate ? score : std::exp(score);
     const Real c = expert.weight >= 0 ? v[static_cast<std::size_t>(expert.weight)] : Real{1};
     const Real c_0 = expert.shift >= 0 ? v[static_cast<std::size_t>(expert.shift)] : Real{0};
     total += mass;
     sum += mass * (c * unit(expert.inner) + c_0);
   }
-  return sum / total;
+  return separate ? sum : sum / total;
 }
 
 // Fourth-order differences with h = 2e-4: h^4/30 f5 is below 1e-12 for the fifth derivatives of these
@@ -287,6 +289,22 @@ TEST_P(FusedPassOn, IsRightForGatesWithLinks) {
         const Setting setting = make_setting(k, Features::shared, outer, Link::tanh, 37, gate_link);
         const std::string name =
             fmt::format("{} {} {}", static_cast<int>(gate_link), k, static_cast<int>(outer));
+        FusedPass pass(setting.layout, setting.samples);
+        EXPECT_LT(discrepancy(setting, setting.linearised(pass)), 1e-11) << name;
+        expect_bend(setting, name);
+        expect_hessian(setting, name);
+      }
+    }
+  }
+}
+
+TEST_P(FusedPassOn, IsRightForSeparateWeights) {
+  for (const int k : {1, 2, 3, 5}) {
+    for (const Link link : kSmoothLinks) {
+      for (const Outer outer : {Outer::none, Outer::weight_and_shift}) {
+        Setting setting = make_setting(k, Features::shared, outer, link, 37, Link::sigmoid);
+        setting.layout.combiner = Combiner::separate;
+        const std::string name = fmt::format("{} {} {}", k, static_cast<int>(link), static_cast<int>(outer));
         FusedPass pass(setting.layout, setting.samples);
         EXPECT_LT(discrepancy(setting, setting.linearised(pass)), 1e-11) << name;
         expect_bend(setting, name);

@@ -57,8 +57,11 @@ Real neuron(const ExpertSpec& spec, Numbers eta, Numbers x, const std::function<
   return c * phi(dot(eta.first(x.size()), x) + b) + c_0;
 }
 
-// The formulas of theory.md, a line per kind: the score of a gate whose weights are the softmax of the
-// scores, and the value of an expert. Long double squares 1e300 without overflow.
+// The formulas of theory.md, a line per kind: the score of a gate, and the value of an expert. The weights
+// are the softmax of the scores or, if they do not sum to one, their exponentials. Long double squares 1e300
+// without overflow.
+bool weights_sum_to_one(const MixtureSpec& spec) { return spec.gate.kind != "sigmoid"; }
+
 using Score = std::function<Real(const GateSpec&, const RealAtom&, Numbers x)>;
 const std::map<std::string, Score>& scores() {
   static const std::map<std::string, Score> formulas{
@@ -73,6 +76,11 @@ const std::map<std::string, Score>& scores() {
       {"dense_to_sparse", [](const GateSpec& spec, const RealAtom& atom,
                              Numbers x) { return (atom.bias + dot(atom.gate, x)) / spec.temperature.value; }},
       {"normalized_sigmoid",
+       [](const GateSpec&, const RealAtom& atom, Numbers x) {
+         const Real t = atom.bias + dot(atom.gate, x);
+         return t > 0 ? -std::log1p(std::exp(-t)) : t - std::log1p(std::exp(t));
+       }},
+      {"sigmoid",
        [](const GateSpec&, const RealAtom& atom, Numbers x) {
          const Real t = atom.bias + dot(atom.gate, x);
          return t > 0 ? -std::log1p(std::exp(-t)) : t - std::log1p(std::exp(t));
@@ -449,11 +457,13 @@ ReferenceValues reference_values(const MixtureSpec& spec, std::span<const RealAt
     values.scores.push_back(score(spec.gate, atom, seen));
     values.experts.push_back(expert(spec.expert, atom.expert, x));
   }
-  const Real largest = *std::max_element(values.scores.begin(), values.scores.end());
+  const bool normalised = weights_sum_to_one(spec);
+  const Real largest = normalised ? *std::max_element(values.scores.begin(), values.scores.end()) : 0;
   Real total = 0;
   for (const Real one : values.scores) {
     total += values.weights.emplace_back(std::exp(one - largest));
   }
+  total = normalised ? total : 1;
   for (std::size_t i = 0; i < atoms.size(); ++i) {
     values.weights[i] /= total;
     values.mean += values.weights[i] * values.experts[i];
@@ -489,6 +499,7 @@ Magnitudes::Magnitudes(const MixtureSpec& spec, std::span<const RealAtom> atoms,
     const int p = spec.expert.kind == "polynomial" ? spec.expert.degree : 1;
     height = std::max(height, std::max(c, Real{1}) * p * p * std::pow(1 + argument, p) + c_0);
   }
+  height *= weights_sum_to_one(spec) ? 1 : spec.num_experts;
 }
 
 Real Magnitudes::value_tolerance() const {
@@ -533,8 +544,10 @@ Worst value_discrepancy(const HarnessPoint& point) {
       worst.see(values.weights[i][s] < 0 ? 1 : 0, 0.5L, "negative weight");
       total += values.weights[i][s];
     }
-    worst.see(total - 1, std::numeric_limits<double>::epsilon() * static_cast<Real>(atoms.size()),
-              "sum of weights");
+    if (weights_sum_to_one(spec)) {
+      worst.see(total - 1, std::numeric_limits<double>::epsilon() * static_cast<Real>(atoms.size()),
+                "sum of weights");
+    }
     worst.see(mixture_value<double>(spec, atoms, narrow_x) - expected.mean, magnitudes.value_tolerance(),
               "mixture_value<double>");
     worst.see(mixture_value<Real>(spec, real_atoms, x) - expected.mean, magnitudes.value_tolerance() / 1000,
@@ -731,7 +744,8 @@ Worst extreme_discrepancy(const MixtureSpec& spec, Stream& stream) {
           // Where scores are so large that their rounding is not small, only a clear winner is certain.
           std::vector<Real> sorted = expected.scores;
           std::sort(sorted.rbegin(), sorted.rend());
-          const bool is_certain = sorted.size() < 2 || sorted[0] - sorted[1] > 800 + eps * magnitudes.score;
+          const bool is_certain = weights_sum_to_one(spec) &&
+                                  (sorted.size() < 2 || sorted[0] - sorted[1] > 800 + eps * magnitudes.score);
           if (is_certain || eps * magnitudes.score < 1e-3L) {
             worst.see(given.weights(0, i) - expected.weights[at],
                       is_certain ? Real{std::numeric_limits<double>::min()} : eps * (1 + magnitudes.score),
@@ -740,8 +754,10 @@ Worst extreme_discrepancy(const MixtureSpec& spec, Stream& stream) {
                       (is_certain ? eps : eps * (1 + magnitudes.score)) * magnitudes.height, where + " mean");
           }
         }
-        worst.see(total - 1, std::numeric_limits<double>::epsilon() * spec.num_experts,
-                  where + " sum of weights");
+        if (weights_sum_to_one(spec)) {
+          worst.see(total - 1, std::numeric_limits<double>::epsilon() * spec.num_experts,
+                    where + " sum of weights");
+        }
         worst.see(std::isfinite(given.mean[0]) ? 0 : 1, 0.5L, where + " mean is not finite");
 
         const MixtureChart chart(spec, 1e210);

@@ -93,8 +93,8 @@ Worst derivative_discrepancy(const HarnessPoint& point, const Linearise& lineari
 Worst gauge_discrepancy(const HarnessPoint& point, Stream& stream);
 
 /// predict() at inputs and parameters from 0 to 1e200, signs and sizes mixed, where every score and expert is
-/// finite; the mean and experts against the reference, weights >= 0 and summing to 1; and no NaN in the
-/// normal equations.
+/// finite; the mean and experts against the reference, weights >= 0 and, where they must, summing to 1; no
+/// NaN in the normal equations.
 Worst extreme_discrepancy(const MixtureSpec& spec, Stream& stream);
 
 }  // namespace moest
