@@ -1,6 +1,7 @@
 #include "moest/kernel/block_pass.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "moest/kernel/simd_config.h"
 
@@ -232,7 +233,7 @@ HWY_FLATTEN void visit_points(const BlockPlan& plan, const double* direction, co
   const double* weights = samples.weight(block);
   Lanes rss = Lanes::load(work.rss);
   for (int s = 0; s < count; s += kLanes) {
-    const MixturePoint<kCombiner, kExperts> point(work, s);
+    const MixturePoint<kCombiner, kExperts> point(plan.layout, work, s);
     const Lanes sample_weight = Lanes::load(weights + s);
     if constexpr (kTask == Task::evaluate) {
       point.mean.store(work.mean + s);
@@ -263,8 +264,8 @@ void compute_points(const BlockPlan& plan, const double* direction, const Sample
     return visit_points<kTask, Combiner::separate, 0>(plan, direction, samples, block, work);
   }
   if constexpr (kTask != Task::evaluate) {
-    const bool is_anchored = plan.gates.size() < plan.experts.size();
-    switch (is_anchored ? plan.layout.num_experts() : 0) {
+    const bool is_plain = plan.gates.size() < plan.experts.size() && plan.layout.kept == 0;
+    switch (is_plain ? plan.layout.num_experts() : 0) {
       case 2:
         return visit_points<kTask, kSoftmax, 2>(plan, direction, samples, block, work);
       case 3:

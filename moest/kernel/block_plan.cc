@@ -37,6 +37,7 @@ struct BlockPlan::UnitGroup {
 BlockPlan::BlockPlan(MixtureLayout of_mixture) : layout(std::move(of_mixture)) {
   MOEST_EXPECT(!layout.experts.empty() && (layout.gates.size() + 1 == layout.experts.size() ||
                                            layout.gates.size() == layout.experts.size()));
+  MOEST_EXPECT(layout.kept >= 0 && layout.kept <= layout.num_experts());
   if (layout.combiner == Combiner::separate) {
     MOEST_EXPECT(layout.gates.size() == layout.experts.size());
     for (const RidgeUnit& gate : layout.gates) {

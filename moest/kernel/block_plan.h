@@ -43,8 +43,9 @@ struct MomentPlan {
 ///     gate i, unit b of expert j  g_i u_b,            for i = j  o_i u_b
 ///     unit a inside expert i      u_a u_a - e w_i c_i phi''_i
 ///     it and the weight c_i       u_a u_b - e w_i phi'_i
-/// and u_a u_b for all others. Where the weights are separate sigmoids w_i of t_i, u_i = w'_i h_i, the same
-/// holds with q_i = 0, g_i = u_i, o_i = u_i - e (1 - w_i), and u_i u_i - e w''_i h_i for a gate with itself.
+/// and u_a u_b for all others. An expert outside the largest scores has w = 0, and all this with it. Where
+/// the weights are separate sigmoids w_i of t_i, u_i = w'_i h_i, the same holds with q_i = 0, g_i = u_i, o_i
+/// = u_i - e (1 - w_i), and u_i u_i - e w''_i h_i for a gate with itself.
 struct BlockPlan {
   explicit BlockPlan(MixtureLayout of_mixture);
 

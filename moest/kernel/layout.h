@@ -43,6 +43,7 @@ enum class Combiner {
 /// softmax. With a link each expert has a unit.
 struct MixtureLayout {
   Combiner combiner = Combiner::softmax;
+  int kept = 0;  // the softmax is over so many largest scores, the lower index first of equal ones; 0: all
   std::vector<FeatureSet> feature_sets;
   std::vector<RidgeUnit> gates;      // k - 1 or k units
   std::vector<ExpertUnits> experts;  // k experts

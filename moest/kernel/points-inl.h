@@ -46,7 +46,7 @@ struct MixturePoint {
   PointValues<kExperts> values;
   Lanes mean;  // f
 
-  HWY_INLINE MixturePoint(const BlockWorkspace& workspace, int at)
+  HWY_INLINE MixturePoint(const MixtureLayout& layout, const BlockWorkspace& workspace, int at)
       : work(workspace),
         s(at),
         k(kExperts > 0 ? kExperts : static_cast<int>(workspace.experts.size())),
@@ -54,7 +54,13 @@ struct MixturePoint {
         values(workspace, at),
         mean(0.0) {
     if constexpr (kCombiner == Combiner::softmax) {
-      anchored_softmax<Lanes>(k, values);
+      Lanes last_mass(1.0);
+      if (kExperts == 0 && layout.kept > 0) {
+        values.set(k - 1, Lanes(0.0));
+        keep_largest<Lanes>(k, layout.kept, values);
+        last_mass = select(values.get(k - 1) < Lanes(0.0), Lanes(0.0), last_mass);
+      }
+      anchored_softmax<Lanes>(k, values, last_mass);
     }
     for (int i = 0; i < k; ++i) {
       const BlockWorkspace::ExpertRuns& runs = expert(i);

@@ -95,6 +95,39 @@ TEST(Softmax, PutsAllWeightOnAScoreFarAboveTheOthers) {
 
 TEST(Softmax, OfOneScoreIsOne) { EXPECT_EQ(softmax_of<double>({-700.5}), (std::vector<double>{1})); }
 
+// The definition: weight i counts if fewer than `kept` scores are larger, or equal and earlier.
+TEST(Softmax, OfTheLargestScoresLeavesTheOthersOut) {
+  Stream stream(3, 0, "largest");
+  for (int trial = 0; trial < 2000; ++trial) {
+    std::vector<double> scores(static_cast<std::size_t>(1 + stream.below(9)));
+    for (double& score : scores) {
+      score = trial % 2 == 0 ? stream.uniform(-800, 800) : stream.below(3);  // with and without ties
+    }
+    const int kept = 1 + stream.below(static_cast<int>(scores.size()));
+    std::vector<double> weights = scores;
+    softmax(std::span<double>(weights), kept);
+    std::vector<double> left;
+    std::vector<std::size_t> places;
+    for (std::size_t i = 0; i < scores.size(); ++i) {
+      int before = 0;
+      for (std::size_t j = 0; j < scores.size(); ++j) {
+        before += scores[j] > scores[i] || (scores[j] == scores[i] && j < i) ? 1 : 0;
+      }
+      if (before < kept) {
+        left.push_back(scores[i]);
+        places.push_back(i);
+      } else {
+        EXPECT_EQ(weights[i], 0);
+      }
+    }
+    ASSERT_EQ(left.size(), static_cast<std::size_t>(kept));
+    const std::vector<double> expected = softmax_of(left);
+    for (std::size_t i = 0; i < left.size(); ++i) {
+      EXPECT_NEAR(weights[places[i]], expected[i], 1e-15);
+    }
+  }
+}
+
 // Shifts that are exact in binary leave every bit.
 TEST(Softmax, IsInvariantToAnExactCommonShift) {
   const std::vector<double> scores{0.5, -1.25, 3, 0};

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <limits>
@@ -88,6 +89,33 @@ Setting make_setting(int k, Features features, Outer outer, Link link, Eigen::In
   return setting;
 }
 
+// The gates see columns 0 and 1 only; where two scores are closer than the steps of the tests move them,
+// the sample moves.
+void move_away_from_ties(Setting& setting) {
+  constexpr double kLeastGap = 0.05;
+  const auto n = setting.samples.num_samples();
+  Stream stream(11, 0, "away from ties");
+  Eigen::MatrixXd features(n, 2);
+  const auto has_tie = [&](Eigen::Index row) {
+    std::vector<double> scores;
+    for (const RidgeUnit& gate : setting.layout.gates) {
+      const double* v = setting.v.data() + gate.offset;
+      scores.push_back(v[0] * features(row, 0) + v[1] * features(row, 1) + v[2]);
+    }
+    scores.resize(setting.layout.experts.size(), 0.0);  // the anchored one
+    std::sort(scores.begin(), scores.end());
+    const auto gap = [](double a, double b) { return b - a < kLeastGap; };
+    return std::adjacent_find(scores.begin(), scores.end(), gap) != scores.end();
+  };
+  for (Eigen::Index row = 0; row < n; ++row) {
+    do {
+      features.row(row) << stream.normal(), stream.normal();
+    } while (has_tie(row));
+  }
+  setting.samples.set_feature(0, features.col(0));
+  setting.samples.set_feature(1, features.col(1));
+}
+
 // f at one sample from the layout, in long double, without the kernel.
 Real mean_at(const Setting& setting, std::span<const Real> v, Eigen::Index row) {
   const auto unit = [&](const RidgeUnit& ridge) {
@@ -100,12 +128,23 @@ Real mean_at(const Setting& setting, std::span<const Real> v, Eigen::Index row) 
     return reference_link(ridge.link, t).value;
   };
   const bool separate = setting.layout.combiner == Combiner::separate;
+  const auto k = setting.layout.experts.size();
+  std::vector<Real> scores(k, Real{0});
+  for (std::size_t i = 0; i < setting.layout.gates.size(); ++i) {
+    scores[i] = unit(setting.layout.gates[i]);
+  }
+  const auto is_kept = [&](std::size_t i) {
+    int before = 0;
+    for (std::size_t j = 0; j < k; ++j) {
+      before += scores[j] > scores[i] || (scores[j] == scores[i] && j < i) ? 1 : 0;
+    }
+    return setting.layout.kept == 0 || before < setting.layout.kept;
+  };
   Real total = 0;
   Real sum = 0;
   for (std::size_t i = 0; i < setting.layout.experts.size(); ++i) {
     const ExpertUnits& expert = setting.layout.experts[i];
-    const Real score = i < setting.layout.gates.size() ? unit(setting.layout.gates[i]) : Real{0};
-    const Real mass = separate ? score : std::exp(score);
+    const Real mass = separate ? scores[i] : is_kept(i) ? std::exp(scores[i]) : Real{0};
     const Real c = expert.weight >= 0 ? v[static_cast<std::size_t>(expert.weight)] : Real{1};
     const Real c_0 = expert.shift >= 0 ? v[static_cast<std::size_t>(expert.shift)] : Real{0};
     total += mass;
@@ -305,6 +344,24 @@ TEST_P(FusedPassOn, IsRightForSeparateWeights) {
         Setting setting = make_setting(k, Features::shared, outer, link, 37, Link::sigmoid);
         setting.layout.combiner = Combiner::separate;
         const std::string name = fmt::format("{} {} {}", k, static_cast<int>(link), static_cast<int>(outer));
+        FusedPass pass(setting.layout, setting.samples);
+        EXPECT_LT(discrepancy(setting, setting.linearised(pass)), 1e-11) << name;
+        expect_bend(setting, name);
+        expect_hessian(setting, name);
+      }
+    }
+  }
+}
+
+// Differences must not step over a tie, so samples beside one are drawn again.
+TEST_P(FusedPassOn, IsRightForTheLargestScoresOnly) {
+  for (const Link gate_link : {Link::identity, Link::log_sigmoid}) {
+    for (const auto& [k, kept] : {std::pair(2, 1), {3, 1}, {3, 2}, {3, 3}, {5, 2}, {5, 4}}) {
+      for (const Outer outer : {Outer::none, Outer::weight_and_shift}) {
+        Setting setting = make_setting(k, Features::shared, outer, Link::tanh, 37, gate_link);
+        setting.layout.kept = kept;
+        move_away_from_ties(setting);
+        const std::string name = fmt::format("{} {} of {}", static_cast<int>(gate_link), kept, k);
         FusedPass pass(setting.layout, setting.samples);
         EXPECT_LT(discrepancy(setting, setting.linearised(pass)), 1e-11) << name;
         expect_bend(setting, name);
