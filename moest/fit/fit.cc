@@ -8,6 +8,7 @@
 #include <limits>
 #include <numbers>
 #include <numeric>
+#include <utility>
 
 #include "moest/base/build_info.h"
 #include "moest/base/error.h"
@@ -174,6 +175,26 @@ void describe_optimum(Problem& problem, const Eigen::VectorXd& theta, FitSummary
   summary.rank_deficient = summary.num_identifiable_parameters < active.num_identifiable();
 }
 
+/// Samples beside a jump of f: K-th and (K + 1)-th largest score almost equal, by the weights over all
+/// experts.
+std::int64_t count_near_ties(MixtureSpec spec, double bound, const SampleBlocks& samples,
+                             const Eigen::VectorXd& theta) {
+  const auto kept = static_cast<std::size_t>(std::exchange(spec.gate.top_k, 0));
+  Problem dense(spec, bound, samples);
+  std::int64_t count = 0;
+  std::vector<double> weights(static_cast<std::size_t>(spec.num_experts));
+  for (int block = 0; block < samples.num_blocks(); ++block) {
+    const BlockValues& values = dense.evaluate(theta, block);
+    for (int s = 0; s < samples.block_samples(block); ++s) {
+      std::transform(values.weights.begin(), values.weights.end(), weights.begin(),
+                     [&](const double* run) { return run[s]; });
+      std::sort(weights.rbegin(), weights.rend());
+      count += weights[kept - 1] < std::exp(kTieMargin) * weights[kept] ? 1 : 0;
+    }
+  }
+  return count;
+}
+
 void add_statistics(const Dataset& data, FitSummary& summary) {
   const auto n = static_cast<double>(summary.num_samples);
   const double mean = data.target.mean();
@@ -221,6 +242,7 @@ std::string sentence_of(const FitSummary& summary, const LocalFit& best) {
 std::optional<double> single_expert_rss(MixtureSpec spec, const SampleBlocks& blocks,
                                         const FitOptions& options, const FitControl& control) {
   spec.num_experts = 1;
+  spec.gate.top_k = 0;
   if (gate_combiner(spec.gate) == Combiner::separate) {
     spec.gate.kind = "softmax";  // the same features, and the weight of one expert alone is 1
   }
@@ -302,6 +324,9 @@ FitResult fit(MixtureSpec spec, const Dataset& data, const FitOptions& options, 
   Problem problem(spec, options.bound, samples.blocks, resolve_threads(options.threads));
   const Eigen::VectorXd theta = ordered(problem, best.theta, data, summary.expert_shares);
   describe_optimum(problem, theta, summary);
+  if (spec.gate.top_k > 0 && spec.gate.top_k < spec.num_experts) {
+    summary.samples_near_tie = count_near_ties(spec, options.bound, samples.blocks, theta);
+  }
   add_statistics(data, summary);
   summary.agreeing_starts =
       count_agreeing(result.starts, best.rss, summary.noise_variance.value_or(0.0) / to_rss);

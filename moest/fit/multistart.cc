@@ -48,12 +48,15 @@ class Starter {
  public:
   Starter(const MixtureSpec& spec, const SampleBlocks& samples, const FitOptions& options, Monitor& monitor)
       : spec_(spec),
+        search_spec_(spec),
         samples_(samples),
         thinned_(thin(samples, MixtureChart(spec, options.bound).layout().num_parameters)),
         few_samples_(thinned_ ? *thinned_ : samples),
         statistics_(samples),
         options_(options),
-        monitor_(monitor) {}
+        monitor_(monitor) {
+    search_spec_.gate.top_k = 0;
+  }
 
   /// Threads that so many starts at a time leave idle work on the passes of each start.
   void share_threads(int num_starts) {
@@ -69,9 +72,9 @@ class Starter {
     } else {
       found = kind == StartKind::greedy ? greedy(stream) : random(stream);
     }
-    if (thinned_ || kind == StartKind::given) {
+    if (thinned_ || kind == StartKind::given || searches_elsewhere()) {
       found.iterations = 0;
-      found.rss = problem_of(spec_.num_experts, samples_).residual_sum_of_squares(found.theta);
+      found.rss = problem_on(samples_).residual_sum_of_squares(found.theta);
     }
     return found;
   }
@@ -80,7 +83,7 @@ class Starter {
   /// are abandoned.
   LocalFit descend(const LocalFit& found, double best_rss) const {
     const auto n = static_cast<double>(samples_.num_samples());
-    if (options_.abandoning && thinned_ && found.status == FitStatus::converged &&
+    if (options_.abandoning && thinned_ && !searches_elsewhere() && found.status == FitStatus::converged &&
         found.rss > best_rss * (1 + largest_share_lost())) {
       LocalFit abandoned = found;
       abandoned.status = FitStatus::abandoned;
@@ -90,13 +93,13 @@ class Starter {
     if (options_.abandoning) {
       options.worst_rss = best_rss * (1 + 1 / n);
     }
-    Problem problem = problem_of(spec_.num_experts, samples_);
+    Problem problem = problem_on(samples_);
     return resume(problem, found, options, monitor_);
   }
 
  private:
   LocalFit random(Stream& stream) const {
-    Problem problem = problem_of(spec_.num_experts, few_samples_);
+    Problem problem = problem_on(few_samples_);
     return minimise(problem, random_start(problem, statistics_, stream), search_effort(), monitor_);
   }
 
@@ -128,13 +131,21 @@ class Starter {
   LocalOptions effort(const Effort& of) const { return effort(of.tolerance, of.max_iterations); }
   /// In all samples the search is a part of the descent, and no more than the descent is.
   LocalOptions search_effort() const {
-    return effort(
-        std::max(kSearch.tolerance, options_.tolerance),
-        thinned_ ? options_.max_iterations : std::min(kSearch.max_iterations, options_.max_iterations));
+    return effort(std::max(kSearch.tolerance, options_.tolerance),
+                  thinned_ || searches_elsewhere()
+                      ? options_.max_iterations
+                      : std::min(kSearch.max_iterations, options_.max_iterations));
   }
 
+  /// With top_k, greedy starts search among the mixtures in which all experts count: there f has no jumps.
+  bool searches_elsewhere() const { return !(spec_.gate == search_spec_.gate); }
+
+  Problem problem_on(const SampleBlocks& samples) const {
+    return {spec_, options_.bound, samples, threads_per_pass_};
+  }
+  /// Of a greedy search on its way.
   Problem problem_of(int num_experts, const SampleBlocks& samples) const {
-    MixtureSpec spec = spec_;
+    MixtureSpec spec = search_spec_;
     spec.num_experts = num_experts;
     return {spec, options_.bound, samples, threads_per_pass_};
   }
@@ -172,6 +183,7 @@ class Starter {
   }
 
   const MixtureSpec& spec_;
+  MixtureSpec search_spec_;
   const SampleBlocks& samples_;
   std::optional<SampleBlocks> thinned_;
   const SampleBlocks& few_samples_;

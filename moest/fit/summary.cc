@@ -39,6 +39,7 @@ Json to_json(const FitSummary& summary) {
           {"starts", starts},
           {"agreeing_starts", summary.agreeing_starts},
           {"active_bounds", summary.active_bounds},
+          {"samples_near_tie", summary.samples_near_tie ? Json(*summary.samples_near_tie) : Json(nullptr)},
           {"rank_deficient", summary.rank_deficient},
           {"best_single_expert_rss", optional_json(summary.best_single_expert_rss)},
           {"aic", optional_json(summary.aic)},

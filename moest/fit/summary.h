@@ -13,6 +13,9 @@
 
 namespace moest {
 
+/// Scores this close make weights that differ by one per cent.
+inline constexpr double kTieMargin = 0.01;
+
 /// One start: where it came from and where it ended. RSS in squared units of the target.
 struct StartRow {
   StartKind kind;
@@ -34,7 +37,9 @@ struct FitSummary {
   std::vector<StartRow> starts;         // in the order of their index
   int agreeing_starts = 0;              // within one noise variance of the best
   int active_bounds = 0;                // coordinates, or gates of a ball, that a bound holds
-  bool rank_deficient = false;          // fewer identifiable parameters than free directions
+  // With top_k: those whose K-th and (K + 1)-th largest score differ by less than kTieMargin.
+  std::optional<std::int64_t> samples_near_tie;
+  bool rank_deficient = false;  // fewer identifiable parameters than free directions
   // The same expert alone, without a gate; empty if its fit did not end.
   std::optional<double> best_single_expert_rss;
   std::optional<double> aic, bic;     // Gaussian likelihood, noise variance counted as a parameter

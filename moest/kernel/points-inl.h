@@ -61,6 +61,9 @@ struct MixturePoint {
         last_mass = select(values.get(k - 1) < Lanes(0.0), Lanes(0.0), last_mass);
       }
       anchored_softmax<Lanes>(k, values, last_mass);
+      if (kExperts == 0 && layout.kept == 1) {
+        round_weights();
+      }
     }
     for (int i = 0; i < k; ++i) {
       const BlockWorkspace::ExpertRuns& runs = expert(i);
@@ -74,6 +77,13 @@ struct MixturePoint {
   }
   HWY_INLINE const BlockWorkspace::ExpertRuns& expert(int i) const {
     return work.experts[static_cast<std::size_t>(i)];
+  }
+
+  /// A lone expert's weight is 1 without rounding, so that h - f and with it the gates' sensitivities are 0.
+  HWY_INLINE void round_weights() {
+    for (int i = 0; i < k; ++i) {
+      values.set(i, select(Lanes(0.5) < values.get(i), Lanes(1.0), Lanes(0.0)));
+    }
   }
 
   /// df/ds_i.

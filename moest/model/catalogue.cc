@@ -145,6 +145,11 @@ void check(const MixtureSpec& spec) {
         fmt::format("it needs at least {}", min_inputs), "Choose another gate or more inputs.");
   }
   check_options(spec.gate, gate_options());
+  if (spec.gate.top_k > spec.num_experts) {
+    throw InputError(fmt::format("top_k = {} is out of range", spec.gate.top_k),
+                     fmt::format("there are {} expert(s)", spec.num_experts),
+                     "Give --top-k at most the number of experts, or 0 for all of them.");
+  }
   const auto can_learn = [](const std::string& kind) {
     return visit_gate(kind, [](auto gate) { return decltype(gate)::kCanLearnTemperature; });
   };

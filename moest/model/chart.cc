@@ -16,6 +16,7 @@ MixtureLayout make_layout(const MixtureSpec& spec, int num_gate_features, int nu
 
   MixtureLayout layout;
   layout.combiner = gate_combiner(spec.gate);
+  layout.kept = spec.gate.top_k;
   layout.feature_sets = {{0, num_gate_features, true},
                          {first_input, expert.uses_inputs ? spec.num_inputs : 0, spec.expert.bias},
                          {0, 0, true}};

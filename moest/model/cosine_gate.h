@@ -14,7 +14,7 @@ namespace moest {
 /// the score is linear, s_i = v_i . z + b_i, and v_i lies on the sphere of radius 1 / tau. The lengths of the
 /// omega_i mean nothing. Neither x = 0 nor omega_i = 0 has a direction; with one input the cosine is a sign.
 struct CosineGate : PlainGate {
-  static constexpr std::array<std::string_view, 2> kOptions{"temperature", "input_map"};
+  static constexpr std::array<std::string_view, 3> kOptions{"temperature", "input_map", "top_k"};
   static constexpr KindInfo kInfo{"cosine",
                                   "softmax_i(cos(omega_i, x) / temperature + b_i)",
                                   "scores that depend on the direction of x alone",

@@ -12,7 +12,7 @@ namespace moest {
 /// [NHR25]. In the chart v_i = omega_i / tau with biases b_i / tau this is the softmax gate: a learned tau is
 /// a scale that no data determine, and it is 1 in the model file. The coordinates lie in the box |v_j| <= B.
 struct DenseToSparseGate : PlainGate {
-  static constexpr std::array<std::string_view, 2> kOptions{"temperature", "input_map"};
+  static constexpr std::array<std::string_view, 3> kOptions{"temperature", "input_map", "top_k"};
   static constexpr KindInfo kInfo{
       "dense_to_sparse",
       "softmax_i((omega_i . x + b_i) / temperature)",

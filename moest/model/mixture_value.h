@@ -49,7 +49,7 @@ T mixture_value_in_chart(const MixtureSpec& spec, std::span<const BasicAtom<T>> 
     weights.push_back(visit_link(gate_link(spec.gate), [&](auto link) { return link(score).value; }));
   }
   if (gate_combiner(spec.gate) == Combiner::softmax) {
-    softmax(std::span<T>(weights));
+    softmax(std::span<T>(weights), spec.gate.top_k);
   }
   T value = T(0);
   for (std::size_t i = 0; i < atoms.size(); ++i) {

@@ -15,7 +15,8 @@ namespace moest {
 /// the score is linear, s_i = v_i . z + b_i, and ‖omega_i‖ <= B is the ball ‖v_i‖ <= B / ((B + tau_1) tau).
 /// The weights do not change when one vector is added to all v_i.
 struct PerturbedCosineGate : PlainGate {
-  static constexpr std::array<std::string_view, 4> kOptions{"tau1", "tau2", "temperature", "input_map"};
+  static constexpr std::array<std::string_view, 5> kOptions{"tau1", "tau2", "temperature", "input_map",
+                                                            "top_k"};
   static constexpr KindInfo kInfo{
       "perturbed_cosine",
       "softmax_i(omega_i . x / ((|omega_i| + tau1)(|x| + tau2)) / temperature + b_i)",

@@ -16,13 +16,13 @@ struct QuadraticFormGate : PlainGate {
                                                    "softmax_i(x' A_i x + omega_i . x + b_i)",
                                                    "borders that are conic sections",
                                                    "arXiv 2410.11222",
-                                                   kInputMapOnly,
+                                                   kSoftmaxOptions,
                                                    kLastIsReference}
                                         : KindInfo{"monomial",
                                                    "softmax_i(x' A_i x + b_i)",
                                                    "borders that are conic sections around the origin",
                                                    "arXiv 2410.11222",
-                                                   kInputMapOnly,
+                                                   kSoftmaxOptions,
                                                    kLastIsReference};
 
   static std::vector<std::string> raw_names(const std::vector<std::string>& inputs) {

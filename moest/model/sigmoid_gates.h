@@ -24,7 +24,7 @@ struct SigmoidGate : PlainGate {
 struct NormalizedSigmoidGate : PlainGate {
   static constexpr KindInfo kInfo{
       "normalized_sigmoid", "sigmoid(b_i + omega_i . x) / sum_j sigmoid(b_j + omega_j . x)",
-      "each expert switches itself on; no parameter is a convention", "arXiv 2505.10860", kInputMapOnly};
+      "each expert switches itself on; no parameter is a convention", "arXiv 2505.10860", kSoftmaxOptions};
   static constexpr Link kLink = Link::log_sigmoid;
   static constexpr bool kFeaturesAreInputs = true;
   static constexpr bool kScoreIsAffine = true;

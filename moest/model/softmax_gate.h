@@ -12,7 +12,7 @@ struct SoftmaxGate : PlainGate {
                                   "softmax_i(b_i + omega_i . x)",
                                   "linear scores, gates as sharp as the data want them",
                                   "NHR24 (arXiv 2402.02952), NHR25 (arXiv 2503.03213)",
-                                  kInputMapOnly,
+                                  kSoftmaxOptions,
                                   kLastIsReference};
   static constexpr bool kFeaturesAreInputs = true;
   static constexpr bool kScoreIsAffine = true;

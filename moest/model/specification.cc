@@ -19,6 +19,8 @@ std::span<const Option<GateSpec>> gate_options() {
                        "unless it is given"},
       Option<GateSpec>{"input_map", &GateSpec::input_map, 0, 0, "",
                        "what the gate sees of each input x: x or tanh(x)", kInputMaps},
+      Option<GateSpec>{"top_k", &GateSpec::top_k, 0, 1e6, "",
+                       "only the experts with so many largest scores have a weight, 0 for all"},
   };
   return kOptions;
 }

@@ -20,6 +20,7 @@ struct GateSpec {
   double tau2 = 0.1;
   Learnable temperature = {1.0};
   std::string input_map = "identity";
+  int top_k = 0;
 
   bool operator==(const GateSpec&) const = default;
 };
@@ -45,6 +46,7 @@ struct MixtureSpec {
 };
 
 inline constexpr std::array<std::string_view, 1> kInputMapOnly{"input_map"};
+inline constexpr std::array<std::string_view, 2> kSoftmaxOptions{"input_map", "top_k"};
 inline constexpr std::string_view kLastIsReference =
     "the last expert is the reference: all its gate parameters are 0";
 

@@ -99,6 +99,10 @@ std::string options_text(const KindInfo& info, const nlohmann::ordered_json& val
       text += value == "identity" ? "" : ", x replaced by tanh(x)";
       continue;
     }
+    if (option == "top_k") {
+      text += value == 0 ? "" : fmt::format(", over the {} largest scores only", value.get<int>());
+      continue;
+    }
     const std::string_view constant = constant_without(option);
     if (constant.empty()) {
       text += fmt::format(", {} = {}", option,
@@ -290,7 +294,18 @@ std::string fit_report(const std::string& source, const Model& model, const FitS
          fmt::format("{} at the bound of {}: the fit wants a sharper gate or steeper expert than allowed",
                      counted(summary.active_bounds, "coordinate"), short_number(summary.options.bound)));
   }
-  if (summary.rank_deficient) {
+  if (summary.samples_near_tie) {
+    line("ties",
+         fmt::format("{} of {} samples are within {} of a tie, where an expert comes in or drops out and "
+                     "f may jump; standard errors and steps do not see that",
+                     *summary.samples_near_tie, summary.num_samples, short_number(kTieMargin)));
+  }
+  if (model.spec.gate.top_k == 1 && model.spec.num_experts > 1) {
+    line("gate",
+         "with one expert at a time no derivative shows the gate: it is that of the fit over all experts, "
+         "from "
+         "which this one began");
+  } else if (summary.rank_deficient) {
     line("caution",
          "the data do not determine all parameters: inputs depend linearly on each other (indicators that "
          "sum to one, "

@@ -175,6 +175,53 @@ TEST(Fit, TakesNoOffsetOffTheTargetWhereWeightsDoNotSumToOne) {
   EXPECT_LT((sum_of_experts(of_rising).array() + offset - of_rising.mean.array()).abs().maxCoeff(), 1e-10);
 }
 
+TEST(Fit, KeepsTheLargestScoresAndCountsSamplesBesideATie) {
+  TestProblem test = random_problem("softmax", "linear", 2, 3, 1000, 0.05, 6);
+  test.truth.spec.gate.top_k = 2;
+  for (Atom& atom : test.truth.atoms) {  // sharp enough that the jumps are small
+    for (double& omega : atom.gate) {
+      omega *= 8;
+    }
+  }
+  Stream stream(6, 0, "top k noise");
+  test.data.target = predict(test.truth, test.data.inputs, 1).mean;
+  for (double& value : test.data.target) {
+    value += 0.05 * stream.normal();
+  }
+  const FitResult result = fit(test.truth.spec, test.data, {});
+  EXPECT_LT(result.summary.rss, test.truth_rss());
+  EXPECT_EQ(result.model.spec.gate.top_k, 2);
+  const Predictions given = predict(result.model, test.data.inputs, 1);
+  EXPECT_NEAR((given.mean - test.data.target).squaredNorm(), result.summary.rss, 1e-9);
+  EXPECT_TRUE((given.weights.array() > 0).rowwise().count().maxCoeff() == 2);
+  // By the definition: the second and third largest score of the same model over all experts.
+  Model dense = result.model;
+  dense.spec.gate.top_k = 0;
+  const Eigen::MatrixXd weights = predict(dense, test.data.inputs, 1).weights;
+  std::int64_t near = 0;
+  for (Eigen::Index row = 0; row < weights.rows(); ++row) {
+    Eigen::VectorXd sorted = weights.row(row).transpose();
+    std::sort(sorted.begin(), sorted.end());
+    near += std::log(sorted[1] / sorted[0]) < kTieMargin ? 1 : 0;
+  }
+  EXPECT_EQ(result.summary.samples_near_tie, near);
+  MixtureSpec all = test.truth.spec;
+  all.gate.top_k = 3;
+  EXPECT_EQ(fit(all, test.data, {}).summary.samples_near_tie, std::nullopt);
+  all.gate.top_k = 4;
+  EXPECT_THROW(fit(all, test.data, {}), InputError);
+}
+
+// One expert at a time: no derivative shows the gate, which stays where the fit over all experts left it.
+TEST(Fit, SaysThatNoDataDetermineTheGateOfOneExpertAtATime) {
+  const TestProblem test = random_problem("softmax", "linear", 2, 3, 500, 0.05, 6);
+  MixtureSpec spec = test.truth.spec;
+  spec.gate.top_k = 1;
+  const FitSummary summary = fit(spec, test.data, {}).summary;
+  EXPECT_EQ(summary.num_identifiable_parameters, 9);
+  EXPECT_TRUE(summary.rank_deficient);
+}
+
 TEST(Fit, StartsFromAGivenModelOfTheSameKindOnly) {
   const Dataset data = two_lines(200, 0.1);
   const FitResult first = fit(linear_spec(2), data, {});

@@ -371,6 +371,19 @@ TEST_P(FusedPassOn, IsRightForTheLargestScoresOnly) {
   }
 }
 
+TEST_P(FusedPassOn, ShowsNothingOfTheGatesWhereOneExpertCounts) {
+  Setting setting = make_setting(4, Features::own, Outer::none, Link::tanh, 300);
+  setting.layout.kept = 1;
+  FusedPass pass(setting.layout, setting.samples);
+  NormalEquations newton;
+  pass.linearise(setting.v, newton, Curvature::newton);
+  for (const RidgeUnit& gate : setting.layout.gates) {
+    EXPECT_TRUE(newton.gradient.segment(gate.offset, 3).isZero(0));
+    EXPECT_TRUE(newton.gram.middleCols(gate.offset, 3).isZero(0));
+    EXPECT_TRUE(newton.diagonal.segment(gate.offset, 3).isZero(0));
+  }
+}
+
 // Scores of +-700 and beyond: weights 0, 1 or in between, never NaN, and sums that agree with long double.
 TEST_P(FusedPassOn, SurvivesScoresOfSevenHundredAndMore) {
   for (const double scale : {350.0, 700.0, 1500.0}) {

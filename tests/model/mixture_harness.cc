@@ -339,6 +339,29 @@ bool is_near_kink(const MixtureSpec& spec, const std::vector<RealAtom>& atoms, N
   });
 }
 
+// How many scores are larger, or equal and earlier.
+int place_in_order(const std::vector<Real>& scores, std::size_t i) {
+  int before = 0;
+  for (std::size_t j = 0; j < scores.size(); ++j) {
+    before += scores[j] > scores[i] || (scores[j] == scores[i] && j < i) ? 1 : 0;
+  }
+  return before;
+}
+
+// How far the smallest score that counts is above the largest that does not.
+Real gap_at_top_k(const ReferenceValues& values) {
+  Real low = std::numeric_limits<Real>::infinity();
+  Real high = -low;
+  for (std::size_t i = 0; i < values.scores.size(); ++i) {
+    if (values.kept[i]) {
+      low = std::min(low, values.scores[i]);
+    } else {
+      high = std::max(high, values.scores[i]);
+    }
+  }
+  return low - high;
+}
+
 std::vector<double> means(const HarnessPoint& point, const Eigen::VectorXd& theta) {
   const SampleBlocks samples = point.chart.blocks(point.inputs);
   FusedPass pass(point.chart.layout(), samples);
@@ -381,7 +404,7 @@ std::vector<MixtureSpec> variants(const std::string& gate, const std::string& ex
   const auto add = [&](const GateSpec& one_gate, const ExpertSpec& one_expert) {
     for (const int d : {1, 2, 8}) {
       for (const int k : {1, 2, 5}) {
-        if (d >= min_inputs) {
+        if (d >= min_inputs && one_gate.top_k <= k) {
           result.push_back({one_gate, one_expert, d, k});
         }
       }
@@ -421,12 +444,18 @@ HarnessPoint::HarnessPoint(const MixtureSpec& spec, Eigen::Index num_rows, Strea
     }
   }
   const std::vector<RealAtom> atoms = atoms_at(chart, theta.cast<Real>());
+  MixtureSpec of_section = spec;
+  of_section.gate = chart.gate_of(theta);
+  const std::vector<RealAtom> raw = widened(chart.atoms(theta));
+  constexpr Real kLeastGap = 0.02L;  // the steps of differences move scores by less
   for (Eigen::Index row = 0; row < num_rows; ++row) {
+    std::vector<Real> x;
     do {
       for (double& value : inputs.row(row)) {
         value = stream.normal();
       }
-    } while (is_near_kink(spec, atoms, widened_row(inputs, row)));
+      x = widened_row(inputs, row);
+    } while (is_near_kink(spec, atoms, x) || gap_at_top_k(reference_values(of_section, raw, x)) < kLeastGap);
   }
 }
 
@@ -458,10 +487,13 @@ ReferenceValues reference_values(const MixtureSpec& spec, std::span<const RealAt
     values.experts.push_back(expert(spec.expert, atom.expert, x));
   }
   const bool normalised = weights_sum_to_one(spec);
+  for (std::size_t i = 0; i < atoms.size(); ++i) {
+    values.kept.push_back(spec.gate.top_k == 0 || place_in_order(values.scores, i) < spec.gate.top_k);
+  }
   const Real largest = normalised ? *std::max_element(values.scores.begin(), values.scores.end()) : 0;
   Real total = 0;
-  for (const Real one : values.scores) {
-    total += values.weights.emplace_back(std::exp(one - largest));
+  for (std::size_t i = 0; i < atoms.size(); ++i) {
+    total += values.weights.emplace_back(values.kept[i] ? std::exp(values.scores[i] - largest) : 0);
   }
   total = normalised ? total : 1;
   for (std::size_t i = 0; i < atoms.size(); ++i) {
@@ -744,6 +776,9 @@ Worst extreme_discrepancy(const MixtureSpec& spec, Stream& stream) {
           // Where scores are so large that their rounding is not small, only a clear winner is certain.
           std::vector<Real> sorted = expected.scores;
           std::sort(sorted.rbegin(), sorted.rend());
+          if (gap_at_top_k(expected) <= eps * magnitudes.score) {
+            continue;  // rounding decides which experts count
+          }
           const bool is_certain = weights_sum_to_one(spec) &&
                                   (sorted.size() < 2 || sorted[0] - sorted[1] > 800 + eps * magnitudes.score);
           if (is_certain || eps * magnitudes.score < 1e-3L) {

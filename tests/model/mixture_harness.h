@@ -52,6 +52,7 @@ struct Worst {
 struct ReferenceValues {
   Real mean = 0;
   std::vector<Real> scores, weights, experts;
+  std::vector<bool> kept;  // among the top_k largest scores
 };
 ReferenceValues reference_values(const MixtureSpec& spec, std::span<const RealAtom> atoms,
                                  std::span<const Real> x);
