@@ -110,6 +110,31 @@ struct LinkRuns {
   }
 };
 
+/// From the values r of the gates' links to the scores c r + b, and from their derivatives to those of c r.
+template <Derivatives kDerivatives>
+void route_scores(const RouterUnits& router, const double* v, int count, BlockWorkspace& work) {
+  work.factor_value = router.factor >= 0 ? v[router.factor] : router.fixed_factor;
+  const Lanes factor(work.factor_value);
+  for (std::size_t i = 0; i < work.gates.size(); ++i) {
+    const BlockWorkspace::GateRuns& gate = work.gates[i];
+    double* const score = work.experts[i].weight;
+    const Lanes bias(i < router.biases.size() ? v[router.biases[i]] : 0.0);
+    for (int s = 0; s < count; s += kLanes) {
+      const Lanes value = Lanes::load(score + s);
+      if (gate.router_value != nullptr) {
+        value.store(gate.router_value + s);
+      }
+      fused(factor, value, bias).store(score + s);
+      if constexpr (kDerivatives != Derivatives::none) {
+        (factor * Lanes::load(gate.slope + s)).store(gate.slope + s);
+      }
+      if constexpr (kDerivatives == Derivatives::second) {
+        (factor * Lanes::load(gate.curvature + s)).store(gate.curvature + s);
+      }
+    }
+  }
+}
+
 /// Scores relative to the last expert's.
 void anchor_scores(BlockWorkspace& work, int count) {
   const double* const last = work.experts.back().weight;
@@ -132,6 +157,9 @@ void compute_units(const BlockPlan& plan, const double* v, const SampleBlocks& s
     HWY_NAMESPACE::visit_link(
         layout.gates[i].link,
         LinkRuns<kDerivatives>{count, work.experts[i].weight, work.gates[i].slope, work.gates[i].curvature});
+  }
+  if (layout.router) {
+    route_scores<kDerivatives>(*layout.router, v, count, work);
   }
   if (layout.combiner == Combiner::softmax && layout.gates.size() == layout.experts.size()) {
     anchor_scores(work, count);

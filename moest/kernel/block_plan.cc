@@ -1,6 +1,7 @@
 #include "moest/kernel/block_plan.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "moest/base/error.h"
@@ -10,7 +11,7 @@ namespace moest {
 
 // The units that see one feature set: where they lie in v, and the numbers of their sensitivities.
 struct BlockPlan::UnitGroup {
-  enum class Kind { gate, inner, weight, shift };
+  enum class Kind { factor, bias, gate, inner, weight, shift };
   struct Unit {
     Kind kind;
     std::size_t expert;
@@ -49,6 +50,9 @@ BlockPlan::BlockPlan(MixtureLayout of_mixture) : layout(std::move(of_mixture)) {
     gates.push_back({first, first + 1, first + 2, first + 3, first + 4});
     num_runs += 5;
   }
+  if (layout.router) {
+    number_router_runs();
+  }
   const auto number_if = [&](bool needed) { return needed ? num_runs++ : -1; };
   for (const ExpertUnits& expert : layout.experts) {
     ExpertRuns& numbers = experts.emplace_back();
@@ -74,6 +78,27 @@ BlockPlan::BlockPlan(MixtureLayout of_mixture) : layout(std::move(of_mixture)) {
   }
 }
 
+void BlockPlan::number_router_runs() {
+  const RouterUnits& router = *layout.router;
+  MOEST_EXPECT(layout.combiner == Combiner::softmax && layout.gates.size() == layout.experts.size() &&
+               router.biases.size() + 1 == layout.experts.size());
+  for (std::size_t i = 0; i < router.biases.size(); ++i) {
+    const int first = num_runs;
+    biases.push_back({first, first + 1, first + 2, first + 3, first + 4, first + 5});
+    num_runs += 6;
+  }
+  if (router.factor < 0) {
+    return;
+  }
+  factor = FactorRuns{num_runs, num_runs + 1, {}, {}, {}};
+  num_runs += 2;
+  for (auto* runs : {&factor->with_gates, &factor->with_biases, &factor->with_experts}) {
+    for (std::size_t i = 0; i < layout.experts.size(); ++i) {
+      runs->push_back(num_runs++);
+    }
+  }
+}
+
 std::vector<BlockPlan::UnitGroup> BlockPlan::groups() const {
   using Kind = UnitGroup::Kind;
   std::vector<UnitGroup> result;
@@ -86,6 +111,12 @@ std::vector<BlockPlan::UnitGroup> BlockPlan::groups() const {
     };
     for (std::size_t i = 0; i < gates.size(); ++i) {
       add(layout.gates[i].feature_set, {Kind::gate, i, layout.gates[i].offset, gates[i].sensitivity});
+    }
+    if (factor) {
+      add(layout.constant_set, {Kind::factor, 0, layout.router->factor, factor->sensitivity});
+    }
+    for (std::size_t i = 0; i < biases.size(); ++i) {
+      add(layout.constant_set, {Kind::bias, i, layout.router->biases[i], biases[i].sensitivity});
     }
     for (std::size_t i = 0; i < experts.size(); ++i) {
       const ExpertUnits& expert = layout.experts[i];
@@ -101,8 +132,8 @@ std::vector<BlockPlan::UnitGroup> BlockPlan::groups() const {
 }
 
 void BlockPlan::place_tiles(MomentPlan& plan) {
-  const auto up_to_multiple = [](std::size_t count, int factor) {
-    return (static_cast<int>(count) + factor - 1) / factor * factor;
+  const auto up_to_multiple = [](std::size_t count, int multiple) {
+    return (static_cast<int>(count) + multiple - 1) / multiple * multiple;
   };
   plan.first_place = num_places;
   num_places +=
@@ -147,6 +178,32 @@ RowPlan BlockPlan::bent_row(const UnitGroup& left, std::size_t a, const UnitGrou
   const UnitGroup::Unit& first = in_order ? left.units[a] : right.units[b];
   const UnitGroup::Unit& second = in_order ? right.units[b] : left.units[a];
   const bool same_expert = first.expert == second.expert;
+  if (first.kind == Kind::factor) {
+    switch (second.kind) {
+      case Kind::factor:
+        return {factor->diagonal, kOnes};
+      case Kind::bias:
+        return {factor->with_biases[second.expert], kOnes};
+      case Kind::gate:
+        return {factor->with_gates[second.expert], kOnes};
+      default:
+        return {factor->with_experts[second.expert], second.sensitivity};
+    }
+  }
+  if (first.kind == Kind::bias) {
+    const BiasRuns& bias = biases[first.expert];
+    if (second.kind == Kind::bias) {
+      const BiasRuns& other = biases[second.expert];
+      return same_expert ? RowPlan{bias.diagonal, kOnes}
+                         : RowPlan{bias.sensitivity, other.g, bias.minus_q, other.sensitivity};
+    }
+    if (second.kind == Kind::gate) {
+      const GateRuns& gate = gates[second.expert];
+      return same_expert ? RowPlan{gate.sensitivity, bias.with_gate}
+                         : RowPlan{gate.sensitivity, bias.g, gate.minus_q, bias.sensitivity};
+    }
+    return {same_expert ? bias.own : bias.g, second.sensitivity};
+  }
   if (first.kind == Kind::gate) {
     const GateRuns& gate = gates[first.expert];
     if (second.kind != Kind::gate) {
@@ -211,8 +268,9 @@ BlockWorkspace::BlockWorkspace(const BlockPlan& plan) {
     const BlockPlan::GateRuns& numbers = plan.gates[i];
     gates.push_back({run_unless_identity(link), run_unless_identity(link), new_run(),
                      run(numbers.sensitivity), run(numbers.minus_q), run(numbers.g), run(numbers.own),
-                     run(numbers.diagonal)});
+                     run(numbers.diagonal), plan.factor ? new_run() : nullptr});
   }
+  find_router_runs(plan);
   for (std::size_t i = 0; i < plan.experts.size(); ++i) {
     const ExpertUnits& expert = plan.layout.experts[i];
     const BlockPlan::ExpertRuns& numbers = plan.experts[i];
@@ -239,6 +297,25 @@ BlockWorkspace::BlockWorkspace(const BlockPlan& plan) {
   }
   rss = new_run(kMaxLanes);
   sums = new_run(static_cast<std::size_t>(plan.num_places));
+}
+
+void BlockWorkspace::find_router_runs(const BlockPlan& plan) {
+  for (const BlockPlan::BiasRuns& numbers : plan.biases) {
+    biases.push_back({run(numbers.sensitivity), run(numbers.minus_q), run(numbers.g), run(numbers.own),
+                      run(numbers.diagonal), run(numbers.with_gate)});
+  }
+  if (!plan.factor) {
+    return;
+  }
+  const auto find = [&](const std::vector<int>& numbers) {
+    std::vector<double*> found;
+    std::transform(numbers.begin(), numbers.end(), std::back_inserter(found),
+                   [&](int number) { return run(number); });
+    return found;
+  };
+  factor =
+      FactorRuns{run(plan.factor->sensitivity), run(plan.factor->diagonal), find(plan.factor->with_gates),
+                 find(plan.factor->with_biases), find(plan.factor->with_experts)};
 }
 
 double* BlockWorkspace::new_run(std::size_t size) { return memory_.emplace_back(size, 0.0).data(); }

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstddef>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -46,6 +47,15 @@ struct MomentPlan {
 /// and u_a u_b for all others. An expert outside the largest scores has w = 0, and all this with it. Where
 /// the weights are separate sigmoids w_i of t_i, u_i = w'_i h_i, the same holds with q_i = 0, g_i = u_i, o_i
 /// = u_i - e (1 - w_i), and u_i u_i - e w''_i h_i for a gate with itself.
+///
+/// A router's factor c is a part of r'_i and r''_i above. Its biases are like gates with slope 1: with S_i =
+/// w_i (h_i - f), Q_i = e w_i, G_i = S_i + Q_i and O_i = G_i - e in place of u, q, g and o the products are
+/// the same, and a bias with its own gate has u_i (O_i + Q_i). The factor, with the values r_i, m = sum w_i
+/// r_i, u_c = sum S_i r_i and E_i = S_i (r_i - m) - w_i u_c, has
+///     itself                      u_c u_c - e sum_i w_i ((r_i - m)^2 - sum_j w_j (r_j - m)^2) (h_i - f)
+///     it and gate i               u_c u_i - e r'_i (S_i / c + E_i)
+///     it and bias i               u_c S_i - e E_i
+///     it and unit b of expert j   (u_c - e (r_j - m)) u_b
 struct BlockPlan {
   explicit BlockPlan(MixtureLayout of_mixture);
 
@@ -55,6 +65,14 @@ struct BlockPlan {
   struct GateRuns {
     int sensitivity, minus_q, g, own, diagonal;  // u, -q, g, o, and the gate with itself
   };
+  struct BiasRuns {
+    int sensitivity, minus_q, g, own, diagonal;  // S, -Q, G, O, and the bias with itself
+    int with_gate;                               // O + Q
+  };
+  struct FactorRuns {
+    int sensitivity, diagonal;
+    std::vector<int> with_gates, with_biases, with_experts;
+  };
   struct ExpertRuns {
     int inner, weight, shift;     // sensitivities to a.x + b, c and c_0
     int inner_bend, weight_bend;  // e w c phi'', e w phi'
@@ -62,6 +80,8 @@ struct BlockPlan {
   static constexpr int kResidual = 0;
   static constexpr int kOnes = 1;
   std::vector<GateRuns> gates;
+  std::vector<BiasRuns> biases;
+  std::optional<FactorRuns> factor;
   std::vector<ExpertRuns> experts;
   int num_runs = 2;
 
@@ -83,6 +103,7 @@ struct BlockPlan {
  private:
   struct UnitGroup;
   std::vector<UnitGroup> groups() const;
+  void number_router_runs();
   void place_tiles(MomentPlan& plan);
   void plan_gradient(const UnitGroup& group);
   void plan_diagonal(const UnitGroup& group);
@@ -121,6 +142,14 @@ class BlockWorkspace {
     double* g = nullptr;
     double* own = nullptr;
     double* diagonal = nullptr;
+    double* router_value = nullptr;  // r(t), where a factor is to be found
+  };
+  struct BiasRuns {
+    double *sensitivity, *minus_q, *g, *own, *diagonal, *with_gate;
+  };
+  struct FactorRuns {
+    double *sensitivity = nullptr, *diagonal = nullptr;
+    std::vector<double*> with_gates, with_biases, with_experts;
   };
   struct ExpertRuns {
     double* weight = nullptr;  // w; before that, for all but the last expert, the score
@@ -139,6 +168,9 @@ class BlockWorkspace {
     double shift = 0;  // c_0
   };
   std::vector<GateRuns> gates;
+  std::vector<BiasRuns> biases;
+  std::optional<FactorRuns> factor;
+  double factor_value = 1;  // of the router, where there is one
   std::vector<ExpertRuns> experts;
   /// The run of one of the plan's numbers; null for a negative number.
   double* run(int number) const { return number < 0 ? nullptr : runs_[static_cast<std::size_t>(number)]; }
@@ -152,6 +184,7 @@ class BlockWorkspace {
 
  private:
   using Memory = std::vector<double, oneapi::tbb::cache_aligned_allocator<double>>;
+  void find_router_runs(const BlockPlan& plan);
   double* new_run(std::size_t size = kBlockSize);
 
   std::vector<Memory> memory_;

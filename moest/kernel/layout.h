@@ -1,6 +1,7 @@
 // A mixture as the kernel sees it: ridge units over fixed features, in one flat parameter vector v.
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "moest/kernel/links.h"
@@ -38,17 +39,26 @@ enum class Combiner {
   separate,  // w_i = s_i, whatever the others are; the link of the gates is sigmoid
 };
 
+/// What comes between the values r(t_i) of the gates' units and the scores s_i = factor r(t_i) + b_i: a
+/// factor that all scores share, and biases outside the link.
+struct RouterUnits {
+  std::vector<int> biases;  // v[biases[i]] = b_i for i < k - 1, and b_k = 0
+  int factor = -1;          // v[factor]; a negative index means that it is fixed
+  double fixed_factor = 1;
+};
+
 /// f(x) = sum_i w_i(x) h_i(x). Where the gates have no link there is one unit less than experts: the score of
 /// the last expert is anchored at 0, which takes nothing away since a common shift of all scores changes no
-/// softmax. With a link each expert has a unit.
+/// softmax. With a link each expert has a unit, and there may be a router.
 struct MixtureLayout {
   Combiner combiner = Combiner::softmax;
   int kept = 0;  // the softmax is over so many largest scores, the lower index first of equal ones; 0: all
   std::vector<FeatureSet> feature_sets;
-  std::vector<RidgeUnit> gates;      // k - 1 or k units
-  std::vector<ExpertUnits> experts;  // k experts
-  int constant_set = 0;              // the feature set [1] of every c and c_0
-  int num_parameters = 0;            // length of v
+  std::vector<RidgeUnit> gates;       // k - 1 or k units
+  std::optional<RouterUnits> router;  // without it, s_i = r(t_i)
+  std::vector<ExpertUnits> experts;   // k experts
+  int constant_set = 0;               // the feature set [1] of every c, c_0, bias of a router and its factor
+  int num_parameters = 0;             // length of v
 
   int num_experts() const { return static_cast<int>(experts.size()); }
 };

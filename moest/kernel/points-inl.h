@@ -110,6 +110,65 @@ struct MixturePoint {
         weight.store(runs.of_shift + s);
       }
     }
+    for (std::size_t i = 0; i < work.biases.size(); ++i) {
+      (sample_weight * score_sensitivity(static_cast<int>(i))).store(work.biases[i].sensitivity + s);
+    }
+    if (work.factor) {
+      (sample_weight * factor_sensitivity()).store(work.factor->sensitivity + s);
+    }
+  }
+
+  HWY_INLINE Lanes router_value(int i) const { return Lanes::load(gate(i).router_value + s); }
+  /// df/dc, c the router's factor.
+  HWY_INLINE Lanes factor_sensitivity() const {
+    Lanes total(0.0);
+    for (int i = 0; i < num_gates; ++i) {
+      total = fused(score_sensitivity(i), router_value(i), total);
+    }
+    return total;
+  }
+
+  HWY_INLINE void bent_bias_runs(Lanes e, Lanes sample_weight) const {
+    for (std::size_t i = 0; i < work.biases.size(); ++i) {
+      const BlockWorkspace::BiasRuns& runs = work.biases[i];
+      const Lanes u = sample_weight * score_sensitivity(static_cast<int>(i));
+      const Lanes q = e * values.get(static_cast<int>(i));
+      const Lanes g = u + q;
+      const Lanes own = g - e;
+      (-q).store(runs.minus_q + s);
+      g.store(runs.g + s);
+      own.store(runs.own + s);
+      (own + q).store(runs.with_gate + s);
+      (u * (own + q)).store(runs.diagonal + s);
+    }
+  }
+
+  HWY_INLINE void bent_factor_runs(Lanes e, Lanes sample_weight) const {
+    Lanes mean_value(0.0);
+    for (int i = 0; i < k; ++i) {
+      mean_value = fused(values.get(i), router_value(i), mean_value);
+    }
+    Lanes variance(0.0);
+    for (int i = 0; i < k; ++i) {
+      const Lanes relative = router_value(i) - mean_value;
+      variance = fused(values.get(i) * relative, relative, variance);
+    }
+    const Lanes of_f = factor_sensitivity();
+    const Lanes u = sample_weight * of_f;
+    const Lanes inverse(1.0 / work.factor_value);
+    Lanes bend(0.0);
+    for (int i = 0; i < k; ++i) {
+      const auto at = static_cast<std::size_t>(i);
+      const Lanes sensitivity = score_sensitivity(i);
+      const Lanes relative = router_value(i) - mean_value;
+      const Lanes with_score = sensitivity * relative - values.get(i) * of_f;
+      const Lanes with_gate = e * Lanes::load(gate(i).slope + s) * fused(sensitivity, inverse, with_score);
+      bend = fused(sensitivity, relative * relative - variance, bend);
+      fused(u, gate_sensitivity(i, sample_weight), -with_gate).store(work.factor->with_gates[at] + s);
+      fused(u, sensitivity, -(e * with_score)).store(work.factor->with_biases[at] + s);
+      (u - e * relative).store(work.factor->with_experts[at] + s);
+    }
+    (u * u - e * bend).store(work.factor->diagonal + s);
   }
 
   /// Stores what else the rows of half the Hessian are made of: see BlockPlan.
@@ -146,6 +205,12 @@ struct MixturePoint {
         times_run(e_weight, runs.inner_slope, s).store(runs.weight_bend + s);
       }
     }
+    if constexpr (kCombiner == Combiner::softmax && kExperts == 0) {
+      bent_bias_runs(e, sample_weight);
+      if (work.factor) {
+        bent_factor_runs(e, sample_weight);
+      }
+    }
   }
 
   /// First and second derivative along a direction.
@@ -160,9 +225,25 @@ struct MixturePoint {
             curvature == nullptr ? Lanes(0.0) : rate * rate * Lanes::load(curvature + s)};
   }
   /// Of the score of expert i.
-  HWY_INLINE Motion score_motion(int i) const {
-    return i < num_gates ? link_motion(gate(i).rate, gate(i).slope, gate(i).curvature)
-                         : Motion{Lanes(0.0), Lanes(0.0)};
+  HWY_INLINE Motion score_motion(int i, const MixtureLayout& layout, const double* direction) const {
+    if (i >= num_gates) {
+      return {Lanes(0.0), Lanes(0.0)};
+    }
+    Motion motion = link_motion(gate(i).rate, gate(i).slope, gate(i).curvature);
+    if (kExperts > 0 || !layout.router) {
+      return motion;
+    }
+    const RouterUnits& router = *layout.router;
+    const auto at = static_cast<std::size_t>(i);
+    if (router.factor >= 0) {
+      const double factor_rate = direction[router.factor];
+      motion.bend = fused(Lanes(2 * factor_rate / work.factor_value), motion.rate, motion.bend);
+      motion.rate = fused(Lanes(factor_rate), router_value(i), motion.rate);
+    }
+    if (at < router.biases.size()) {
+      motion.rate = motion.rate + Lanes(direction[router.biases[at]]);
+    }
+    return motion;
   }
   /// Of the expert h = c phi(t) + c_0, given the rates of c and c_0.
   HWY_INLINE Motion expert_motion(int i, Lanes scale_rate, Lanes shift_rate) const {
@@ -184,7 +265,7 @@ struct MixturePoint {
     Lanes mean_square(0.0);
     if constexpr (kCombiner == Combiner::softmax) {
       for (int i = 0; i < num_gates; ++i) {
-        const Motion score = score_motion(i);
+        const Motion score = score_motion(i, layout, direction);
         mean_rate = fused(values.get(i), score.rate, mean_rate);
         mean_square = fused(values.get(i), fused(score.rate, score.rate, score.bend), mean_square);
       }
@@ -193,7 +274,7 @@ struct MixturePoint {
     Lanes total(0.0);
     for (int i = 0; i < k; ++i) {
       const ExpertUnits& units = layout.experts[static_cast<std::size_t>(i)];
-      const Motion score = score_motion(i);
+      const Motion score = score_motion(i, layout, direction);
       const Motion motion = expert_motion(i, Lanes(units.weight >= 0 ? direction[units.weight] : 0.0),
                                           Lanes(units.shift >= 0 ? direction[units.shift] : 0.0));
       if constexpr (kCombiner == Combiner::separate) {

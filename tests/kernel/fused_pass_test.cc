@@ -132,6 +132,10 @@ Real mean_at(const Setting& setting, std::span<const Real> v, Eigen::Index row) 
   std::vector<Real> scores(k, Real{0});
   for (std::size_t i = 0; i < setting.layout.gates.size(); ++i) {
     scores[i] = unit(setting.layout.gates[i]);
+    if (const auto& router = setting.layout.router) {
+      scores[i] *= router->factor >= 0 ? v[static_cast<std::size_t>(router->factor)] : router->fixed_factor;
+      scores[i] += i < router->biases.size() ? v[static_cast<std::size_t>(router->biases[i])] : Real{0};
+    }
   }
   const auto is_kept = [&](std::size_t i) {
     int before = 0;
@@ -348,6 +352,34 @@ TEST_P(FusedPassOn, IsRightForSeparateWeights) {
         EXPECT_LT(discrepancy(setting, setting.linearised(pass)), 1e-11) << name;
         expect_bend(setting, name);
         expect_hessian(setting, name);
+      }
+    }
+  }
+}
+
+TEST_P(FusedPassOn, IsRightForRouters) {
+  for (const Link gate_link : {Link::tanh, Link::sigmoid, Link::gelu}) {
+    for (const int k : {1, 2, 3, 5}) {
+      for (const Outer outer : {Outer::none, Outer::weight_and_shift}) {
+        for (const bool finds_factor : {false, true}) {
+          Setting setting = make_setting(k, Features::own, outer, Link::tanh, 37, gate_link);
+          RouterUnits& router = setting.layout.router.emplace();
+          router.fixed_factor = 1.7;
+          for (int i = 0; i + 1 < k; ++i) {
+            router.biases.push_back(setting.layout.num_parameters++);
+            setting.v.push_back(0.3 * i - 0.4);
+          }
+          if (finds_factor) {
+            router.factor = setting.layout.num_parameters++;
+            setting.v.push_back(1.3);
+          }
+          const std::string name =
+              fmt::format("{} {} {}", static_cast<int>(gate_link), k, static_cast<int>(finds_factor));
+          FusedPass pass(setting.layout, setting.samples);
+          EXPECT_LT(discrepancy(setting, setting.linearised(pass)), 1e-11) << name;
+          expect_bend(setting, name);
+          expect_hessian(setting, name);
+        }
       }
     }
   }
