@@ -47,7 +47,10 @@ void ActiveSet::freeze_bounds(const MixtureChart& chart, const Eigen::VectorXd& 
       continue;
     }
     for (int j = block.offset; j < block.offset + block.size; ++j) {
-      if (std::abs(theta[j]) >= limit && theta[j] * gradient_[j] > 0) {
+      const bool at_top = theta[j] >= limit;
+      const double low = block.region.lower();
+      const bool at_bottom = theta[j] <= low + kOnBound * std::abs(low);
+      if ((at_top && gradient_[j] > 0) || (at_bottom && gradient_[j] < 0)) {
         const auto index = static_cast<std::size_t>(j);
         frozen_[index] = held_[index] = 1;
         ++num_active_bounds_;

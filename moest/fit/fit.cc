@@ -135,7 +135,7 @@ Eigen::VectorXd ordered(Problem& problem, const Eigen::VectorXd& theta, const Da
   std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
     return along_input ? location[a] * weight[b] < location[b] * weight[a] : weight[a] > weight[b];
   });
-  Eigen::VectorXd result(theta.size());
+  Eigen::VectorXd result = theta;
   shares.clear();
   for (std::size_t i = 0; i < k; ++i) {
     const auto from = static_cast<int>(order[i]);

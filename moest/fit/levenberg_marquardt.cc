@@ -199,7 +199,7 @@ class Descent {
       }
       for (int j = block.offset; j < block.offset + block.size; ++j) {
         const double target = fit_.theta[j] + step_[j];
-        const double nearest = std::clamp(target, -block.region.size, block.region.size);
+        const double nearest = std::clamp(target, block.region.lower(), block.region.size);
         if (std::abs(target - nearest) > 1e-9 * block.region.size) {
           active_.fix(j, nearest - fit_.theta[j]);
           any = true;

@@ -17,8 +17,8 @@ double feature_value(const SampleBlocks& samples, int row, int column) {
   return samples.feature(row / kBlockSize, column)[row % kBlockSize];
 }
 
-// A gate (v, b) whose score is 0 at sample `row` and varies with standard deviation score_sd if the features
-// are uncorrelated, or as much as kShareOfBall of its ball allows.
+// A gate (v, b) whose score is 0 at sample `row` (with temperature 1) and varies with standard deviation
+// score_sd if the features are uncorrelated, or as much as kShareOfBall of its ball allows.
 Eigen::VectorXd random_hyperplane(const Problem& problem, const SampleStatistics& statistics, int row,
                                   double score_sd, Stream& stream) {
   constexpr double kShareOfBall = 0.7;
@@ -37,10 +37,13 @@ Eigen::VectorXd random_hyperplane(const Problem& problem, const SampleStatistics
     project({region.shape, (region.shape == Region::Shape::ball ? kShareOfBall : 1.0) * region.size},
             direction);
   }
-  gate[set.num_columns] = 0;
+  double t = 0;
   for (int j = 0; j < set.num_columns; ++j) {
-    gate[set.num_columns] -= direction[j] * feature_value(problem.samples(), row, set.first_column + j);
+    t += direction[j] * feature_value(problem.samples(), row, set.first_column + j);
   }
+  const MixtureLayout& layout = problem.chart().layout();
+  gate[set.num_columns] =
+      layout.router ? -visit_link(layout.gates[0].link, [&](auto link) { return link(t).value; }) : -t;
   return gate;
 }
 
@@ -124,6 +127,9 @@ Eigen::VectorXd random_start(const Problem& problem, const SampleStatistics& sta
     randomise_expert(problem, statistics, stream,
                      theta.segment(chart.expert_offset(i), chart.num_expert_parameters()));
   }
+  if (chart.factor_offset() >= 0) {
+    theta[chart.factor_offset()] = 1;
+  }
   project_all(chart, theta);
   return theta;
 }
@@ -137,7 +143,10 @@ Eigen::VectorXd split_expert(Problem& smaller, const Problem& larger, const Eige
   Eigen::VectorXd result(to.num_coordinates());
   result.head(from.gate_offset(last)) = theta.head(from.gate_offset(last));
   result.segment(to.expert_offset(0), last * from.num_expert_parameters()) =
-      theta.tail(last * from.num_expert_parameters());
+      theta.segment(from.expert_offset(0), last * from.num_expert_parameters());
+  if (to.factor_offset() >= 0) {
+    result[to.factor_offset()] = theta[from.factor_offset()];
+  }
 
   const double score_sd = std::exp(stream.uniform(kLogSplitSdLow, kLogSplitSdHigh));
   const int row = row_of_expert(smaller, theta, expert, stream);

@@ -88,7 +88,11 @@ bool learns_temperature(const GateSpec& gate) {
 }
 
 Link gate_link(const GateSpec& gate) {
-  return visit_gate(gate.kind, [](auto kind) { return decltype(kind)::kLink; });
+  return visit_gate(gate.kind, [&](auto kind) { return kind.link(gate); });
+}
+
+bool gate_bias_is_outside(const GateSpec& gate) {
+  return visit_gate(gate.kind, [&](auto kind) { return kind.bias_is_outside(gate); });
 }
 
 Combiner gate_combiner(const GateSpec& gate) {

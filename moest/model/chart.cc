@@ -6,9 +6,11 @@
 namespace moest {
 namespace {
 
+// In the order of v: gates, biases of the router, experts, factor of the router.
 MixtureLayout make_layout(const MixtureSpec& spec, int num_gate_features, int num_expert_parameters) {
   const ExpertKind& expert = expert_kind(spec.expert.kind);
-  const bool shared = gate_sees_inputs(spec.gate) && spec.expert.bias && expert.uses_inputs;
+  const bool has_router = gate_bias_is_outside(spec.gate);
+  const bool shared = gate_sees_inputs(spec.gate) && spec.expert.bias && expert.uses_inputs && !has_router;
   const int first_input = gate_sees_inputs(spec.gate) ? 0 : num_gate_features;
   const Link link_of_gates = gate_link(spec.gate);
   // v_i - v_k is a score only without a link.
@@ -17,13 +19,19 @@ MixtureLayout make_layout(const MixtureSpec& spec, int num_gate_features, int nu
   MixtureLayout layout;
   layout.combiner = gate_combiner(spec.gate);
   layout.kept = spec.gate.top_k;
-  layout.feature_sets = {{0, num_gate_features, true},
+  layout.feature_sets = {{0, num_gate_features, !has_router},
                          {first_input, expert.uses_inputs ? spec.num_inputs : 0, spec.expert.bias},
                          {0, 0, true}};
   layout.constant_set = 2;
   int offset = 0;
-  for (int i = 0; i < num_gates; ++i, offset += num_gate_features + 1) {
+  for (int i = 0; i < num_gates; ++i, offset += layout.feature_sets[0].size()) {
     layout.gates.push_back({0, offset, link_of_gates});
+  }
+  if (has_router) {
+    layout.router.emplace().fixed_factor = 1 / spec.gate.temperature.value;
+    for (int i = 0; i + 1 < spec.num_experts; ++i) {
+      layout.router->biases.push_back(offset++);
+    }
   }
   for (int i = 0; i < spec.num_experts; ++i, offset += num_expert_parameters) {
     ExpertUnits units{{shared ? 0 : 1, offset, expert_shape(spec.expert).link}, -1, -1};
@@ -31,6 +39,9 @@ MixtureLayout make_layout(const MixtureSpec& spec, int num_gate_features, int nu
     units.weight = spec.expert.output_weight ? next++ : -1;
     units.shift = spec.expert.output_offset ? next : -1;
     layout.experts.push_back(units);
+  }
+  if (has_router && learns_temperature(spec.gate)) {
+    layout.router->factor = offset++;
   }
   layout.num_parameters = offset;
   return layout;
@@ -49,8 +60,34 @@ MixtureChart::MixtureChart(const MixtureSpec& spec, double bound) : spec_(spec) 
       visit_gate(spec.gate.kind, [&](auto gate) { return gate.num_features(spec.num_inputs); });
   num_expert_parameters_ = moest::num_expert_parameters(spec);
   layout_ = make_layout(spec, num_gate_features_, num_expert_parameters_);
+  num_coordinates_ = expert_offset(num_experts()) + (finds_factor() ? 1 : 0);
+  find_sources();
+  find_regions(bound);
+}
+
+void MixtureChart::find_sources() {
+  const int last = num_experts() - 1;
+  const int num_relative = static_cast<int>(layout_.gates.size());
+  const int size = layout_.feature_sets[0].size();
+  for (int i = 0; i < num_relative; ++i) {
+    for (int j = 0; j < size; ++j) {
+      sources_.push_back({gate_offset(i) + j, slopes_are_relative() ? gate_offset(last) + j : -1});
+    }
+  }
+  if (layout_.router) {
+    for (int i = 0; i < last; ++i) {
+      sources_.push_back({gate_offset(i) + num_gate_features_, gate_offset(last) + num_gate_features_});
+    }
+  }
+  for (int p = expert_offset(0); p < num_coordinates_; ++p) {
+    sources_.push_back({p, -1});
+  }
+  MOEST_EXPECT(static_cast<int>(sources_.size()) == layout_.num_parameters);
+}
+
+void MixtureChart::find_regions(double bound) {
   const Region gate_region =
-      visit_gate(spec.gate.kind, [&](auto gate) { return gate.region(spec.gate, bound); });
+      visit_gate(spec_.gate.kind, [&](auto gate) { return gate.region(spec_.gate, bound); });
   const Region number{Region::Shape::box, bound};
   for (int i = 0; i < num_experts(); ++i) {
     regions_.push_back({gate_offset(i), num_gate_features_, gate_region});
@@ -59,20 +96,21 @@ MixtureChart::MixtureChart(const MixtureSpec& spec, double bound) : spec_(spec) 
   for (int i = 0; i < num_experts(); ++i) {
     regions_.push_back({expert_offset(i), num_expert_parameters_, number});
   }
-  num_coordinates_ = expert_offset(num_experts());
-  if (!is_anchored()) {
-    return;
+  if (finds_factor()) {
+    regions_.push_back({factor_offset(),
+                        1,
+                        {Region::Shape::box, 1 / DenseToSparseGate::kLeastTemperature,
+                         1 / DenseToSparseGate::kMostTemperature}});
   }
-  const bool slopes_shift = gate_region.shape != Region::Shape::sphere;
-  for (int j = slopes_shift ? 0 : num_gate_features_; j <= num_gate_features_; ++j) {
+  const bool slopes_shift = slopes_are_relative() && gate_region.shape != Region::Shape::sphere;
+  const int end = biases_are_relative() ? num_gate_features_ + 1 : 0;
+  for (int j = slopes_shift ? 0 : num_gate_features_; j < end; ++j) {
     std::vector<int>& places = shift_gauges_.emplace_back();
     for (int i = 0; i < num_experts(); ++i) {
       places.push_back(gate_offset(i) + j);
     }
   }
 }
-
-bool MixtureChart::is_anchored() const { return layout_.gates.size() < layout_.experts.size(); }
 
 int MixtureChart::expert_offset(int expert) const {
   return gate_offset(num_experts()) + expert * num_expert_parameters_;
@@ -91,61 +129,49 @@ Eigen::VectorXd MixtureChart::kernel_parameters(const Eigen::VectorXd& theta) co
 
 void MixtureChart::to_kernel(const Eigen::VectorXd& theta, Eigen::VectorXd& v) const {
   MOEST_EXPECT(theta.size() == num_coordinates_);
-  if (!is_anchored()) {
-    v = theta;
-    return;
-  }
-  const int size = num_gate_features_ + 1;
-  const int anchor = gate_offset(num_experts() - 1);
   v.resize(layout_.num_parameters);
-  for (int i = 0; i + 1 < num_experts(); ++i) {
-    v.segment(gate_offset(i), size) = theta.segment(gate_offset(i), size) - theta.segment(anchor, size);
+  for (Eigen::Index p = 0; p < v.size(); ++p) {
+    const auto [plus, minus] = sources_[static_cast<std::size_t>(p)];
+    v[p] = minus < 0 ? theta[plus] : theta[plus] - theta[minus];
   }
-  v.tail(v.size() - anchor) = theta.tail(v.size() - anchor);
 }
 
-// dv/dtheta is the identity, but for the rows -1 of the anchored gate's coordinates.
 void MixtureChart::pull_back(const Eigen::VectorXd& in_v, Eigen::VectorXd& in_theta) const {
-  if (!is_anchored()) {
-    in_theta = in_v;
-    return;
-  }
-  const int size = num_gate_features_ + 1;
-  const int anchor = gate_offset(num_experts() - 1);
-  const int num_rest = num_coordinates_ - anchor - size;
-  in_theta.resize(num_coordinates_);
-  in_theta.head(anchor) = in_v.head(anchor);
-  in_theta.tail(num_rest) = in_v.tail(num_rest);
-  in_theta.segment(anchor, size).setZero();
-  for (int i = 0; i + 1 < num_experts(); ++i) {
-    in_theta.segment(anchor, size) -= in_v.segment(gate_offset(i), size);
+  in_theta.setZero(num_coordinates_);
+  for (Eigen::Index p = 0; p < in_v.size(); ++p) {
+    const auto [plus, minus] = sources_[static_cast<std::size_t>(p)];
+    in_theta[plus] += in_v[p];
+    if (minus >= 0) {
+      in_theta[minus] -= in_v[p];
+    }
   }
 }
 
 void MixtureChart::pull_back(const NormalEquations& in_v, NormalEquations& in_theta) const {
-  if (!is_anchored()) {
-    in_theta = in_v;
-    return;
-  }
-  const int size = num_gate_features_ + 1;
-  const int anchor = gate_offset(num_experts() - 1);
-  const int num_rest = num_coordinates_ - anchor - size;
   in_theta.rss = in_v.rss;
   pull_back(in_v.gradient, in_theta.gradient);
-  pull_back(in_v.diagonal, in_theta.diagonal);
-  in_theta.diagonal.segment(anchor, size) *= -1;
-
-  Eigen::MatrixXd& gram = in_theta.gram;
-  gram.setZero(num_coordinates_, num_coordinates_);
-  gram.topLeftCorner(anchor, anchor) = in_v.gram.topLeftCorner(anchor, anchor);
-  gram.topRightCorner(anchor, num_rest) = in_v.gram.topRightCorner(anchor, num_rest);
-  gram.bottomRightCorner(num_rest, num_rest) = in_v.gram.bottomRightCorner(num_rest, num_rest);
-  gram.bottomLeftCorner(num_rest, anchor) = gram.topRightCorner(anchor, num_rest).transpose();
-  for (int i = 0; i + 1 < num_experts(); ++i) {
-    gram.middleRows(anchor, size) -= gram.middleRows(gate_offset(i), size);
-  }
-  for (int i = 0; i + 1 < num_experts(); ++i) {
-    gram.middleCols(anchor, size) -= gram.middleCols(gate_offset(i), size);
+  in_theta.diagonal.setZero(num_coordinates_);
+  in_theta.gram.setZero(num_coordinates_, num_coordinates_);
+  for (Eigen::Index q = 0; q < in_v.gram.cols(); ++q) {
+    const auto [column, minus_column] = sources_[static_cast<std::size_t>(q)];
+    in_theta.diagonal[column] += in_v.diagonal[q];
+    if (minus_column >= 0) {
+      in_theta.diagonal[minus_column] += in_v.diagonal[q];
+    }
+    for (Eigen::Index p = 0; p < in_v.gram.rows(); ++p) {
+      const auto [row, minus_row] = sources_[static_cast<std::size_t>(p)];
+      const double entry = in_v.gram(p, q);
+      in_theta.gram(row, column) += entry;
+      if (minus_row >= 0) {
+        in_theta.gram(minus_row, column) -= entry;
+      }
+      if (minus_column >= 0) {
+        in_theta.gram(row, minus_column) -= entry;
+        if (minus_row >= 0) {
+          in_theta.gram(minus_row, minus_column) += entry;
+        }
+      }
+    }
   }
 }
 
@@ -158,8 +184,10 @@ Eigen::VectorXd MixtureChart::coordinates(const std::vector<Atom>& atoms) const 
     gates.col(i) = Eigen::Map<const Eigen::VectorXd>(atom.gate.data(), num_gate_features_);
     biases(0, i) = atom.bias;
   }
-  if (is_anchored()) {
+  if (slopes_are_relative()) {
     gates.colwise() -= region_centre(regions_[0].region.shape, gates);
+  }
+  if (biases_are_relative()) {
     biases.colwise() -= region_centre(Region::Shape::box, biases);
   }
   Eigen::VectorXd theta(num_coordinates_);
@@ -168,6 +196,9 @@ Eigen::VectorXd MixtureChart::coordinates(const std::vector<Atom>& atoms) const 
     theta[gate_offset(i) + num_gate_features_] = biases(0, i);
     theta.segment(expert_offset(i), num_expert_parameters_) = Eigen::Map<const Eigen::VectorXd>(
         atoms[static_cast<std::size_t>(i)].expert.data(), num_expert_parameters_);
+  }
+  if (finds_factor()) {
+    theta[factor_offset()] = 1 / spec_.gate.temperature.value;
   }
   for (const RegionBlock& block : regions_) {
     project(block.region, theta.segment(block.offset, block.size));
@@ -178,13 +209,14 @@ Eigen::VectorXd MixtureChart::coordinates(const std::vector<Atom>& atoms) const 
 Eigen::MatrixXd MixtureChart::section(const Eigen::VectorXd& theta) const {
   MOEST_EXPECT(theta.size() == num_coordinates_);
   Eigen::MatrixXd gates = this->gates(theta);
-  if (!is_anchored()) {
-    return gates;
+  if (biases_are_relative()) {
+    gates.row(num_gate_features_).array() -= gates(num_gate_features_, num_experts() - 1);
   }
-  gates.row(num_gate_features_).array() -= gates(num_gate_features_, num_experts() - 1);
-  gates.topRows(num_gate_features_).colwise() -= visit_gate(spec_.gate.kind, [&](auto gate) {
-    return Eigen::VectorXd(gate.section_origin(gates.topRows(num_gate_features_)));
-  });
+  if (slopes_are_relative()) {
+    gates.topRows(num_gate_features_).colwise() -= visit_gate(spec_.gate.kind, [&](auto gate) {
+      return Eigen::VectorXd(gate.section_origin(gates.topRows(num_gate_features_)));
+    });
+  }
   return gates;
 }
 
@@ -195,7 +227,8 @@ GateSpec MixtureChart::gate_of(const Eigen::VectorXd& theta) const {
       result.temperature.learned = learns_temperature(spec_.gate);
       if (*result.temperature.learned) {
         result.temperature.value =
-            gate.section_temperature(spec_.gate, section(theta).topRows(num_gate_features_));
+            finds_factor() ? 1 / theta[factor_offset()]
+                           : gate.section_temperature(spec_.gate, section(theta).topRows(num_gate_features_));
       }
     }
   });

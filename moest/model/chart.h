@@ -26,10 +26,11 @@ struct RegionBlock {
 ///     raw atoms (b_i, omega_i, eta_i)  ->  coordinates theta  ->  kernel parameters v
 ///
 /// theta = (v_1, b_1, .., v_k, b_k, eta_1, .., eta_k): the gates in reduced coordinates, each in its region,
-/// the biases and the expert parameters in [-B, B]. The regions are meant on the gauge-free set: no gate is
-/// anchored in theta, so a point is feasible whenever some common shift of the gates makes it so. The kernel
-/// sees the gates relative to the last one, v_i - v_k and b_i - b_k: there the common shift is gone. Gates
-/// with a link have no such gauge, and the kernel sees them as they are.
+/// the biases and the expert parameters in [-B, B], and at the end 1 / temperature where the data determine
+/// it. The regions are meant on the gauge-free set: no gate is anchored in theta, so a point is feasible
+/// whenever some common shift of the gates makes it so. The kernel sees the gates relative to the last one,
+/// v_i - v_k and b_i - b_k: there the common shift is gone. The v_i of gates with a link have no such gauge,
+/// nor have biases inside the link, and the kernel sees them as they are.
 class MixtureChart {
  public:
   /// Throws InputError for an illegal specification.
@@ -44,19 +45,27 @@ class MixtureChart {
   /// nothing.
   const std::vector<std::vector<int>>& shift_gauges() const { return shift_gauges_; }
 
-  /// Whether the kernel sees the gates relative to the last one; else it sees theta as it is.
-  bool is_anchored() const;
+  /// A kernel parameter is coordinate `plus` of theta less coordinate `minus`, if that is not negative.
+  struct Source {
+    int plus, minus;
+  };
+  const std::vector<Source>& kernel_sources() const { return sources_; }
+  /// Whether the kernel sees the v_i, and the biases, relative to those of the last gate.
+  bool slopes_are_relative() const { return layout_.gates.size() < layout_.experts.size(); }
+  bool biases_are_relative() const { return slopes_are_relative() || layout_.router.has_value(); }
 
   int gate_offset(int expert) const { return expert * (num_gate_features_ + 1); }
   int num_gate_features() const { return num_gate_features_; }
   int expert_offset(int expert) const;
   int num_expert_parameters() const { return num_expert_parameters_; }
+  /// Of 1 / temperature; -1 where that is no coordinate.
+  int factor_offset() const { return finds_factor() ? num_coordinates_ - 1 : -1; }
 
   /// Kernel parameters of theta. The map is linear: a direction of theta becomes one of v.
   Eigen::VectorXd kernel_parameters(const Eigen::VectorXd& theta) const;
   void to_kernel(const Eigen::VectorXd& theta, Eigen::VectorXd& v) const;
-  /// A gradient, and the normal equations, of v pulled back to theta: J_theta = J_v dv/dtheta. Of the
-  /// anchored gate the diagonal of J'J is replaced by the sum of the other gates' diagonals.
+  /// A gradient, and the normal equations, of v pulled back to theta: J_theta = J_v dv/dtheta. Of a
+  /// coordinate that is only taken off others, the diagonal of J'J is replaced by the sum of theirs.
   void pull_back(const Eigen::VectorXd& in_v, Eigen::VectorXd& in_theta) const;
   void pull_back(const NormalEquations& in_v, NormalEquations& in_theta) const;
 
@@ -72,6 +81,9 @@ class MixtureChart {
   SampleBlocks blocks(const Eigen::MatrixXd& inputs) const;
 
  private:
+  bool finds_factor() const { return layout_.router && layout_.router->factor >= 0; }
+  void find_sources();
+  void find_regions(double bound);
   Eigen::MatrixXd gates(const Eigen::VectorXd& theta) const;
   // The same after the shift to the section.
   Eigen::MatrixXd section(const Eigen::VectorXd& theta) const;
@@ -81,6 +93,7 @@ class MixtureChart {
   int num_expert_parameters_;
   int num_coordinates_ = 0;
   MixtureLayout layout_;
+  std::vector<Source> sources_;
   std::vector<RegionBlock> regions_;
   std::vector<std::vector<int>> shift_gauges_;
 };

@@ -34,19 +34,28 @@ T expert_value(const MixtureSpec& spec, std::span<const T> expert, std::span<con
   return spec.expert.output_offset ? h + expert[next] : h;
 }
 
+/// The score of an atom in the chart's coordinates; `factor` is 1 / temperature where that stands outside the
+/// link.
+template <class T>
+T score_in_chart(const MixtureSpec& spec, const BasicAtom<T>& atom, std::span<const T> z, const T& factor) {
+  const bool is_outside = gate_bias_is_outside(spec.gate);
+  T t = is_outside ? T(0) : atom.bias;
+  for (std::size_t j = 0; j < z.size(); ++j) {
+    t = t + atom.gate[j] * z[j];
+  }
+  const T value = visit_link(gate_link(spec.gate), [&](auto link) { return link(t).value; });
+  return is_outside ? factor * value + atom.bias : value;
+}
+
 /// f(x) = sum_i w_i(x) h(x; eta_i) with the gates of the atoms in the chart's coordinates and
 /// z = gate_features(spec, x). Built from the same features, links and combiners as the fit, without its
 /// kernel: in a wide type the reference for its derivatives.
 template <class T>
 T mixture_value_in_chart(const MixtureSpec& spec, std::span<const BasicAtom<T>> atoms, std::span<const T> z,
-                         std::span<const T> x) {
+                         std::span<const T> x, const T& factor) {
   std::vector<T> weights;
   for (const BasicAtom<T>& atom : atoms) {
-    T score = atom.bias;
-    for (std::size_t j = 0; j < z.size(); ++j) {
-      score = score + atom.gate[j] * z[j];
-    }
-    weights.push_back(visit_link(gate_link(spec.gate), [&](auto link) { return link(score).value; }));
+    weights.push_back(score_in_chart<T>(spec, atom, z, factor));
   }
   if (gate_combiner(spec.gate) == Combiner::softmax) {
     softmax(std::span<T>(weights), spec.gate.top_k);
@@ -66,7 +75,8 @@ T mixture_value(const MixtureSpec& spec, std::span<const BasicAtom<T>> atoms, st
   for (const BasicAtom<T>& atom : atoms) {
     in_chart.push_back(atom_in_chart(spec, atom));
   }
-  return mixture_value_in_chart<T>(spec, in_chart, gate_features<T>(spec, x), x);
+  return mixture_value_in_chart<T>(spec, in_chart, gate_features<T>(spec, x), x,
+                                   T(1) / T(spec.gate.temperature.value));
 }
 
 }  // namespace moest

@@ -18,7 +18,6 @@ namespace moest {
 /// B, of which the last expert is the reference: the chart is the identity. A gate of the catalogue redefines
 /// what is different about it, and adds kInfo.
 struct PlainGate {
-  static constexpr Link kLink = Link::identity;
   static constexpr Combiner kCombiner = Combiner::softmax;
   static constexpr bool kFeaturesAreInputs = false;
   static constexpr bool kScoreIsAffine = false;  // in x, before the link, with slopes omega and constant b
@@ -27,6 +26,11 @@ struct PlainGate {
   static constexpr bool kCanLearnTemperature = false;  // with section_temperature(spec, v)
   static constexpr bool kLearnsUnlessGiven = false;    // the temperature
   static constexpr bool kBiasIsDivided = false;        // by the temperature
+
+  /// The link of the scores, and whether it is around omega_i . z alone, the bias and a factor 1 /
+  /// temperature outside.
+  static Link link(const GateSpec&) { return Link::identity; }
+  static bool bias_is_outside(const GateSpec&) { return false; }
 
   static std::vector<std::string> raw_names(const std::vector<std::string>& inputs) {
     return prefixed("omega_", inputs);

@@ -34,9 +34,9 @@ void predict_rows(const MixtureChart& chart, const Eigen::VectorXd& v, const Eig
 }
 
 // Kernel parameters straight from the raw atoms: whatever the file says is what is computed, bounds or not.
-Eigen::VectorXd exact_kernel_parameters(const Model& model) {
-  const MixtureChart unbounded(model.spec, std::numeric_limits<double>::max());
-  return unbounded.kernel_parameters(unbounded.coordinates(model.atoms));
+Eigen::VectorXd exact_kernel_parameters(const MixtureSpec& spec, const std::vector<Atom>& atoms) {
+  const MixtureChart unbounded(spec, std::numeric_limits<double>::max());
+  return unbounded.kernel_parameters(unbounded.coordinates(atoms));
 }
 
 }  // namespace
@@ -45,8 +45,10 @@ Predictions predict(const Model& model, const Eigen::MatrixXd& inputs, int num_t
   check(model);
   MOEST_EXPECT(inputs.cols() == model.spec.num_inputs);
   check_inputs(model.spec, inputs, model.scaling);
-  const MixtureChart chart(model.spec, 1.0);
-  const Eigen::VectorXd v = exact_kernel_parameters(model);
+  MixtureSpec spec = model.spec;
+  spec.gate.temperature.learned = false;  // it is known now
+  const MixtureChart chart(spec, 1.0);
+  const Eigen::VectorXd v = exact_kernel_parameters(spec, model.atoms);
   const Eigen::Index n = inputs.rows();
   const int k = model.spec.num_experts;
   Predictions result{Eigen::VectorXd(n), Eigen::MatrixXd(n, k), Eigen::MatrixXd(n, k)};

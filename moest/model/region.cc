@@ -97,7 +97,7 @@ Eigen::VectorXd region_centre(Region::Shape shape, const Eigen::MatrixXd& points
 
 void project(const Region& region, Eigen::Ref<Eigen::VectorXd> point) {
   if (region.shape == Region::Shape::box) {
-    point = point.cwiseMax(-region.size).cwiseMin(region.size);
+    point = point.cwiseMax(region.lower()).cwiseMin(region.size);
   } else if (region.shape == Region::Shape::sphere) {
     if (point.isZero(0)) {
       point[0] = 1;

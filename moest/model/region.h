@@ -2,16 +2,20 @@
 #pragma once
 
 #include <Eigen/Core>
+#include <optional>
 
 namespace moest {
 
-/// A set in R^p: the box of all points with |v_j| <= size, the ball of all points with ‖v‖ <= size, or the
-/// sphere of all points with ‖v‖ = size.
+/// A set in R^p: the box of all points with low <= v_j <= size, low = -size unless it is given, the ball of
+/// all points with ‖v‖ <= size, or the sphere of all points with ‖v‖ = size.
 struct Region {
   enum class Shape { box, ball, sphere };
 
   Shape shape = Shape::box;
   double size = 0;
+  std::optional<double> low = std::nullopt;  // of a box
+
+  double lower() const { return low.value_or(-size); }
 };
 
 /// Centre of the smallest ball that holds all columns of `points` (p x k, k >= 1), by walking the centre

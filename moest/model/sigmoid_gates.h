@@ -12,7 +12,7 @@ struct SigmoidGate : PlainGate {
   static constexpr KindInfo kInfo{"sigmoid", "sigmoid(b_i + omega_i . x), not normalised",
                                   "each expert switches itself on, and those that are on add up",
                                   "arXiv 2405.13997", kInputMapOnly};
-  static constexpr Link kLink = Link::sigmoid;
+  static Link link(const GateSpec&) { return Link::sigmoid; }
   static constexpr Combiner kCombiner = Combiner::separate;
   static constexpr bool kFeaturesAreInputs = true;
   static constexpr bool kScoreIsAffine = true;
@@ -25,7 +25,7 @@ struct NormalizedSigmoidGate : PlainGate {
   static constexpr KindInfo kInfo{
       "normalized_sigmoid", "sigmoid(b_i + omega_i . x) / sum_j sigmoid(b_j + omega_j . x)",
       "each expert switches itself on; no parameter is a convention", "arXiv 2505.10860", kSoftmaxOptions};
-  static constexpr Link kLink = Link::log_sigmoid;
+  static Link link(const GateSpec&) { return Link::log_sigmoid; }
   static constexpr bool kFeaturesAreInputs = true;
   static constexpr bool kScoreIsAffine = true;
 };

@@ -7,6 +7,7 @@ namespace moest {
 namespace {
 
 constexpr std::array<std::string_view, 2> kInputMaps{"identity", "tanh"};
+constexpr std::array<std::string_view, 4> kRouters{"identity", "tanh", "gelu", "sigmoid"};
 
 }  // namespace
 
@@ -21,6 +22,8 @@ std::span<const Option<GateSpec>> gate_options() {
                        "what the gate sees of each input x: x or tanh(x)", kInputMaps},
       Option<GateSpec>{"top_k", &GateSpec::top_k, 0, 1e6, "",
                        "only the experts with so many largest scores have a weight, 0 for all"},
+      Option<GateSpec>{"router", &GateSpec::router, 0, 0, "",
+                       "the function r in the score (r(omega . x) + b) / temperature", kRouters},
   };
   return kOptions;
 }

@@ -21,6 +21,7 @@ struct GateSpec {
   Learnable temperature = {1.0};
   std::string input_map = "identity";
   int top_k = 0;
+  std::string router = "identity";
 
   bool operator==(const GateSpec&) const = default;
 };

@@ -30,7 +30,7 @@ std::string listed_briefly(const std::vector<std::string>& names) {
 
 /// Whether gate or experts can be told in the data's units: a and b of an affine function of the inputs.
 bool gate_unscales(const Model& model) {
-  return model.spec.gate.input_map == "identity" &&
+  return model.spec.gate.input_map == "identity" && !gate_bias_is_outside(model.spec.gate) &&
          visit_gate(model.spec.gate.kind, [](auto gate) { return decltype(gate)::kScoreIsAffine; });
 }
 
@@ -106,12 +106,20 @@ std::string options_text(const KindInfo& info, const nlohmann::ordered_json& val
     const std::string_view constant = constant_without(option);
     if (constant.empty()) {
       text += fmt::format(", {} = {}", option,
-                          value.is_number() ? short_number(value.get<double>()) : value.dump());
+                          value.is_number() ? short_number(value.get<double>()) : value.get<std::string>());
     } else if (!value.get<bool>()) {
       text += fmt::format(", {}", constant);
     }
   }
   return text;
+}
+
+std::string gate_options_text(const GateSpec& gate) {
+  nlohmann::ordered_json values = options_json(gate_options(), gate);
+  if (learns_temperature(gate)) {
+    values["temperature"] = short_number(gate.temperature.value) + " (learned)";
+  }
+  return options_text(gate_info(gate.kind), values);
 }
 
 /// The change of units inside a model, one row per column.
@@ -238,8 +246,7 @@ std::string describe_model(const Model& model) {
   const KindInfo& expert = expert_kind(model.spec.expert.kind).info;
   std::string text = wrapped(fmt::format("{}, target {}", model_title(model), model.target), 0) + "\n\n";
   text += "  f(x) = sum_i w_i(x) h_i(x)\n";
-  text += fmt::format("  w_i(x) = {}{}\n", gate.formula,
-                      options_text(gate, options_json(gate_options(), model.spec.gate)));
+  text += fmt::format("  w_i(x) = {}{}\n", gate.formula, gate_options_text(model.spec.gate));
   text += fmt::format("  h_i(x) = {}{}\n", expert.formula,
                       options_text(expert, options_json(expert_options(), model.spec.expert)));
   text += fmt::format("  noise:   {}\n", model.noise_variance
@@ -293,6 +300,9 @@ std::string fit_report(const std::string& source, const Model& model, const FitS
     line("bounds",
          fmt::format("{} at the bound of {}: the fit wants a sharper gate or steeper expert than allowed",
                      counted(summary.active_bounds, "coordinate"), short_number(summary.options.bound)));
+  }
+  if (gate_bias_is_outside(model.spec.gate) && learns_temperature(model.spec.gate)) {
+    line("temperature", short_number(model.spec.gate.temperature.value));
   }
   if (summary.samples_near_tie) {
     line("ties",

@@ -21,6 +21,21 @@ struct Configuration {
   std::string expert;
   int num_inputs;
   int num_experts;
+  std::string router = "identity";
+
+  MixtureSpec spec() const {
+    constexpr double kTemperature = 0.3;  // the routers' values differ by about 1
+    MixtureSpec result;
+    result.gate.kind = gate;
+    if (router != "identity") {
+      result.gate.router = router;
+      result.gate.temperature = {kTemperature, true};
+    }
+    result.expert.kind = expert;
+    result.num_inputs = num_inputs;
+    result.num_experts = num_experts;
+    return result;
+  }
 };
 
 std::vector<Configuration> configurations() {
@@ -44,6 +59,10 @@ std::vector<Configuration> configurations() {
       all.push_back({gate, "tanh", 2, 2});
     }
   }
+  for (const std::string router : {"tanh", "gelu", "sigmoid"}) {
+    all.push_back({"dense_to_sparse", "linear", 2, 2, router});
+    all.push_back({"dense_to_sparse", "tanh", 2, 3, router});
+  }
   for (const std::string& expert : expert_names()) {
     if (!is_among(expert, {"linear", "tanh"})) {
       all.push_back({"softmax", expert, 2, 2});
@@ -66,8 +85,7 @@ struct Outcome {
 
 Outcome run(const Configuration& c, std::uint64_t seed) {
   constexpr double kNoise = 0.02;
-  const TestProblem problem = random_problem(c.gate, c.expert, c.num_inputs, c.num_experts,
-                                             c.num_inputs == 2 ? 500 : 1000, kNoise, seed);
+  const TestProblem problem = random_problem(c.spec(), c.num_inputs == 2 ? 500 : 1000, kNoise, seed);
   FitOptions options;
   options.scaling = false;
   options.seed = seed;
@@ -101,9 +119,9 @@ TEST(Recovery, DefaultFitsFindTheOptimumAndItIsChiSquareDeep) {
     // alarms in 0.3 % of the configurations; these seeds raise none.
     EXPECT_NEAR(depth, degrees, 3 * std::sqrt(2.0 * degrees))
         << c.gate << " " << c.expert << " " << c.num_inputs;
-    fmt::print("{:<17} {:<7} d = {} k = {}: found {} of {}, mean depth {:.1f} for {} parameters\n", c.gate,
-               c.expert, c.num_inputs, c.num_experts, found_here, num_replicates(), depth / num_replicates(),
-               degrees / num_replicates());
+    fmt::print("{:<17} {:<8} {:<7} d = {} k = {}: found {} of {}, mean depth {:.1f} for {} parameters\n",
+               c.gate, c.router, c.expert, c.num_inputs, c.num_experts, found_here, num_replicates(),
+               depth / num_replicates(), degrees / num_replicates());
     found += found_here;
     all_depth += depth;
     all_degrees += degrees;

@@ -15,14 +15,24 @@ double TestProblem::truth_rss() const {
 
 TestProblem random_problem(const std::string& gate, const std::string& expert, int num_inputs,
                            int num_experts, Eigen::Index num_samples, double noise_sd, std::uint64_t seed) {
+  MixtureSpec spec;
+  spec.gate.kind = gate;
+  spec.expert.kind = expert;
+  spec.num_inputs = num_inputs;
+  spec.num_experts = num_experts;
+  return random_problem(spec, num_samples, noise_sd, seed);
+}
+
+TestProblem random_problem(const MixtureSpec& spec, Eigen::Index num_samples, double noise_sd,
+                           std::uint64_t seed) {
+  const int num_inputs = spec.num_inputs;
+  const int num_experts = spec.num_experts;
   TestProblem problem;
-  problem.name = fmt::format("{} {} d={} k={} seed={}", gate, expert, num_inputs, num_experts, seed);
+  problem.name =
+      fmt::format("{} {} d={} k={} seed={}", spec.gate.kind, spec.expert.kind, num_inputs, num_experts, seed);
   problem.noise_sd = noise_sd;
   Model& truth = problem.truth;
-  truth.spec.gate.kind = gate;
-  truth.spec.expert.kind = expert;
-  truth.spec.num_inputs = num_inputs;
-  truth.spec.num_experts = num_experts;
+  truth.spec = spec;
   truth.target = "y";
   for (int j = 0; j < num_inputs; ++j) {
     truth.inputs.push_back(fmt::format("x{}", j + 1));

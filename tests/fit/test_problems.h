@@ -22,6 +22,8 @@ struct TestProblem {
   double truth_rss() const;
 };
 
+TestProblem random_problem(const MixtureSpec& spec, Eigen::Index num_samples, double noise_sd,
+                           std::uint64_t seed);
 TestProblem random_problem(const std::string& gate, const std::string& expert, int num_inputs,
                            int num_experts, Eigen::Index num_samples, double noise_sd, std::uint64_t seed);
 

@@ -73,8 +73,15 @@ const std::map<std::string, Score>& scores() {
                     spec.temperature.value +
                 atom.bias;
        }},
-      {"dense_to_sparse", [](const GateSpec& spec, const RealAtom& atom,
-                             Numbers x) { return (atom.bias + dot(atom.gate, x)) / spec.temperature.value; }},
+      {"dense_to_sparse",
+       [](const GateSpec& spec, const RealAtom& atom, Numbers x) {
+         const Real t = dot(atom.gate, x);
+         const Real r = spec.router == "tanh"      ? std::tanh(t)
+                        : spec.router == "sigmoid" ? (1 + std::tanh(t / 2)) / 2
+                        : spec.router == "gelu"    ? t * std::erfc(-t / std::sqrt(Real{2})) / 2
+                                                   : t;
+         return (r + atom.bias) / spec.temperature.value;
+       }},
       {"normalized_sigmoid",
        [](const GateSpec&, const RealAtom& atom, Numbers x) {
          const Real t = atom.bias + dot(atom.gate, x);
@@ -237,7 +244,9 @@ std::vector<RealAtom> in_chart(const MixtureSpec& spec, std::span<const RealAtom
 
 Real value_at(const MixtureChart& chart, const RealVector& theta, Numbers z, Numbers x) {
   const std::vector<RealAtom> atoms = atoms_at(chart, theta);
-  return mixture_value_in_chart<Real>(chart.spec(), atoms, z, x);
+  const Real factor = chart.factor_offset() >= 0 ? theta[chart.factor_offset()]
+                                                 : 1 / Real{chart.spec().gate.temperature.value};
+  return mixture_value_in_chart<Real>(chart.spec(), atoms, z, x, factor);
 }
 
 RealVector row_of_jacobian(const MixtureChart& chart, RealVector theta, Numbers x, Real largest_feature) {
@@ -439,6 +448,8 @@ HarnessPoint::HarnessPoint(const MixtureSpec& spec, Eigen::Index num_rows, Strea
       part *= std::min(stream.uniform(0.1, 0.8) * block.region.size, 10.0) / part.norm();
     } else if (block.region.shape == Region::Shape::sphere) {
       project(block.region, part);
+    } else if (block.region.low) {
+      part.setConstant(stream.uniform(0.5, 2));
     } else {
       part = part.cwiseMax(-3).cwiseMin(3);
     }
@@ -513,10 +524,15 @@ Magnitudes::Magnitudes(const MixtureSpec& spec, std::span<const RealAtom> atoms,
   }
   const bool uses_inputs = expert_kind(spec.expert.kind).uses_inputs;
   for (const RealAtom& atom : atoms) {
-    Real gate_sum = std::abs(atom.bias) + 1;  // |log sigmoid(t)| <= |t| + log 2
+    Real gate_sum = 1;  // |log sigmoid(t)| <= |t| + log 2
     for (std::size_t j = 0; j < z.size(); ++j) {
       gate_sum += std::abs(atom.gate[j] * z[j]);
     }
+    if (gate_bias_is_outside(spec.gate)) {
+      feature = std::max(feature, gate_sum);  // the factor's is r(t)
+      gate_sum *= std::max<Real>(1, 1 / Real{spec.gate.temperature.value});
+    }
+    gate_sum += std::abs(atom.bias);
     std::size_t next = 0;
     Real argument = 0;
     for (std::size_t j = 0; uses_inputs && j < x.size(); ++j) {
@@ -614,10 +630,9 @@ Worst derivative_discrepancy(const HarnessPoint& point, const Linearise& lineari
   // derivatives by the others are the same.
   std::vector<Eigen::Index> in_theta(static_cast<std::size_t>(theta.size()));
   std::iota(in_theta.begin(), in_theta.end(), Eigen::Index{0});
-  std::vector<Eigen::Index> in_kernel = in_theta;
-  if (chart.is_anchored()) {
-    const auto anchor = in_kernel.begin() + chart.gate_offset(chart.num_experts() - 1);
-    in_kernel.erase(anchor, anchor + chart.num_gate_features() + 1);
+  std::vector<Eigen::Index> in_kernel;
+  for (const MixtureChart::Source& source : chart.kernel_sources()) {
+    in_kernel.push_back(source.plus);
   }
 
   Worst worst;
@@ -694,14 +709,14 @@ Worst gauge_discrepancy(const HarnessPoint& point, Stream& stream) {
     worst.see((nearest - again.segment(block.offset, block.size)).norm(), 1e-15L * block.region.size,
               "coordinates outside their region");
   }
-  if (chart.is_anchored()) {
+  if (chart.biases_are_relative()) {
     worst.see(atoms.back().bias, std::numeric_limits<Real>::min(), "last bias of the section");
   }
   compare(means(point, chart_of_section(again).coordinates(chart.atoms(again))), 0,
           "atoms -> theta -> atoms");
 
   for (Atom& atom : atoms) {
-    atom.bias += chart.is_anchored() ? 64 : 0;  // far outside the bound, but not up to a shift
+    atom.bias += chart.biases_are_relative() ? 64 : 0;  // far outside the bound, but not up to a shift
   }
   compare(means(point, of_section.coordinates(atoms)), 64, "common shift of the biases");
   std::rotate(atoms.begin(), atoms.begin() + 1, atoms.end());
