@@ -27,7 +27,7 @@ void ActiveSet::assign(const MixtureChart& chart, const Eigen::VectorXd& theta,
   has_displacement_ = false;
   freeze_bounds(chart, theta);
   fix_gauges(chart);
-  count_free_gauges();
+  count_free_gauges(chart);
   collect_free();
 }
 
@@ -97,8 +97,8 @@ void ActiveSet::fix_gauges(const MixtureChart& chart) {
 }
 
 // A common shift t of all atoms is free when no active sphere opposes it: t is orthogonal to every active
-// normal.
-void ActiveSet::count_free_gauges() {
+// normal. Where the spheres' common radius is free as well, t may have the same component along all normals.
+void ActiveSet::count_free_gauges(const MixtureChart& chart) {
   if (normals_.empty()) {
     return;
   }
@@ -106,6 +106,11 @@ void ActiveSet::count_free_gauges() {
   Eigen::MatrixXd directions(size, static_cast<Eigen::Index>(normals_.size()));
   for (Eigen::Index j = 0; j < directions.cols(); ++j) {
     directions.col(j) = normals_[static_cast<std::size_t>(j)].direction;
+  }
+  const int factor = chart.factor_offset();
+  if (factor >= 0 && frozen_[static_cast<std::size_t>(factor)] == 0) {
+    const Eigen::VectorXd last = directions.rightCols(1);
+    directions.colwise() -= last;
   }
   num_free_gauges_ = static_cast<int>(size - Eigen::ColPivHouseholderQR<Eigen::MatrixXd>(directions).rank());
 }

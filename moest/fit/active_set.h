@@ -59,7 +59,7 @@ class ActiveSet {
   void freeze_bounds(const MixtureChart& chart, const Eigen::VectorXd& theta);
   void rotate(const RegionBlock& block, const Eigen::VectorXd& theta);
   void fix_gauges(const MixtureChart& chart);
-  void count_free_gauges();
+  void count_free_gauges(const MixtureChart& chart);
   void collect_free();
   void reflect(Eigen::VectorXd& vector) const;
 

@@ -125,10 +125,11 @@ void route_scores(const RouterUnits& router, const double* v, int count, BlockWo
         value.store(gate.router_value + s);
       }
       fused(factor, value, bias).store(score + s);
+      const bool is_identity = gate.curvature == nullptr;
       if constexpr (kDerivatives != Derivatives::none) {
-        (factor * Lanes::load(gate.slope + s)).store(gate.slope + s);
+        (is_identity ? factor : factor * Lanes::load(gate.slope + s)).store(gate.slope + s);
       }
-      if constexpr (kDerivatives == Derivatives::second) {
+      if (kDerivatives == Derivatives::second && !is_identity) {
         (factor * Lanes::load(gate.curvature + s)).store(gate.curvature + s);
       }
     }

@@ -263,12 +263,16 @@ BlockWorkspace::BlockWorkspace(const BlockPlan& plan) {
   }
   std::fill_n(run(BlockPlan::kOnes), kBlockSize, 1.0);
   const auto run_unless_identity = [&](Link link) { return link == Link::identity ? nullptr : new_run(); };
+  // A router's factor is the slope of the identity.
+  const auto run_unless_one = [&](Link link) {
+    return link == Link::identity && !plan.layout.router ? nullptr : new_run();
+  };
   for (std::size_t i = 0; i < plan.gates.size(); ++i) {
     const Link link = plan.layout.gates[i].link;
     const BlockPlan::GateRuns& numbers = plan.gates[i];
-    gates.push_back({run_unless_identity(link), run_unless_identity(link), new_run(),
-                     run(numbers.sensitivity), run(numbers.minus_q), run(numbers.g), run(numbers.own),
-                     run(numbers.diagonal), plan.factor ? new_run() : nullptr});
+    gates.push_back({run_unless_one(link), run_unless_identity(link), new_run(), run(numbers.sensitivity),
+                     run(numbers.minus_q), run(numbers.g), run(numbers.own), run(numbers.diagonal),
+                     plan.factor ? new_run() : nullptr});
   }
   find_router_runs(plan);
   for (std::size_t i = 0; i < plan.experts.size(); ++i) {

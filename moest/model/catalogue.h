@@ -81,7 +81,7 @@ bool learns_temperature(const GateSpec& gate);
 Link gate_link(const GateSpec& gate);
 Combiner gate_combiner(const GateSpec& gate);
 
-/// Whether the score is r(v . z) / temperature + b, r the link, and not r(v . z + b).
+/// Whether the score is r(v . z) / temperature + b, r the link or the identity, and not r(v . z + b).
 bool gate_bias_is_outside(const GateSpec& gate);
 
 /// Whether the gate's features are the inputs as they are.

@@ -13,8 +13,9 @@ MixtureLayout make_layout(const MixtureSpec& spec, int num_gate_features, int nu
   const bool shared = gate_sees_inputs(spec.gate) && spec.expert.bias && expert.uses_inputs && !has_router;
   const int first_input = gate_sees_inputs(spec.gate) ? 0 : num_gate_features;
   const Link link_of_gates = gate_link(spec.gate);
-  // v_i - v_k is a score only without a link.
-  const int num_gates = link_of_gates == Link::identity ? spec.num_experts - 1 : spec.num_experts;
+  // v_i - v_k is a score only without a link or router.
+  const bool is_anchored = link_of_gates == Link::identity && !has_router;
+  const int num_gates = is_anchored ? spec.num_experts - 1 : spec.num_experts;
 
   MixtureLayout layout;
   layout.combiner = gate_combiner(spec.gate);
@@ -97,10 +98,10 @@ void MixtureChart::find_regions(double bound) {
     regions_.push_back({expert_offset(i), num_expert_parameters_, number});
   }
   if (finds_factor()) {
-    regions_.push_back({factor_offset(),
-                        1,
-                        {Region::Shape::box, 1 / DenseToSparseGate::kLeastTemperature,
-                         1 / DenseToSparseGate::kMostTemperature}});
+    regions_.push_back(
+        {factor_offset(),
+         1,
+         {Region::Shape::box, 1 / PlainGate::kLeastTemperature, 1 / PlainGate::kMostTemperature}});
   }
   const bool slopes_shift = slopes_are_relative() && gate_region.shape != Region::Shape::sphere;
   const int end = biases_are_relative() ? num_gate_features_ + 1 : 0;

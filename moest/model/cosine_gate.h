@@ -11,8 +11,10 @@ namespace moest {
 /// s_i = cos(omega_i, x) / tau + b_i = omega_i . x / (‖omega_i‖ ‖x‖ tau) + b_i, w = softmax(s) [HN25]. In the
 /// chart
 ///     z = x / ‖x‖,    v_i = omega_i / (‖omega_i‖ tau),
-/// the score is linear, s_i = v_i . z + b_i, and v_i lies on the sphere of radius 1 / tau. The lengths of the
-/// omega_i mean nothing. Neither x = 0 nor omega_i = 0 has a direction; with one input the cosine is a sign.
+/// the score is linear, s_i = v_i . z + b_i, and v_i lies on the sphere of radius 1 / tau. Where tau is
+/// learned, v_i = omega_i / ‖omega_i‖ lies on the unit sphere and s_i = (v_i . z) / tau + b_i, with 1 / tau
+/// in [0.01, 100] a coordinate of its own. The lengths of the omega_i mean nothing. Neither x = 0 nor omega_i
+/// = 0 has a direction; with one input the cosine is a sign.
 struct CosineGate : PlainGate {
   static constexpr std::array<std::string_view, 3> kOptions{"temperature", "input_map", "top_k"};
   static constexpr KindInfo kInfo{"cosine",
@@ -23,9 +25,16 @@ struct CosineGate : PlainGate {
                                   "every |omega_i| is 1: only directions matter; the last bias is 0"};
   static constexpr int kMinInputs = 2;
   static constexpr bool kNeedsDirections = true;
+  static constexpr bool kCanLearnTemperature = true;
+
+  static bool learns(const GateSpec& spec) { return spec.temperature.learned.value_or(false); }
+  static bool bias_is_outside(const GateSpec& spec) { return learns(spec); }
+  static double section_temperature(const GateSpec& spec, const Eigen::MatrixXd&) {
+    return spec.temperature.value;
+  }
 
   static Region region(const GateSpec& spec, double) {
-    return {Region::Shape::sphere, 1 / spec.temperature.value};
+    return {Region::Shape::sphere, learns(spec) ? 1.0 : 1 / spec.temperature.value};
   }
 
   template <class T>
@@ -35,6 +44,9 @@ struct CosineGate : PlainGate {
   template <class T>
   static void to_chart(const GateSpec& spec, std::span<const T> raw, std::span<T> v) {
     normalise(raw, v);
+    if (learns(spec)) {
+      return;
+    }
     for (T& value : v) {
       value = value / T(spec.temperature.value);
     }

@@ -32,9 +32,6 @@ struct DenseToSparseGate : PlainGate {
   static constexpr bool kCanLearnTemperature = true;
   static constexpr bool kLearnsUnlessGiven = true;
   static constexpr bool kBiasIsDivided = true;
-  /// The interval of a temperature that the data determine.
-  static constexpr double kLeastTemperature = 0.01;
-  static constexpr double kMostTemperature = 100;
 
   static Link link(const GateSpec& spec) {
     return spec.router == "tanh"      ? Link::tanh

@@ -25,9 +25,6 @@ struct PerturbedCosineGate : PlainGate {
       kOptions,
       "the smallest ball around all omega_i / (|omega_i| + tau1) is centred at 0; the last bias is 0"};
   static constexpr bool kCanLearnTemperature = true;
-  /// The interval of a learned temperature.
-  static constexpr double kLeastTemperature = 0.01;
-  static constexpr double kMostTemperature = 100;
 
   static Region region(const GateSpec& spec, double bound) {
     const double least =

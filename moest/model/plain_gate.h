@@ -26,6 +26,9 @@ struct PlainGate {
   static constexpr bool kCanLearnTemperature = false;  // with section_temperature(spec, v)
   static constexpr bool kLearnsUnlessGiven = false;    // the temperature
   static constexpr bool kBiasIsDivided = false;        // by the temperature
+  /// The interval of a learned temperature.
+  static constexpr double kLeastTemperature = 0.01;
+  static constexpr double kMostTemperature = 100;
 
   /// The link of the scores, and whether it is around omega_i . z alone, the bias and a factor 1 /
   /// temperature outside.

@@ -222,6 +222,24 @@ TEST(Fit, SaysThatNoDataDetermineTheGateOfOneExpertAtATime) {
   EXPECT_TRUE(summary.rank_deficient);
 }
 
+// theory.md's dimension of the gauge: 1 + k + max(0, d - k + 1) of the k (1 + d) + 1 numbers of the gate.
+TEST(Fit, CountsTheGaugeOfACosineGateWithALearnedTemperature) {
+  for (const auto& [d, k] : {std::pair(2, 2), {2, 3}, {3, 2}, {4, 2}, {3, 3}}) {
+    MixtureSpec spec = linear_spec(k);
+    spec.gate.kind = "cosine";
+    spec.gate.temperature = {0.4, true};
+    spec.num_inputs = d;
+    const TestProblem test = random_problem(spec, 1500, 0.02, 5);
+    FitOptions options;
+    options.scaling = false;
+    options.starts = 0;
+    const FitSummary summary = fit(spec, test.data, options, {}, test.truth).summary;
+    const int of_gate = k * (1 + d) + 1 - (1 + k + std::max(0, d - k + 1));
+    EXPECT_EQ(summary.num_identifiable_parameters, of_gate + k * (d + 1)) << d << " " << k;
+    EXPECT_FALSE(summary.rank_deficient) << d << " " << k;
+  }
+}
+
 TEST(Fit, StartsFromAGivenModelOfTheSameKindOnly) {
   const Dataset data = two_lines(200, 0.1);
   const FitResult first = fit(linear_spec(2), data, {});
@@ -257,6 +275,9 @@ TEST(Fit, RefusesOptionsOutOfRange) {
   options.bound = -1;
   EXPECT_THROW(fit(linear_spec(2), data, options), InputError);
   EXPECT_THROW(fit(linear_spec(0), data, {}), InputError);
+  MixtureSpec learned = linear_spec(2);
+  learned.gate.temperature.learned = true;  // softmax has none
+  EXPECT_THROW(fit(learned, data, {}), InputError);
 }
 
 TEST(Fit, WorksWithFewerSamplesThanParameters) {

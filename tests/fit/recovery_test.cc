@@ -22,13 +22,14 @@ struct Configuration {
   int num_inputs;
   int num_experts;
   std::string router = "identity";
+  bool learns_temperature = false;
 
   MixtureSpec spec() const {
-    constexpr double kTemperature = 0.3;  // the routers' values differ by about 1
+    constexpr double kTemperature = 0.3;  // cosines and routers' values differ by about 1
     MixtureSpec result;
     result.gate.kind = gate;
-    if (router != "identity") {
-      result.gate.router = router;
+    result.gate.router = router;
+    if (learns_temperature) {
       result.gate.temperature = {kTemperature, true};
     }
     result.expert.kind = expert;
@@ -60,9 +61,11 @@ std::vector<Configuration> configurations() {
     }
   }
   for (const std::string router : {"tanh", "gelu", "sigmoid"}) {
-    all.push_back({"dense_to_sparse", "linear", 2, 2, router});
-    all.push_back({"dense_to_sparse", "tanh", 2, 3, router});
+    all.push_back({"dense_to_sparse", "linear", 2, 2, router, true});
+    all.push_back({"dense_to_sparse", "tanh", 2, 3, router, true});
   }
+  all.push_back({"cosine", "linear", 3, 3, "identity", true});
+  all.push_back({"cosine", "tanh", 2, 2, "identity", true});
   for (const std::string& expert : expert_names()) {
     if (!is_among(expert, {"linear", "tanh"})) {
       all.push_back({"softmax", expert, 2, 2});
@@ -119,9 +122,10 @@ TEST(Recovery, DefaultFitsFindTheOptimumAndItIsChiSquareDeep) {
     // alarms in 0.3 % of the configurations; these seeds raise none.
     EXPECT_NEAR(depth, degrees, 3 * std::sqrt(2.0 * degrees))
         << c.gate << " " << c.expert << " " << c.num_inputs;
-    fmt::print("{:<17} {:<8} {:<7} d = {} k = {}: found {} of {}, mean depth {:.1f} for {} parameters\n",
-               c.gate, c.router, c.expert, c.num_inputs, c.num_experts, found_here, num_replicates(),
-               depth / num_replicates(), degrees / num_replicates());
+    fmt::print(
+        "{:<17} {:<8} {:<7} {:<7} d = {} k = {}: found {} of {}, mean depth {:.1f} for {} parameters\n",
+        c.gate, c.router, c.learns_temperature ? "learned" : "", c.expert, c.num_inputs, c.num_experts,
+        found_here, num_replicates(), depth / num_replicates(), degrees / num_replicates());
     found += found_here;
     all_depth += depth;
     all_degrees += degrees;

@@ -358,11 +358,14 @@ TEST_P(FusedPassOn, IsRightForSeparateWeights) {
 }
 
 TEST_P(FusedPassOn, IsRightForRouters) {
-  for (const Link gate_link : {Link::tanh, Link::sigmoid, Link::gelu}) {
+  for (const Link gate_link : {Link::identity, Link::tanh, Link::sigmoid, Link::gelu}) {
     for (const int k : {1, 2, 3, 5}) {
       for (const Outer outer : {Outer::none, Outer::weight_and_shift}) {
         for (const bool finds_factor : {false, true}) {
-          Setting setting = make_setting(k, Features::own, outer, Link::tanh, 37, gate_link);
+          Setting setting = make_setting(k, Features::own, outer, Link::tanh, 37, Link::tanh);
+          for (RidgeUnit& gate : setting.layout.gates) {
+            gate.link = gate_link;
+          }
           RouterUnits& router = setting.layout.router.emplace();
           router.fixed_factor = 1.7;
           for (int i = 0; i + 1 < k; ++i) {
