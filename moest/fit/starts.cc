@@ -50,9 +50,10 @@ Eigen::VectorXd random_hyperplane(const Problem& problem, const SampleStatistics
 void randomise_expert(const Problem& problem, const SampleStatistics& statistics, Stream& stream,
                       Eigen::Ref<Eigen::VectorXd> expert) {
   const ExpertUnits& units = problem.chart().layout().experts[0];
+  const NeuronUnits& neuron = units.neurons.front();
   const FeatureSet& set =
-      problem.chart().layout().feature_sets[static_cast<std::size_t>(units.inner.feature_set)];
-  const bool identity = units.inner.link == Link::identity;
+      problem.chart().layout().feature_sets[static_cast<std::size_t>(neuron.inner.feature_set)];
+  const bool identity = neuron.inner.link == Link::identity;
   const double height = identity ? statistics.target_sd : 1.0;
   Eigen::Index next = 0;
   for (int j = 0; j < set.num_columns; ++j) {
@@ -63,7 +64,7 @@ void randomise_expert(const Problem& problem, const SampleStatistics& statistics
   if (set.constant) {
     expert[next++] = height * stream.normal() + (identity ? statistics.target_mean : 0.0);
   }
-  if (units.weight >= 0) {
+  if (neuron.weight >= 0) {
     expert[next++] = statistics.target_sd * stream.normal();
   }
   if (units.shift >= 0) {

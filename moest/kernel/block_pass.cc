@@ -77,8 +77,12 @@ void compute_affine(const MixtureLayout& layout, const double* v, const SampleBl
   for (std::size_t i = 0; i < layout.gates.size(); ++i) {
     tiles.add(layout.gates[i], kValues ? work.experts[i].weight : work.gates[i].rate);
   }
-  for (std::size_t i = 0; i < layout.experts.size(); ++i) {
-    tiles.add(layout.experts[i].inner, kValues ? work.experts[i].inner_value : work.experts[i].inner_rate);
+  auto runs = work.neurons.begin();
+  for (const ExpertUnits& expert : layout.experts) {
+    for (const NeuronUnits& neuron : expert.neurons) {
+      tiles.add(neuron.inner, kValues ? runs->value : runs->rate);
+      ++runs;
+    }
   }
   tiles.flush();
 }
@@ -165,14 +169,16 @@ void compute_units(const BlockPlan& plan, const double* v, const SampleBlocks& s
   if (layout.combiner == Combiner::softmax && layout.gates.size() == layout.experts.size()) {
     anchor_scores(work, count);
   }
+  auto runs = work.neurons.begin();
   for (std::size_t i = 0; i < layout.experts.size(); ++i) {
     const ExpertUnits& expert = layout.experts[i];
-    BlockWorkspace::ExpertRuns& runs = work.experts[i];
-    HWY_NAMESPACE::visit_link(
-        expert.inner.link,
-        LinkRuns<kDerivatives>{count, runs.inner_value, runs.inner_slope, runs.inner_curvature});
-    runs.scale = expert.weight >= 0 ? v[expert.weight] : 1.0;
-    runs.shift = expert.shift >= 0 ? v[expert.shift] : 0.0;
+    for (const NeuronUnits& neuron : expert.neurons) {
+      HWY_NAMESPACE::visit_link(neuron.inner.link,
+                                LinkRuns<kDerivatives>{count, runs->value, runs->slope, runs->curvature});
+      runs->scale = neuron.weight >= 0 ? v[neuron.weight] : 1.0;
+      ++runs;
+    }
+    work.experts[i].shift = expert.shift >= 0 ? v[expert.shift] : 0.0;
   }
 }
 
@@ -284,7 +290,7 @@ HWY_FLATTEN void visit_points(const BlockPlan& plan, const double* direction, co
   rss.store(work.rss);
 }
 
-/// In registers where the experts are few, unless their values are asked for.
+/// In registers where the experts are few and of one neuron each, unless their values are asked for.
 template <Task kTask>
 void compute_points(const BlockPlan& plan, const double* direction, const SampleBlocks& samples, int block,
                     BlockWorkspace& work) {
@@ -293,7 +299,8 @@ void compute_points(const BlockPlan& plan, const double* direction, const Sample
     return visit_points<kTask, Combiner::separate, 0>(plan, direction, samples, block, work);
   }
   if constexpr (kTask != Task::evaluate) {
-    const bool is_plain = plan.gates.size() < plan.experts.size() && plan.layout.kept == 0;
+    const bool is_plain = plan.gates.size() < plan.experts.size() && plan.layout.kept == 0 &&
+                          plan.neurons.size() == plan.experts.size();
     switch (is_plain ? plan.layout.num_experts() : 0) {
       case 2:
         return visit_points<kTask, kSoftmax, 2>(plan, direction, samples, block, work);

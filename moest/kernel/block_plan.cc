@@ -17,6 +17,7 @@ struct BlockPlan::UnitGroup {
     std::size_t expert;
     int offset;
     int sensitivity;
+    std::size_t neuron = 0;  // of an inner unit or a weight
   };
   FeatureSet set;
   std::vector<Unit> units;
@@ -55,12 +56,14 @@ BlockPlan::BlockPlan(MixtureLayout of_mixture) : layout(std::move(of_mixture)) {
   }
   const auto number_if = [&](bool needed) { return needed ? num_runs++ : -1; };
   for (const ExpertUnits& expert : layout.experts) {
-    ExpertRuns& numbers = experts.emplace_back();
-    numbers.inner = number_if(true);
-    numbers.weight = number_if(expert.weight >= 0);
-    numbers.shift = number_if(expert.shift >= 0);
-    numbers.inner_bend = number_if(expert.inner.link != Link::identity);
-    numbers.weight_bend = number_if(expert.weight >= 0);
+    MOEST_EXPECT(!expert.neurons.empty());
+    const std::size_t first = neurons.size();
+    for (const NeuronUnits& neuron : expert.neurons) {
+      const bool has_weight = neuron.weight >= 0;
+      neurons.push_back({number_if(true), number_if(has_weight),
+                         number_if(neuron.inner.link != Link::identity), number_if(has_weight)});
+    }
+    experts.push_back({first, neurons.size(), number_if(expert.shift >= 0)});
   }
   const std::vector<UnitGroup> all = groups();
   for (const UnitGroup& group : all) {
@@ -120,8 +123,13 @@ std::vector<BlockPlan::UnitGroup> BlockPlan::groups() const {
     }
     for (std::size_t i = 0; i < experts.size(); ++i) {
       const ExpertUnits& expert = layout.experts[i];
-      add(expert.inner.feature_set, {Kind::inner, i, expert.inner.offset, experts[i].inner});
-      add(layout.constant_set, {Kind::weight, i, expert.weight, experts[i].weight});
+      std::size_t number = experts[i].first_neuron;
+      for (const NeuronUnits& neuron : expert.neurons) {
+        const NeuronRuns& runs = neurons[number];
+        add(neuron.inner.feature_set, {Kind::inner, i, neuron.inner.offset, runs.inner, number});
+        add(layout.constant_set, {Kind::weight, i, neuron.weight, runs.weight, number});
+        ++number;
+      }
       add(layout.constant_set, {Kind::shift, i, expert.shift, experts[i].shift});
     }
     if (!group.units.empty() && group.set.size() > 0) {
@@ -216,8 +224,9 @@ RowPlan BlockPlan::bent_row(const UnitGroup& left, std::size_t a, const UnitGrou
     return {gate.sensitivity, other.g, gate.minus_q, other.sensitivity};
   }
   RowPlan row{first.sensitivity, second.sensitivity};
-  if (same_expert && first.kind == Kind::inner && second.kind != Kind::shift) {
-    row.c = second.kind == Kind::inner ? experts[first.expert].inner_bend : experts[first.expert].weight_bend;
+  if (first.kind == Kind::inner && second.kind != Kind::shift && first.neuron == second.neuron) {
+    const NeuronRuns& neuron = neurons[first.neuron];
+    row.c = second.kind == Kind::inner ? neuron.inner_bend : neuron.weight_bend;
     row.d = kOnes;
   }
   return row;
@@ -278,12 +287,15 @@ BlockWorkspace::BlockWorkspace(const BlockPlan& plan) {
   for (std::size_t i = 0; i < plan.experts.size(); ++i) {
     const ExpertUnits& expert = plan.layout.experts[i];
     const BlockPlan::ExpertRuns& numbers = plan.experts[i];
-    double* const inner_value = new_run();
-    experts.push_back({new_run(), inner_value, run_unless_identity(expert.inner.link),
-                       run_unless_identity(expert.inner.link), new_run(),
-                       expert.weight < 0 && expert.shift < 0 ? inner_value : new_run(), run(numbers.inner),
-                       run(numbers.weight), run(numbers.shift), run(numbers.inner_bend),
-                       run(numbers.weight_bend)});
+    for (const NeuronUnits& neuron : expert.neurons) {
+      const BlockPlan::NeuronRuns& own = plan.neurons[neurons.size()];
+      const Link link = neuron.inner.link;
+      neurons.push_back({new_run(), run_unless_identity(link), run_unless_identity(link), new_run(),
+                         run(own.inner), run(own.weight), run(own.inner_bend), run(own.weight_bend)});
+    }
+    const bool is_phi = expert.neurons.size() == 1 && expert.neurons.front().weight < 0 && expert.shift < 0;
+    experts.push_back({numbers.first_neuron, numbers.last_neuron, new_run(),
+                       is_phi ? neurons.back().value : new_run(), run(numbers.shift)});
   }
   mean = new_run();
   std::size_t num_rows = 0;

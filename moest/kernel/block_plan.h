@@ -42,8 +42,8 @@ struct MomentPlan {
 ///     gates i, j                  u_i g_j + q_i u_j
 ///     gate i with itself          u_i (u_i + 2 q_i - e r'_i) - e w_i (h_i - f) r''_i
 ///     gate i, unit b of expert j  g_i u_b,            for i = j  o_i u_b
-///     unit a inside expert i      u_a u_a - e w_i c_i phi''_i
-///     it and the weight c_i       u_a u_b - e w_i phi'_i
+///     unit a in neuron m of i     u_a u_a - e w_i c_m phi''_m
+///     it and the weight c_m       u_a u_b - e w_i phi'_m
 /// and u_a u_b for all others. An expert outside the largest scores has w = 0, and all this with it. Where
 /// the weights are separate sigmoids w_i of t_i, u_i = w'_i h_i, the same holds with q_i = 0, g_i = u_i, o_i
 /// = u_i - e (1 - w_i), and u_i u_i - e w''_i h_i for a gate with itself.
@@ -73,15 +73,20 @@ struct BlockPlan {
     int sensitivity, diagonal;
     std::vector<int> with_gates, with_biases, with_experts;
   };
-  struct ExpertRuns {
-    int inner, weight, shift;     // sensitivities to a.x + b, c and c_0
+  struct NeuronRuns {
+    int inner, weight;            // sensitivities to a.x + b and c
     int inner_bend, weight_bend;  // e w c phi'', e w phi'
+  };
+  struct ExpertRuns {
+    std::size_t first_neuron, last_neuron;  // [first, last) of all experts' neurons
+    int shift;                              // sensitivity to c_0
   };
   static constexpr int kResidual = 0;
   static constexpr int kOnes = 1;
   std::vector<GateRuns> gates;
   std::vector<BiasRuns> biases;
   std::optional<FactorRuns> factor;
+  std::vector<NeuronRuns> neurons;
   std::vector<ExpertRuns> experts;
   int num_runs = 2;
 
@@ -129,8 +134,8 @@ class BlockWorkspace {
   BlockWorkspace& operator=(const BlockWorkspace&) = delete;
   ~BlockWorkspace() = default;
 
-  /// Runs of one gate, and of one expert. Those of a link that is the identity are null where they would be
-  /// constant, and those that the plan does not number are null.
+  /// Runs of one gate, one neuron and one expert. Those of a link that is the identity are null where they
+  /// would be constant, and those that the plan does not number are null.
   struct GateRuns {
     // Of the link.
     double* slope = nullptr;
@@ -151,26 +156,31 @@ class BlockWorkspace {
     double *sensitivity = nullptr, *diagonal = nullptr;
     std::vector<double*> with_gates, with_biases, with_experts;
   };
-  struct ExpertRuns {
-    double* weight = nullptr;  // w; before that, for all but the last expert, the score
-    double* inner_value = nullptr;
-    double* inner_slope = nullptr;
-    double* inner_curvature = nullptr;
-    double* inner_rate = nullptr;
-    double* value = nullptr;  // h; the same run as inner_value where h is phi
+  struct NeuronRuns {
+    // Of the link.
+    double* value = nullptr;
+    double* slope = nullptr;
+    double* curvature = nullptr;
+    double* rate = nullptr;
     // See BlockPlan.
     double* inner = nullptr;
     double* of_weight = nullptr;
-    double* of_shift = nullptr;
     double* inner_bend = nullptr;
     double* weight_bend = nullptr;
     double scale = 1;  // c
+  };
+  struct ExpertRuns {
+    std::size_t first_neuron, last_neuron;
+    double* weight = nullptr;  // w; before that, for all but the last expert, the score
+    double* value = nullptr;   // h; the same run as its neuron's where h is phi
+    double* of_shift = nullptr;
     double shift = 0;  // c_0
   };
   std::vector<GateRuns> gates;
   std::vector<BiasRuns> biases;
   std::optional<FactorRuns> factor;
   double factor_value = 1;  // of the router, where there is one
+  std::vector<NeuronRuns> neurons;
   std::vector<ExpertRuns> experts;
   /// The run of one of the plan's numbers; null for a negative number.
   double* run(int number) const { return number < 0 ? nullptr : runs_[static_cast<std::size_t>(number)]; }

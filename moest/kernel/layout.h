@@ -25,11 +25,17 @@ struct RidgeUnit {
   Link link = Link::identity;
 };
 
-/// One expert: h = c phi(t) + c_0 with phi(t) the inner unit. c and c_0 are v[weight] and v[shift];
-/// a negative index means that the model has none (c = 1, c_0 = 0).
-struct ExpertUnits {
+/// One neuron of an expert, c phi(t) with phi(t) the inner unit. c is v[weight]; a negative index means that
+/// the model has none (c = 1).
+struct NeuronUnits {
   RidgeUnit inner;
   int weight = -1;
+};
+
+/// One expert: the sum of its neurons and c_0, h = sum_m c_m phi(t_m) + c_0. c_0 is v[shift]; a negative
+/// index means 0.
+struct ExpertUnits {
+  std::vector<NeuronUnits> neurons;  // at least one
   int shift = -1;
 };
 

@@ -66,8 +66,11 @@ struct MixturePoint {
       }
     }
     for (int i = 0; i < k; ++i) {
-      const BlockWorkspace::ExpertRuns& runs = expert(i);
-      values.set_expert(i, fused(Lanes(runs.scale), Lanes::load(runs.inner_value + s), Lanes(runs.shift)));
+      Lanes value(expert(i).shift);
+      for (std::size_t m = first_neuron(i); m < last_neuron(i); ++m) {
+        value = fused(Lanes(work.neurons[m].scale), Lanes::load(work.neurons[m].value + s), value);
+      }
+      values.set_expert(i, value);
       mean = fused(values.get(i), values.expert(i), mean);
     }
   }
@@ -86,6 +89,14 @@ struct MixturePoint {
     }
   }
 
+  /// The neurons of expert i; with the number of experts known each has one.
+  HWY_INLINE std::size_t first_neuron(int i) const {
+    return kExperts > 0 ? static_cast<std::size_t>(i) : expert(i).first_neuron;
+  }
+  HWY_INLINE std::size_t last_neuron(int i) const {
+    return kExperts > 0 ? static_cast<std::size_t>(i) + 1 : expert(i).last_neuron;
+  }
+
   /// df/ds_i.
   HWY_INLINE Lanes score_sensitivity(int i) const {
     return kCombiner == Combiner::softmax ? values.get(i) * (values.expert(i) - mean) : values.expert(i);
@@ -99,12 +110,15 @@ struct MixturePoint {
     for (int i = 0; i < k; ++i) {
       const BlockWorkspace::ExpertRuns& runs = expert(i);
       const Lanes weight = values.get(i) * sample_weight;
-      times_run(weight * Lanes(runs.scale), runs.inner_slope, s).store(runs.inner + s);
       if (i < num_gates) {
         gate_sensitivity(i, sample_weight).store(gate(i).sensitivity + s);
       }
-      if (runs.of_weight != nullptr) {
-        (weight * Lanes::load(runs.inner_value + s)).store(runs.of_weight + s);
+      for (std::size_t m = first_neuron(i); m < last_neuron(i); ++m) {
+        const BlockWorkspace::NeuronRuns& neuron = work.neurons[m];
+        times_run(weight * Lanes(neuron.scale), neuron.slope, s).store(neuron.inner + s);
+        if (neuron.of_weight != nullptr) {
+          (weight * Lanes::load(neuron.value + s)).store(neuron.of_weight + s);
+        }
       }
       if (runs.of_shift != nullptr) {
         weight.store(runs.of_shift + s);
@@ -196,13 +210,15 @@ struct MixturePoint {
       diagonal.store(runs.diagonal + s);
     }
     for (int i = 0; i < k; ++i) {
-      const BlockWorkspace::ExpertRuns& runs = expert(i);
       const Lanes e_weight = e * values.get(i);
-      if (runs.inner_bend != nullptr) {
-        (e_weight * Lanes(runs.scale) * Lanes::load(runs.inner_curvature + s)).store(runs.inner_bend + s);
-      }
-      if (runs.weight_bend != nullptr) {
-        times_run(e_weight, runs.inner_slope, s).store(runs.weight_bend + s);
+      for (std::size_t m = first_neuron(i); m < last_neuron(i); ++m) {
+        const BlockWorkspace::NeuronRuns& neuron = work.neurons[m];
+        if (neuron.inner_bend != nullptr) {
+          (e_weight * Lanes(neuron.scale) * Lanes::load(neuron.curvature + s)).store(neuron.inner_bend + s);
+        }
+        if (neuron.weight_bend != nullptr) {
+          times_run(e_weight, neuron.slope, s).store(neuron.weight_bend + s);
+        }
       }
     }
     if constexpr (kCombiner == Combiner::softmax && kExperts == 0) {
@@ -245,14 +261,19 @@ struct MixturePoint {
     }
     return motion;
   }
-  /// Of the expert h = c phi(t) + c_0, given the rates of c and c_0.
-  HWY_INLINE Motion expert_motion(int i, Lanes scale_rate, Lanes shift_rate) const {
-    const BlockWorkspace::ExpertRuns& runs = expert(i);
-    const Lanes scale(runs.scale);
-    const Motion phi = link_motion(runs.inner_rate, runs.inner_slope, runs.inner_curvature);
-    const Lanes value = Lanes::load(runs.inner_value + s);
-    return {fused(scale, phi.rate, fused(scale_rate, value, shift_rate)),
-            fused(scale, phi.bend, Lanes(2.0) * scale_rate * phi.rate)};
+  /// Of the expert h = sum c phi(t) + c_0.
+  HWY_INLINE Motion expert_motion(int i, const ExpertUnits& units, const double* direction) const {
+    const auto rate_of = [&](int index) { return Lanes(index >= 0 ? direction[index] : 0.0); };
+    Motion motion{rate_of(units.shift), Lanes(0.0)};
+    for (std::size_t m = first_neuron(i); m < last_neuron(i); ++m) {
+      const BlockWorkspace::NeuronRuns& neuron = work.neurons[m];
+      const Lanes scale(neuron.scale);
+      const Lanes scale_rate = rate_of(units.neurons[m - first_neuron(i)].weight);
+      const Motion phi = link_motion(neuron.rate, neuron.slope, neuron.curvature);
+      motion.rate = fused(scale, phi.rate, fused(scale_rate, Lanes::load(neuron.value + s), motion.rate));
+      motion.bend = fused(scale, phi.bend, fused(Lanes(2.0) * scale_rate, phi.rate, motion.bend));
+    }
+    return motion;
   }
 
   /// f'' along the direction. With s', s'' the derivatives of the scores, m = sum w s' and
@@ -273,10 +294,8 @@ struct MixturePoint {
     const Lanes q = mean_square - mean_rate * mean_rate;
     Lanes total(0.0);
     for (int i = 0; i < k; ++i) {
-      const ExpertUnits& units = layout.experts[static_cast<std::size_t>(i)];
       const Motion score = score_motion(i, layout, direction);
-      const Motion motion = expert_motion(i, Lanes(units.weight >= 0 ? direction[units.weight] : 0.0),
-                                          Lanes(units.shift >= 0 ? direction[units.shift] : 0.0));
+      const Motion motion = expert_motion(i, layout.experts[static_cast<std::size_t>(i)], direction);
       if constexpr (kCombiner == Combiner::separate) {
         const Lanes of_gate = fused(score.bend, values.expert(i), Lanes(2.0) * score.rate * motion.rate);
         total = total + fused(values.get(i), motion.bend, of_gate);

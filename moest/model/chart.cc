@@ -35,11 +35,10 @@ MixtureLayout make_layout(const MixtureSpec& spec, int num_gate_features, int nu
     }
   }
   for (int i = 0; i < spec.num_experts; ++i, offset += num_expert_parameters) {
-    ExpertUnits units{{shared ? 0 : 1, offset, expert_shape(spec.expert).link}, -1, -1};
+    NeuronUnits neuron{{shared ? 0 : 1, offset, expert_shape(spec.expert).link}};
     int next = offset + layout.feature_sets[1].size();
-    units.weight = spec.expert.output_weight ? next++ : -1;
-    units.shift = spec.expert.output_offset ? next : -1;
-    layout.experts.push_back(units);
+    neuron.weight = spec.expert.output_weight ? next++ : -1;
+    layout.experts.push_back({{neuron}, spec.expert.output_offset ? next : -1});
   }
   if (has_router && learns_temperature(spec.gate)) {
     layout.router->factor = offset++;

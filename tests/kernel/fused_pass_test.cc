@@ -47,7 +47,7 @@ enum class Outer { none, weight, shift, weight_and_shift };
 
 // Gates without a link are one less than experts.
 Setting make_setting(int k, Features features, Outer outer, Link link, Eigen::Index n,
-                     Link gate_link = Link::identity) {
+                     Link gate_link = Link::identity, int num_neurons = 1) {
   Setting setting{{}, SampleBlocks(n, 5), {}};
   MixtureLayout& layout = setting.layout;
   layout.feature_sets = {{0, 2, true}, {2, 3, true}, {2, 3, false}, {0, 0, true}};
@@ -62,8 +62,12 @@ Setting make_setting(int k, Features features, Outer outer, Link link, Eigen::In
   for (int i = 0; i < k; ++i) {
     ExpertUnits expert;
     expert.shift = outer == Outer::shift || outer == Outer::weight_and_shift ? take(1) : -1;
-    expert.weight = outer == Outer::weight || outer == Outer::weight_and_shift ? take(1) : -1;
-    expert.inner = {expert_set, take(layout.feature_sets[static_cast<std::size_t>(expert_set)].size()), link};
+    for (int m = 0; m < num_neurons; ++m) {
+      NeuronUnits& neuron = expert.neurons.emplace_back();
+      neuron.weight = outer == Outer::weight || outer == Outer::weight_and_shift ? take(1) : -1;
+      neuron.inner = {expert_set, take(layout.feature_sets[static_cast<std::size_t>(expert_set)].size()),
+                      link};
+    }
     layout.experts.push_back(expert);
   }
   for (int i = 0; i < (gate_link == Link::identity ? k - 1 : k); ++i) {
@@ -149,10 +153,13 @@ Real mean_at(const Setting& setting, std::span<const Real> v, Eigen::Index row) 
   for (std::size_t i = 0; i < setting.layout.experts.size(); ++i) {
     const ExpertUnits& expert = setting.layout.experts[i];
     const Real mass = separate ? scores[i] : is_kept(i) ? std::exp(scores[i]) : Real{0};
-    const Real c = expert.weight >= 0 ? v[static_cast<std::size_t>(expert.weight)] : Real{1};
-    const Real c_0 = expert.shift >= 0 ? v[static_cast<std::size_t>(expert.shift)] : Real{0};
+    Real h = expert.shift >= 0 ? v[static_cast<std::size_t>(expert.shift)] : Real{0};
+    for (const NeuronUnits& neuron : expert.neurons) {
+      const Real c = neuron.weight >= 0 ? v[static_cast<std::size_t>(neuron.weight)] : Real{1};
+      h += c * unit(neuron.inner);
+    }
     total += mass;
-    sum += mass * (c * unit(expert.inner) + c_0);
+    sum += mass * h;
   }
   return separate ? sum : sum / total;
 }
@@ -352,6 +359,25 @@ TEST_P(FusedPassOn, IsRightForSeparateWeights) {
         EXPECT_LT(discrepancy(setting, setting.linearised(pass)), 1e-11) << name;
         expect_bend(setting, name);
         expect_hessian(setting, name);
+      }
+    }
+  }
+}
+
+// Experts of two and three neurons.
+TEST_P(FusedPassOn, IsRightForExpertsOfSeveralNeurons) {
+  for (const int num_neurons : {2, 3}) {
+    for (const int k : {1, 2, 3, 5}) {
+      for (const Features features : {Features::shared, Features::inputs_only}) {
+        for (const Outer outer : {Outer::none, Outer::weight_and_shift}) {
+          const Setting setting =
+              make_setting(k, features, outer, Link::tanh, 37, Link::identity, num_neurons);
+          const std::string name = fmt::format("{} {} {}", num_neurons, k, static_cast<int>(outer));
+          FusedPass pass(setting.layout, setting.samples);
+          EXPECT_LT(discrepancy(setting, setting.linearised(pass)), 1e-11) << name;
+          expect_bend(setting, name);
+          expect_hessian(setting, name);
+        }
       }
     }
   }
