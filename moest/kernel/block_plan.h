@@ -170,7 +170,7 @@ class BlockWorkspace {
     double scale = 1;  // c
   };
   struct ExpertRuns {
-    std::size_t first_neuron, last_neuron;
+    std::size_t first_neuron = 0, last_neuron = 0;
     double* weight = nullptr;  // w; before that, for all but the last expert, the score
     double* value = nullptr;   // h; the same run as its neuron's where h is phi
     double* of_shift = nullptr;
