@@ -33,9 +33,9 @@ std::span<const double> as_span(const Eigen::Ref<const Eigen::VectorXd>& column)
 /// end. Where the weights do not sum to one, an offset is no matter of the experts: there is none, unless
 /// experts that only rise from 0 need it.
 Affine target_scaling(const MixtureSpec& spec, const Eigen::VectorXd& target) {
-  const ExpertSpec& expert = spec.expert;
-  const ExpertShape shape = expert_shape(expert);
-  const bool is_free = expert.output_weight || !std::isfinite(shape.low);
+  const ExpertForm form = expert_form(spec.expert);
+  const ExpertShape& shape = form.shape;
+  const bool is_free = form.weight || !std::isfinite(shape.low);
   if (gate_combiner(spec.gate) == Combiner::separate && (is_free || shape.low < 0)) {
     const double largest = target.cwiseAbs().maxCoeff();
     return {0, largest > 0 ? largest / kUsedRange : 1};
@@ -49,7 +49,7 @@ Affine target_scaling(const MixtureSpec& spec, const Eigen::VectorXd& target) {
     const double half = 0.5 * kUsedRange * (shape.high - shape.low);
     return range_scaling(as_span(target), middle - half, middle + half);
   }
-  if (!expert.output_offset) {
+  if (!form.offset) {
     standard.offset = target.minCoeff() - shape.low * standard.scale;
   }
   return standard;

@@ -50,22 +50,24 @@ Eigen::VectorXd random_hyperplane(const Problem& problem, const SampleStatistics
 void randomise_expert(const Problem& problem, const SampleStatistics& statistics, Stream& stream,
                       Eigen::Ref<Eigen::VectorXd> expert) {
   const ExpertUnits& units = problem.chart().layout().experts[0];
-  const NeuronUnits& neuron = units.neurons.front();
-  const FeatureSet& set =
-      problem.chart().layout().feature_sets[static_cast<std::size_t>(neuron.inner.feature_set)];
-  const bool identity = neuron.inner.link == Link::identity;
+  const RidgeUnit& inner = units.neurons.front().inner;
+  const FeatureSet& set = problem.chart().layout().feature_sets[static_cast<std::size_t>(inner.feature_set)];
+  const bool identity = inner.link == Link::identity;
   const double height = identity ? statistics.target_sd : 1.0;
   Eigen::Index next = 0;
-  for (int j = 0; j < set.num_columns; ++j) {
-    expert[next++] =
-        height * stream.normal() /
-        (statistics.feature_sd[set.first_column + j] * std::sqrt(static_cast<double>(set.num_columns)));
-  }
-  if (set.constant) {
-    expert[next++] = height * stream.normal() + (identity ? statistics.target_mean : 0.0);
-  }
-  if (neuron.weight >= 0) {
-    expert[next++] = statistics.target_sd * stream.normal();
+  for (const NeuronUnits& neuron : units.neurons) {
+    for (int j = 0; j < set.num_columns; ++j) {
+      expert[next++] =
+          height * stream.normal() /
+          (statistics.feature_sd[set.first_column + j] * std::sqrt(static_cast<double>(set.num_columns)));
+    }
+    if (set.constant) {
+      expert[next++] = height * stream.normal() + (identity ? statistics.target_mean : 0.0);
+    }
+    if (neuron.weight >= 0) {
+      expert[next++] =
+          statistics.target_sd * stream.normal() / std::sqrt(static_cast<double>(units.neurons.size()));
+    }
   }
   if (units.shift >= 0) {
     expert[next] = statistics.target_mean;

@@ -134,7 +134,15 @@ void check_inputs(const MixtureSpec& spec, const Eigen::MatrixXd& inputs,
   }
 }
 
-ExpertShape expert_shape(const ExpertSpec& spec) { return expert_kind(spec.kind).shape(spec); }
+ExpertShape network_shape(const ExpertSpec& spec) { return expert_kind(spec.activation).shape(spec); }
+
+ExpertForm expert_form(const ExpertSpec& spec) {
+  const ExpertKind& kind = expert_kind(spec.kind);
+  if (kind.is_network) {
+    return {kind.shape(spec), spec.hidden, kind.uses_inputs, true, true, true};
+  }
+  return {kind.shape(spec), 1, kind.uses_inputs, spec.bias, spec.output_weight, spec.output_offset};
+}
 
 void check(const MixtureSpec& spec) {
   const int min_inputs = visit_gate(spec.gate.kind, [](auto gate) { return decltype(gate)::kMinInputs; });

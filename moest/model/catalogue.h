@@ -47,14 +47,15 @@ inline constexpr std::array kExpertKinds{
     kSiluExpert,        //
     kSoftplusExpert,    //
     kReluExpert,        //
+    kFfnExpert,         //
 };
 
 /// Throws InputError for a kind that the catalogue lacks, with the list of those it has.
 void check_gate_kind(std::string_view kind);
 const ExpertKind& expert_kind(std::string_view kind);
 
-/// The link and range of a legal specification's experts.
-ExpertShape expert_shape(const ExpertSpec& spec);
+/// What a legal specification's experts are made of.
+ExpertForm expert_form(const ExpertSpec& spec);
 
 std::vector<std::string> gate_names();
 std::vector<std::string> expert_names();

@@ -7,10 +7,10 @@ namespace moest {
 namespace {
 
 // In the order of v: gates, biases of the router, experts, factor of the router.
-MixtureLayout make_layout(const MixtureSpec& spec, int num_gate_features, int num_expert_parameters) {
-  const ExpertKind& expert = expert_kind(spec.expert.kind);
+MixtureLayout make_layout(const MixtureSpec& spec, int num_gate_features) {
+  const ExpertForm expert = expert_form(spec.expert);
   const bool has_router = gate_bias_is_outside(spec.gate);
-  const bool shared = gate_sees_inputs(spec.gate) && spec.expert.bias && expert.uses_inputs && !has_router;
+  const bool shared = gate_sees_inputs(spec.gate) && expert.bias && expert.uses_inputs && !has_router;
   const int first_input = gate_sees_inputs(spec.gate) ? 0 : num_gate_features;
   const Link link_of_gates = gate_link(spec.gate);
   // v_i - v_k is a score only without a link or router.
@@ -21,7 +21,7 @@ MixtureLayout make_layout(const MixtureSpec& spec, int num_gate_features, int nu
   layout.combiner = gate_combiner(spec.gate);
   layout.kept = spec.gate.top_k;
   layout.feature_sets = {{0, num_gate_features, !has_router},
-                         {first_input, expert.uses_inputs ? spec.num_inputs : 0, spec.expert.bias},
+                         {first_input, expert.uses_inputs ? spec.num_inputs : 0, expert.bias},
                          {0, 0, true}};
   layout.constant_set = 2;
   int offset = 0;
@@ -34,11 +34,15 @@ MixtureLayout make_layout(const MixtureSpec& spec, int num_gate_features, int nu
       layout.router->biases.push_back(offset++);
     }
   }
-  for (int i = 0; i < spec.num_experts; ++i, offset += num_expert_parameters) {
-    NeuronUnits neuron{{shared ? 0 : 1, offset, expert_shape(spec.expert).link}};
-    int next = offset + layout.feature_sets[1].size();
-    neuron.weight = spec.expert.output_weight ? next++ : -1;
-    layout.experts.push_back({{neuron}, spec.expert.output_offset ? next : -1});
+  for (int i = 0; i < spec.num_experts; ++i) {
+    ExpertUnits& units = layout.experts.emplace_back();
+    for (int m = 0; m < expert.num_neurons; ++m) {
+      NeuronUnits& neuron = units.neurons.emplace_back();
+      neuron.inner = {shared ? 0 : 1, offset, expert.shape.link};
+      offset += layout.feature_sets[1].size();
+      neuron.weight = expert.weight ? offset++ : -1;
+    }
+    units.shift = expert.offset ? offset++ : -1;
   }
   if (has_router && learns_temperature(spec.gate)) {
     layout.router->factor = offset++;
@@ -59,7 +63,7 @@ MixtureChart::MixtureChart(const MixtureSpec& spec, double bound) : spec_(spec) 
   num_gate_features_ =
       visit_gate(spec.gate.kind, [&](auto gate) { return gate.num_features(spec.num_inputs); });
   num_expert_parameters_ = moest::num_expert_parameters(spec);
-  layout_ = make_layout(spec, num_gate_features_, num_expert_parameters_);
+  layout_ = make_layout(spec, num_gate_features_);
   num_coordinates_ = expert_offset(num_experts()) + (finds_factor() ? 1 : 0);
   find_sources();
   find_regions(bound);

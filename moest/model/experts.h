@@ -1,4 +1,4 @@
-// The experts whose inside is one ridge unit: h(x) = c phi(a.x + b) + c_0.
+// The experts: one neuron, h(x) = c phi(a.x + b) + c_0, or a layer of them.
 #pragma once
 
 #include <array>
@@ -19,11 +19,29 @@ struct ExpertShape {
 
 /// An expert kind: whether it looks at the inputs, and its shape, which may depend on the options. `bias`,
 /// `output_weight` and `output_offset` of the specification say which of b, c and c_0 are parameters (else b
-/// = 0, c = 1, c_0 = 0).
+/// = 0, c = 1, c_0 = 0). A network has all of them, and `hidden` neurons.
 struct ExpertKind {
   KindInfo info;
   bool uses_inputs = true;
   ExpertShape (*shape)(const ExpertSpec&) = nullptr;
+  bool is_network = false;
+};
+
+/// What an expert of a legal specification is made of: h = sum_m c_m phi(a_m . x + b_m) + c_0 over the
+/// neurons. Its parameters are, for each neuron, a_1..a_d if it uses the inputs, b and c where they are, then
+/// c_0 where it is.
+struct ExpertForm {
+  ExpertShape shape;
+  int num_neurons = 1;
+  bool uses_inputs = true;
+  bool bias = true;
+  bool weight = false;
+  bool offset = false;
+
+  int neuron_size(int num_inputs) const {
+    return (uses_inputs ? num_inputs : 0) + (bias ? 1 : 0) + (weight ? 1 : 0);
+  }
+  int size(int num_inputs) const { return num_neurons * neuron_size(num_inputs) + (offset ? 1 : 0); }
 };
 
 inline constexpr std::array<std::string_view, 1> kLinearOptions{"bias"};
@@ -52,6 +70,9 @@ inline ExpertShape polynomial_shape(const ExpertSpec& spec) {
   return {kPowers.at(static_cast<std::size_t>(spec.degree - 1)), spec.degree % 2 == 0 ? 0.0 : -infinity,
           infinity};
 }
+
+/// That of the neuron which is named like the activation.
+ExpertShape network_shape(const ExpertSpec& spec);
 
 inline constexpr ExpertKind kConstantExpert{
     {"constant", "b", "one number per expert: a soft regression tree's leaf", "NHR24 (arXiv 2402.02952)", {}},
@@ -100,5 +121,13 @@ inline constexpr ExpertKind kReluExpert{
      "NHR25 (arXiv 2503.03213)", kNeuronOptions},
     true,
     rising_shape<Link::relu, 0>};
+
+inline constexpr std::array<std::string_view, 2> kNetworkOptions{"hidden", "activation"};
+inline constexpr ExpertKind kFfnExpert{
+    {"ffn", "sum_m c_m activation(a_m . x + b_m) + c_0", "a network of two layers in each expert",
+     "NHR24 (arXiv 2402.02952), NHR25 (arXiv 2503.03213)", kNetworkOptions},
+    true,
+    network_shape,
+    true};
 
 }  // namespace moest

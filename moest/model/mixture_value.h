@@ -16,22 +16,23 @@ namespace moest {
 /// h(x; eta) of one expert.
 template <class T>
 T expert_value(const MixtureSpec& spec, std::span<const T> expert, std::span<const T> x) {
-  const ExpertKind& kind = expert_kind(spec.expert.kind);
+  const ExpertForm form = expert_form(spec.expert);
   std::size_t next = 0;
-  T t = T(0);
-  if (kind.uses_inputs) {
-    for (const T& value : x) {
-      t = t + expert[next++] * value;
+  T h = T(0);
+  for (int m = 0; m < form.num_neurons; ++m) {
+    T t = T(0);
+    if (form.uses_inputs) {
+      for (const T& value : x) {
+        t = t + expert[next++] * value;
+      }
     }
+    if (form.bias) {
+      t = t + expert[next++];
+    }
+    const T phi = visit_link(form.shape.link, [&](auto link) { return link(t).value; });
+    h = h + (form.weight ? expert[next++] * phi : phi);
   }
-  if (spec.expert.bias) {
-    t = t + expert[next++];
-  }
-  T h = visit_link(expert_shape(spec.expert).link, [&](auto link) { return link(t).value; });
-  if (spec.expert.output_weight) {
-    h = expert[next++] * h;
-  }
-  return spec.expert.output_offset ? h + expert[next] : h;
+  return form.offset ? h + expert[next] : h;
 }
 
 /// The score of an atom in the chart's coordinates; `factor` is 1 / temperature where that stands outside the

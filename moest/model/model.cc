@@ -21,27 +21,26 @@ std::vector<std::string> gate_parameter_names(const MixtureSpec& spec,
   return visit_gate(spec.gate.kind, [&](auto gate) { return gate.raw_names(inputs); });
 }
 
-int num_expert_parameters(const MixtureSpec& spec) {
-  const ExpertKind& kind = expert_kind(spec.expert.kind);
-  return (kind.uses_inputs ? spec.num_inputs : 0) + (spec.expert.bias ? 1 : 0) +
-         (spec.expert.output_weight ? 1 : 0) + (spec.expert.output_offset ? 1 : 0);
-}
+int num_expert_parameters(const MixtureSpec& spec) { return expert_form(spec.expert).size(spec.num_inputs); }
 
 std::vector<std::string> expert_parameter_names(const MixtureSpec& spec,
                                                 const std::vector<std::string>& inputs) {
+  const ExpertForm form = expert_form(spec.expert);
+  const bool is_network = expert_kind(spec.expert.kind).is_network;
   std::vector<std::string> names;
-  if (expert_kind(spec.expert.kind).uses_inputs) {
-    for (const std::string& input : inputs) {
-      names.push_back(fmt::format("a_{}", input));
+  for (int m = 1; m <= form.num_neurons; ++m) {
+    const std::string number = is_network ? std::to_string(m) : "";
+    for (std::size_t j = 0; form.uses_inputs && j < inputs.size(); ++j) {
+      names.push_back(fmt::format("a{}_{}", number, inputs[j]));
+    }
+    if (form.bias) {
+      names.push_back("b" + number);
+    }
+    if (form.weight) {
+      names.push_back("c" + number);
     }
   }
-  if (spec.expert.bias) {
-    names.emplace_back("b");
-  }
-  if (spec.expert.output_weight) {
-    names.emplace_back("c");
-  }
-  if (spec.expert.output_offset) {
+  if (form.offset) {
     names.emplace_back("c_0");
   }
   return names;

@@ -7,6 +7,7 @@ namespace moest {
 namespace {
 
 constexpr std::array<std::string_view, 2> kInputMaps{"identity", "tanh"};
+constexpr std::array<std::string_view, 6> kActivations{"sigmoid", "tanh", "gelu", "silu", "softplus", "relu"};
 constexpr std::array<std::string_view, 4> kRouters{"identity", "tanh", "gelu", "sigmoid"};
 
 }  // namespace
@@ -31,6 +32,10 @@ std::span<const Option<GateSpec>> gate_options() {
 std::span<const Option<ExpertSpec>> expert_options() {
   static const std::array kOptions{
       Option<ExpertSpec>{"degree", &ExpertSpec::degree, 1, 6, "", "the power p in (a.x + b)^p"},
+      Option<ExpertSpec>{"hidden", &ExpertSpec::hidden, 1, 1e4, "",
+                         "the number of hidden neurons of each expert"},
+      Option<ExpertSpec>{"activation", &ExpertSpec::activation, 0, 0, "",
+                         "the function of the hidden neurons", kActivations},
       Option<ExpertSpec>{"bias", &ExpertSpec::bias, 0, 1, "", "the constant b in a.x + b"},
       Option<ExpertSpec>{"output_weight", &ExpertSpec::output_weight, 0, 1, "",
                          "a factor c before the neuron: c phi(a.x + b)"},

@@ -34,6 +34,8 @@ struct ExpertSpec {
   bool output_weight = false;
   bool output_offset = false;
   int degree = 2;
+  int hidden = 4;
+  std::string activation = "tanh";
 
   bool operator==(const ExpertSpec&) const = default;
 };

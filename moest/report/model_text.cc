@@ -36,7 +36,8 @@ bool gate_unscales(const Model& model) {
 
 bool expert_unscales(const Model& model) {
   const bool sums_to_one = gate_combiner(model.spec.gate) == Combiner::softmax;
-  return expert_shape(model.spec.expert).link == Link::identity && model.spec.expert.bias &&
+  const ExpertForm form = expert_form(model.spec.expert);
+  return form.shape.link == Link::identity && form.bias &&
          (sums_to_one || !model.scaling || model.scaling->targets.front().offset == 0);
 }
 

@@ -193,7 +193,7 @@ TEST(Completion, OfBashIsValidAndCompletesCommandsAndOptions) {
   EXPECT_EQ(completed("moest predict compl", 2), "completion.bash\n");
   EXPECT_EQ(completed("moest fit --gate pert", 3), "perturbed_cosine\n");
   EXPECT_EQ(completed("moest fit --expert ''", 3),
-            "constant linear polynomial sigmoid tanh gelu silu softplus relu\n");
+            "constant linear polynomial sigmoid tanh gelu silu softplus relu ffn\n");
   EXPECT_EQ(completed("moest completion ''", 2), "bash zsh fish\n");
   EXPECT_EQ(completed("moest plot --kind re", 3), "residuals\n");
 }

@@ -33,6 +33,9 @@ struct Configuration {
       result.gate.temperature = {kTemperature, true};
     }
     result.expert.kind = expert;
+    if (expert == "ffn") {
+      result.expert.hidden = 2;
+    }
     result.num_inputs = num_inputs;
     result.num_experts = num_experts;
     return result;

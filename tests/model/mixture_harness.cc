@@ -137,6 +137,19 @@ const std::map<std::string, ExpertFormula>& expert_formulas() {
        }},
       {"relu", [](const ExpertSpec& spec, Numbers eta,
                   Numbers x) { return neuron(spec, eta, x, [](Real t) { return t > 0 ? t : Real{0}; }); }},
+      {"ffn",
+       [](const ExpertSpec& spec, Numbers eta, Numbers x) {
+         ExpertSpec one;
+         one.kind = spec.activation;
+         one.output_weight = true;
+         Real sum = eta.back();
+         const std::size_t size = x.size() + 2;
+         for (int m = 0; m < spec.hidden; ++m) {
+           const Numbers own = eta.subspan(static_cast<std::size_t>(m) * size, size);
+           sum += expert_formulas().at(spec.activation)(one, own, x);
+         }
+         return sum;
+       }},
   };
   return formulas;
 }
@@ -152,7 +165,7 @@ const Formula& formula_of(const std::map<std::string, Formula>& formulas, const 
 }
 
 // Each option of `info` at its default or, together with the other numbers, at another value; all switches;
-// the first whole numbers of each option that takes them.
+// of each option that takes whole numbers all if they are few, else the first.
 template <class Owner>
 std::vector<Owner> option_variants(const KindInfo& info, std::span<const Option<Owner>> options,
                                    const Owner& base, bool can_learn) {
@@ -161,6 +174,7 @@ std::vector<Owner> option_variants(const KindInfo& info, std::span<const Option<
   bool has_numbers = false;
   Real value = 0.23L;
   constexpr int kMostWholeNumbers = 6;
+  constexpr int kFirstOfMany = 3;
   std::vector<Owner> further;
   for (const Option<Owner>& option : options) {
     if (std::find(info.options.begin(), info.options.end(), option.name) == info.options.end()) {
@@ -197,8 +211,9 @@ std::vector<Owner> option_variants(const KindInfo& info, std::span<const Option<
             }
           } else if constexpr (std::is_same_v<std::remove_reference_t<decltype(base.*member)>, const int>) {
             const auto low = static_cast<int>(option.low);
-            for (int whole = low;
-                 whole <= std::min(static_cast<int>(option.high), low + kMostWholeNumbers - 1); ++whole) {
+            const auto high = static_cast<int>(option.high);
+            const int last = high < low + kMostWholeNumbers ? high : low + kFirstOfMany - 1;
+            for (int whole = low; whole <= last; ++whole) {
               if (base.*member != whole) {
                 further.emplace_back(base).*member = whole;
               }
@@ -339,12 +354,18 @@ std::span<const double> as_span(const Eigen::VectorXd& vector) {
 
 // Whether a difference of f might reach over the kink of an expert.
 bool is_near_kink(const MixtureSpec& spec, const std::vector<RealAtom>& atoms, Numbers x) {
-  if (spec.expert.kind != "relu") {
+  const ExpertForm form = expert_form(spec.expert);
+  if (form.shape.link != Link::relu) {
     return false;
   }
   return std::any_of(atoms.begin(), atoms.end(), [&](const RealAtom& atom) {
-    const Numbers a = Numbers(atom.expert).first(x.size());
-    return std::abs(dot(a, x) + (spec.expert.bias ? atom.expert[x.size()] : 0)) < 1e-3L;
+    bool is_near = false;
+    for (int m = 0; m < form.num_neurons; ++m) {
+      const auto size = static_cast<std::size_t>(form.neuron_size(spec.num_inputs));
+      const Numbers own = Numbers(atom.expert).subspan(static_cast<std::size_t>(m) * size);
+      is_near |= std::abs(dot(own.first(x.size()), x) + (form.bias ? own[x.size()] : 0)) < 1e-3L;
+    }
+    return is_near;
   });
 }
 
@@ -522,7 +543,7 @@ Magnitudes::Magnitudes(const MixtureSpec& spec, std::span<const RealAtom> atoms,
       feature = std::max(feature, std::abs(value));
     }
   }
-  const bool uses_inputs = expert_kind(spec.expert.kind).uses_inputs;
+  const ExpertForm form = expert_form(spec.expert);
   for (const RealAtom& atom : atoms) {
     Real gate_sum = 1;  // |log sigmoid(t)| <= |t| + log 2
     for (std::size_t j = 0; j < z.size(); ++j) {
@@ -533,19 +554,22 @@ Magnitudes::Magnitudes(const MixtureSpec& spec, std::span<const RealAtom> atoms,
       gate_sum *= std::max<Real>(1, 1 / Real{spec.gate.temperature.value});
     }
     gate_sum += std::abs(atom.bias);
-    std::size_t next = 0;
-    Real argument = 0;
-    for (std::size_t j = 0; uses_inputs && j < x.size(); ++j) {
-      argument += std::abs(atom.expert[next++] * x[j]);
-    }
-    argument += spec.expert.bias ? std::abs(atom.expert[next++]) : Real{0};
-    const Real c = spec.expert.output_weight ? std::abs(atom.expert[next++]) : Real{1};
-    const Real c_0 = spec.expert.output_offset ? std::abs(atom.expert[next]) : Real{0};
     score = std::max(score, gate_sum);
-    // |phi(t)|, |t phi'(t)| and a 32nd of the fifth derivative are at most p^2 (1 + |t|)^p, p = 1 for all but
-    // powers.
-    const int p = spec.expert.kind == "polynomial" ? spec.expert.degree : 1;
-    height = std::max(height, std::max(c, Real{1}) * p * p * std::pow(1 + argument, p) + c_0);
+    std::size_t next = 0;
+    Real sum = 0;
+    for (int m = 0; m < form.num_neurons; ++m) {
+      Real argument = 0;
+      for (std::size_t j = 0; form.uses_inputs && j < x.size(); ++j) {
+        argument += std::abs(atom.expert[next++] * x[j]);
+      }
+      argument += form.bias ? std::abs(atom.expert[next++]) : Real{0};
+      const Real c = form.weight ? std::abs(atom.expert[next++]) : Real{1};
+      // |phi(t)|, |t phi'(t)| and a 32nd of the fifth derivative are at most p^2 (1 + |t|)^p, p = 1 for all
+      // but powers.
+      const int p = spec.expert.kind == "polynomial" ? spec.expert.degree : 1;
+      sum += std::max(c, Real{1}) * p * p * std::pow(1 + argument, p);
+    }
+    height = std::max(height, sum + (form.offset ? std::abs(atom.expert[next]) : Real{0}));
   }
   height *= weights_sum_to_one(spec) ? 1 : spec.num_experts;
 }
