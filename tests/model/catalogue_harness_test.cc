@@ -52,8 +52,11 @@ TEST_P(EveryPair, HasTheDerivativesOfItsValues) {
   for (const MixtureSpec& spec : specs()) {
     // Coprime to the block size: no two blocks hold the same rows in the same places.
     const int num_rows = MixtureChart(spec, 1.0).num_coordinates() > 60 ? 7 : 23;
-    const Worst worst = derivative_discrepancy(HarnessPoint(spec, num_rows, stream), linearise);
+    const HarnessPoint point(spec, num_rows, stream);
+    const Worst worst = derivative_discrepancy(point, linearise);
     EXPECT_LT(worst.ratio, 1) << describe(spec) << "\n" << worst.where;
+    const Worst in_raw = raw_derivative_discrepancy(point);
+    EXPECT_LT(in_raw.ratio, 1) << describe(spec) << "\n" << in_raw.where;
   }
 }
 

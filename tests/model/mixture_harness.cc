@@ -15,6 +15,7 @@
 #include "moest/model/catalogue.h"
 #include "moest/model/mixture_value.h"
 #include "moest/model/predict.h"
+#include "tests/model/automatic_derivatives.h"
 
 namespace moest {
 namespace {
@@ -24,6 +25,10 @@ constexpr double kHarnessBound = 8;
 using Numbers = std::span<const Real>;
 using RealMatrix = Eigen::Matrix<Real, Eigen::Dynamic, Eigen::Dynamic>;
 using RealVector = Eigen::Matrix<Real, Eigen::Dynamic, 1>;
+
+Numbers numbers_of(const RealVector& vector) {
+  return {vector.data(), static_cast<std::size_t>(vector.size())};
+}
 
 Real dot(Numbers a, Numbers b) { return std::inner_product(a.begin(), a.end(), b.begin(), Real{0}); }
 Real length(Numbers a) { return std::sqrt(dot(a, a)); }
@@ -237,17 +242,8 @@ std::vector<Real> widened_row(const Eigen::MatrixXd& inputs, Eigen::Index row) {
   return x;
 }
 
-// Atoms in the chart's coordinates.
 std::vector<RealAtom> atoms_at(const MixtureChart& chart, const RealVector& theta) {
-  std::vector<RealAtom> atoms;
-  for (int i = 0; i < chart.num_experts(); ++i) {
-    const auto gate = theta.segment(chart.gate_offset(i), chart.num_gate_features());
-    const auto expert = theta.segment(chart.expert_offset(i), chart.num_expert_parameters());
-    atoms.push_back({theta[chart.gate_offset(i) + chart.num_gate_features()],
-                     {gate.begin(), gate.end()},
-                     {expert.begin(), expert.end()}});
-  }
-  return atoms;
+  return atoms_at(chart, numbers_of(theta));
 }
 
 std::vector<RealAtom> in_chart(const MixtureSpec& spec, std::span<const RealAtom> raw) {
@@ -258,26 +254,36 @@ std::vector<RealAtom> in_chart(const MixtureSpec& spec, std::span<const RealAtom
 }
 
 Real value_at(const MixtureChart& chart, const RealVector& theta, Numbers z, Numbers x) {
-  const std::vector<RealAtom> atoms = atoms_at(chart, theta);
-  const Real factor = chart.factor_offset() >= 0 ? theta[chart.factor_offset()]
-                                                 : 1 / Real{chart.spec().gate.temperature.value};
-  return mixture_value_in_chart<Real>(chart.spec(), atoms, z, x, factor);
+  return mixture_value_in_chart<Real>(chart.spec(), atoms_at(chart, theta), z, x,
+                                      factor_at(chart, numbers_of(theta)));
 }
 
-RealVector row_of_jacobian(const MixtureChart& chart, RealVector theta, Numbers x, Real largest_feature) {
+// Of the fourth order, with the step h.
+Real central_difference(Real& argument, Real h, const std::function<Real()>& value) {
+  const Real centre = argument;
+  const auto at = [&](Real shift) {
+    argument = centre + shift;
+    return value();
+  };
+  const Real slope = (8 * (at(h) - at(-h)) - (at(2 * h) - at(-2 * h))) / (12 * h);
+  argument = centre;
+  return slope;
+}
+
+RealVector row_of_differences(const MixtureChart& chart, RealVector theta, Numbers x, Real largest_feature) {
   RealVector row(theta.size());
   const std::vector<Real> z = gate_features<Real>(chart.spec(), x);
-  const Real h = 2e-4L / largest_feature;
   for (Eigen::Index p = 0; p < theta.size(); ++p) {
-    const Real centre = theta[p];
-    const auto value = [&](Real shift) {
-      theta[p] = centre + shift;
-      return value_at(chart, theta, z, x);
-    };
-    row[p] = (8 * (value(h) - value(-h)) - (value(2 * h) - value(-2 * h))) / (12 * h);
-    theta[p] = centre;
+    row[p] =
+        central_difference(theta[p], 2e-4L / largest_feature, [&] { return value_at(chart, theta, z, x); });
   }
   return row;
+}
+
+RealVector row_of_jacobian(const MixtureChart& chart, const RealVector& theta, Numbers x) {
+  const std::vector<Real> row =
+      automatic_gradient(chart, numbers_of(theta), gate_features<Real>(chart.spec(), x), x);
+  return Eigen::Map<const RealVector>(row.data(), static_cast<Eigen::Index>(row.size()));
 }
 
 // What the normal equations of some samples should be, and how far off they may be.
@@ -580,6 +586,16 @@ Real Magnitudes::value_tolerance() const {
 
 Real Magnitudes::derivative_tolerance() const { return value_tolerance() * feature; }
 
+std::vector<Real> flattened(std::span<const RealAtom> atoms) {
+  std::vector<Real> numbers;
+  for (const RealAtom& atom : atoms) {
+    numbers.push_back(atom.bias);
+    numbers.insert(numbers.end(), atom.gate.begin(), atom.gate.end());
+    numbers.insert(numbers.end(), atom.expert.begin(), atom.expert.end());
+  }
+  return numbers;
+}
+
 std::vector<RealAtom> widened(const std::vector<Atom>& atoms) {
   std::vector<RealAtom> result;
   for (const Atom& atom : atoms) {
@@ -641,6 +657,7 @@ Worst derivative_discrepancy(const HarnessPoint& point, const Linearise& lineari
   const RealVector theta = point.theta.cast<Real>();
   const std::vector<RealAtom> atoms = atoms_at(chart, theta);
   const Eigen::Index num_rows = point.inputs.rows();
+  Worst worst;
   std::vector<RealVector> rows;
   std::vector<Magnitudes> magnitudes;
   std::vector<Real> values;
@@ -648,7 +665,12 @@ Worst derivative_discrepancy(const HarnessPoint& point, const Linearise& lineari
     const std::vector<Real> x = widened_row(point.inputs, row);
     magnitudes.emplace_back(chart.spec(), atoms, x);
     values.push_back(value_at(chart, theta, gate_features<Real>(chart.spec(), x), x));
-    rows.push_back(row_of_jacobian(chart, theta, x, magnitudes.back().feature));
+    rows.push_back(row_of_jacobian(chart, theta, x));
+    const RealVector differences = row_of_differences(chart, theta, x, magnitudes.back().feature);
+    for (Eigen::Index p = 0; p < theta.size(); ++p) {
+      worst.see(rows.back()[p] - differences[p], magnitudes.back().derivative_tolerance(),
+                fmt::format("automatic derivative[{}] against differences", p));
+    }
   }
   // Kernel coordinates are those of theta without the gate of the last atom, which the kernel holds at 0: its
   // derivatives by the others are the same.
@@ -659,7 +681,6 @@ Worst derivative_discrepancy(const HarnessPoint& point, const Linearise& lineari
     in_kernel.push_back(source.plus);
   }
 
-  Worst worst;
   NormalEquations kernel_equations;
   NormalEquations theta_equations;
   const auto check = [&](Eigen::Index first, Eigen::Index n, const std::function<Real(Eigen::Index)>& error) {
@@ -690,6 +711,38 @@ Worst derivative_discrepancy(const HarnessPoint& point, const Linearise& lineari
   }
   for (const Eigen::Index n : {255, 256, 257, 1000}) {
     check(0, n, [](Eigen::Index s) { return std::sin(static_cast<Real>(s) + 0.5L); });
+  }
+  return worst;
+}
+
+Worst raw_derivative_discrepancy(const HarnessPoint& point) {
+  constexpr Eigen::Index kMostRows = 3;
+  MixtureSpec spec = point.chart.spec();
+  spec.gate = point.chart.gate_of(point.theta);
+  const std::vector<RealAtom> atoms = widened(point.chart.atoms(point.theta));
+  std::vector<Real> units;  // of each parameter
+  for (const RealAtom& atom : atoms) {
+    const Real unit =
+        std::min<Real>(1, length(atom.gate)) * std::min<Real>(1, Real{spec.gate.temperature.value});
+    units.insert(units.end(), 1 + atom.gate.size(), unit);
+    units.insert(units.end(), atom.expert.size(), 1);
+  }
+  std::vector<Real> numbers = flattened(atoms);
+  Worst worst;
+  for (Eigen::Index row = 0; row < std::min(kMostRows, point.inputs.rows()); ++row) {
+    const std::vector<Real> x = widened_row(point.inputs, row);
+    const Magnitudes magnitudes(spec, in_chart(spec, atoms), x);
+    const std::vector<Real> automatic = automatic_raw_gradient(spec, atoms, x);
+    for (std::size_t p = 0; p < numbers.size(); ++p) {
+      if (units[p] == 0) {
+        continue;  // where |omega| has its kink
+      }
+      const Real slope = central_difference(numbers[p], 1e-4L * units[p] / magnitudes.feature, [&] {
+        return mixture_value<Real>(spec, unflattened(Numbers(numbers), atoms), x);
+      });
+      worst.see(automatic[p] - slope, magnitudes.derivative_tolerance() / units[p],
+                fmt::format("raw derivative[{}]", p));
+    }
   }
   return worst;
 }

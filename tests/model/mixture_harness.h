@@ -6,6 +6,7 @@
 #include <functional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "moest/base/random.h"
@@ -73,6 +74,47 @@ struct Magnitudes {
 
 std::vector<RealAtom> widened(const std::vector<Atom>& atoms);
 
+/// Atoms in the chart's coordinates, and the factor 1 / temperature of the scores.
+template <class T>
+std::vector<BasicAtom<T>> atoms_at(const MixtureChart& chart, std::span<const T> theta) {
+  const auto part = [&](int offset, int size) {
+    const auto numbers = theta.subspan(static_cast<std::size_t>(offset), static_cast<std::size_t>(size));
+    return std::vector<T>(numbers.begin(), numbers.end());
+  };
+  std::vector<BasicAtom<T>> atoms;
+  for (int i = 0; i < chart.num_experts(); ++i) {
+    const int bias = chart.gate_offset(i) + chart.num_gate_features();
+    atoms.push_back({theta[static_cast<std::size_t>(bias)],
+                     part(chart.gate_offset(i), chart.num_gate_features()),
+                     part(chart.expert_offset(i), chart.num_expert_parameters())});
+  }
+  return atoms;
+}
+template <class T>
+T factor_at(const MixtureChart& chart, std::span<const T> theta) {
+  return chart.factor_offset() >= 0 ? theta[static_cast<std::size_t>(chart.factor_offset())]
+                                    : T(1 / Real{chart.spec().gate.temperature.value});
+}
+
+/// All numbers of the atoms: of each its bias, gate and expert. And back, with the lengths of `like`.
+std::vector<Real> flattened(std::span<const RealAtom> atoms);
+template <class T>
+std::vector<BasicAtom<T>> unflattened(std::span<const T> numbers, std::span<const RealAtom> like) {
+  const auto take = [&](std::size_t size) {
+    const auto first = numbers.first(size);
+    numbers = numbers.subspan(size);
+    return std::vector<T>(first.begin(), first.end());
+  };
+  std::vector<BasicAtom<T>> atoms;
+  for (const RealAtom& atom : like) {
+    BasicAtom<T> next{take(1).front(), {}, {}};
+    next.gate = take(atom.gate.size());
+    next.expert = take(atom.expert.size());
+    atoms.push_back(std::move(next));
+  }
+  return atoms;
+}
+
 /// Kernel, mixture_value<double> and mixture_value<long double> against the reference, at raw atoms.
 Worst value_discrepancy(const HarnessPoint& point);
 
@@ -83,11 +125,16 @@ void linearise(const MixtureChart& chart, const SampleBlocks& samples, const Eig
                NormalEquations& in_kernel, NormalEquations& in_theta);
 
 /// RSS, J'e and J'J of every row alone (e = 1, so that J'e is the row) and of sums over n = 1, 255, 256, 257
-/// and 1000 samples, in kernel coordinates and in theta, against fourth-order central differences of
-/// mixture_value<long double>. Their step is h = 2e-4 / Z: h^4/30 times a fifth derivative (below 32 H Z^5),
-/// and 3 eps_long (1 + S) H / h of rounding, are below a tenth of derivative_tolerance(). The samples repeat
-/// the point's rows; the targets differ.
+/// and 1000 samples, in kernel coordinates and in theta, against the automatic derivatives of
+/// mixture_value<long double>; and these against its fourth-order central differences. Their step is h = 2e-4
+/// / Z: h^4/30 times a fifth derivative (below 32 H Z^5), and 3 eps_long (1 + S) H / h of rounding, are below
+/// a tenth of derivative_tolerance(). The samples repeat the point's rows; the targets differ.
 Worst derivative_discrepancy(const HarnessPoint& point, const Linearise& linearise);
+
+/// Automatic derivatives of f by the raw parameters against central differences, at the first inputs. What
+/// they are off by is that of the chart's coordinates, in units of |omega| and of the temperature where these
+/// are small: h = 1e-4 / Z times that unit.
+Worst raw_derivative_discrepancy(const HarnessPoint& point);
 
 /// f under a common shift of theta's gauges, a permutation of atoms, and theta -> atoms -> theta: relative to
 /// the larger of |f| and the experts' magnitude, 1e-13 per unit 1 + S.

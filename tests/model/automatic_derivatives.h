@@ -1,0 +1,19 @@
+// Derivatives of a mixture by Boost.Math's automatic differentiation, a second opinion beside differences.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "tests/model/mixture_harness.h"
+
+namespace moest {
+
+/// df/dtheta at the input x with the gate's features z, for the chart's coordinates theta.
+std::vector<Real> automatic_gradient(const MixtureChart& chart, std::span<const Real> theta,
+                                     std::span<const Real> z, std::span<const Real> x);
+
+/// The derivatives of f at x by the raw parameters: of each atom its bias, gate and expert.
+std::vector<Real> automatic_raw_gradient(const MixtureSpec& spec, std::span<const RealAtom> atoms,
+                                         std::span<const Real> x);
+
+}  // namespace moest
