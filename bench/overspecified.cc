@@ -17,7 +17,7 @@ Eigen::VectorXd draw_mean(const MixtureChart& chart, const SampleBlocks& blocks,
   }
   const double root = std::sqrt(static_cast<double>(chart.spec().num_inputs));
   for (int i = 0; i < chart.num_experts(); ++i) {
-    theta.segment(chart.gate_offset(i), chart.num_gate_features()) *= 2.0 / root;
+    theta.segment(chart.gate_offset(i), chart.num_gate_coordinates()) *= 2.0 / root;
     theta.segment(chart.expert_offset(i), chart.num_expert_parameters()) *= 1.5;
   }
   for (const RegionBlock& region : chart.regions()) {

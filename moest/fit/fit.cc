@@ -140,7 +140,7 @@ Eigen::VectorXd ordered(Problem& problem, const Eigen::VectorXd& theta, const Da
   for (std::size_t i = 0; i < k; ++i) {
     const auto from = static_cast<int>(order[i]);
     const auto to = static_cast<int>(i);
-    const int gate_size = chart.num_gate_features() + 1;
+    const int gate_size = chart.num_gate_coordinates() + 1;
     result.segment(chart.gate_offset(to), gate_size) = theta.segment(chart.gate_offset(from), gate_size);
     result.segment(chart.expert_offset(to), chart.num_expert_parameters()) =
         theta.segment(chart.expert_offset(from), chart.num_expert_parameters());
@@ -271,7 +271,9 @@ nlohmann::ordered_json record_of(const FitSummary& summary) {
 
 }  // namespace
 
-int num_free_parameters(const MixtureSpec& spec) { return MixtureChart(spec, 1.0).layout().num_parameters; }
+int num_free_parameters(const MixtureSpec& spec) {
+  return static_cast<int>(MixtureChart(spec, 1.0).kernel_sources().size());
+}
 
 FitResult fit(MixtureSpec spec, const Dataset& data, const FitOptions& options, const FitControl& control,
               const std::optional<Model>& start) {

@@ -211,7 +211,7 @@ class Descent {
 
   void bend_step() {
     constexpr double kLongestBend = 0.75;
-    if (curvature_ != Curvature::newton) {
+    if (curvature_ != Curvature::newton || problem_.chart().is_curved()) {
       return;
     }
     problem_.bend(fit_.theta, step_, bend_);

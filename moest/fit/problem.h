@@ -24,13 +24,13 @@ class Problem {
   void linearise(const Eigen::VectorXd& theta, NormalEquations& result,
                  Curvature curvature = Curvature::gauss_newton) {
     pass_.linearise(kernel_point(theta), in_kernel_, curvature);
-    chart_.pull_back(in_kernel_, result);
+    chart_.pull_back(theta, curvature, in_kernel_, result);
   }
   /// RSS at theta.
   double residual_sum_of_squares(const Eigen::VectorXd& theta) {
     return pass_.residual_sum_of_squares(kernel_point(theta));
   }
-  /// J'f'', f'' the second derivative of f along the direction.
+  /// J'f'', f'' the second derivative of f along the direction. Not where the chart is curved.
   void bend(const Eigen::VectorXd& theta, const Eigen::VectorXd& direction, Eigen::VectorXd& result) {
     chart_.to_kernel(direction, kernel_direction_);
     pass_.bend(kernel_point(theta), as_span(kernel_direction_), in_kernel_.gradient);

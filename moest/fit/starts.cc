@@ -47,6 +47,31 @@ Eigen::VectorXd random_hyperplane(const Problem& problem, const SampleStatistics
   return gate;
 }
 
+// A gate (omega, 0) with its centre beside sample `row`.
+Eigen::VectorXd random_centre(const Problem& problem, const SampleStatistics& statistics, int row,
+                              Stream& stream) {
+  constexpr double kJitter = 0.5;  // of the features' standard deviations
+  const int size = problem.chart().num_gate_coordinates();
+  Eigen::VectorXd gate = Eigen::VectorXd::Zero(size + 1);
+  for (int j = 0; j < size; ++j) {
+    gate[j] = feature_value(problem.samples(), row, j) + kJitter * statistics.feature_sd[j] * stream.normal();
+  }
+  return gate;
+}
+
+// The difference (omega, 0) of two centres, so many standard deviations of the features long.
+Eigen::VectorXd random_displacement(const Problem& problem, const SampleStatistics& statistics, double length,
+                                    Stream& stream) {
+  const int size = problem.chart().num_gate_coordinates();
+  Eigen::VectorXd gate = Eigen::VectorXd::Zero(size + 1);
+  for (int j = 0; j < size; ++j) {
+    gate[j] = stream.normal();
+  }
+  gate *= length / gate.norm();
+  gate.head(size).array() *= statistics.feature_sd.head(size).array();
+  return gate;
+}
+
 void randomise_expert(const Problem& problem, const SampleStatistics& statistics, Stream& stream,
                       Eigen::Ref<Eigen::VectorXd> expert) {
   const ExpertUnits& units = problem.chart().layout().experts[0];
@@ -125,8 +150,10 @@ Eigen::VectorXd random_start(const Problem& problem, const SampleStatistics& sta
   const MixtureChart& chart = problem.chart();
   Eigen::VectorXd theta(chart.num_coordinates());
   for (int i = 0; i < chart.num_experts(); ++i) {
-    theta.segment(chart.gate_offset(i), chart.num_gate_features() + 1) =
-        random_hyperplane(problem, statistics, random_row(problem, stream), kScoreSd, stream);
+    theta.segment(chart.gate_offset(i), chart.num_gate_coordinates() + 1) =
+        chart.is_curved()
+            ? random_centre(problem, statistics, random_row(problem, stream), stream)
+            : random_hyperplane(problem, statistics, random_row(problem, stream), kScoreSd, stream);
     randomise_expert(problem, statistics, stream,
                      theta.segment(chart.expert_offset(i), chart.num_expert_parameters()));
   }
@@ -141,7 +168,7 @@ Eigen::VectorXd split_expert(Problem& smaller, const Problem& larger, const Eige
                              int expert, const SampleStatistics& statistics, Stream& stream) {
   const MixtureChart& from = smaller.chart();
   const MixtureChart& to = larger.chart();
-  const int gate_size = from.num_gate_features() + 1;
+  const int gate_size = from.num_gate_coordinates() + 1;
   const int last = from.num_experts();
   Eigen::VectorXd result(to.num_coordinates());
   result.head(from.gate_offset(last)) = theta.head(from.gate_offset(last));
@@ -153,7 +180,9 @@ Eigen::VectorXd split_expert(Problem& smaller, const Problem& larger, const Eige
 
   const double score_sd = std::exp(stream.uniform(kLogSplitSdLow, kLogSplitSdHigh));
   const int row = row_of_expert(smaller, theta, expert, stream);
-  const Eigen::VectorXd difference = random_hyperplane(larger, statistics, row, score_sd, stream);
+  const Eigen::VectorXd difference = to.is_curved()
+                                         ? random_displacement(larger, statistics, score_sd, stream)
+                                         : random_hyperplane(larger, statistics, row, score_sd, stream);
   const Eigen::VectorXd gate = theta.segment(from.gate_offset(expert), gate_size);
   result.segment(to.gate_offset(expert), gate_size) = gate + 0.5 * difference;
   result.segment(to.gate_offset(last), gate_size) = gate - 0.5 * difference;

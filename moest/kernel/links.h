@@ -7,22 +7,23 @@
 namespace moest {
 
 /// r of a gate score or phi of an expert. Each is written once, as a template over an arithmetic type T that
-/// has +, -, *, /, < and exp, log1p, tanh, abs and standard_normal by argument-dependent lookup; where t <
-/// T(0) is no bool but one decision per lane of a vector, also select and any.
+/// has +, -, *, /, < and exp, log1p, tanh, sqrt, abs and standard_normal by argument-dependent lookup; where
+/// t < T(0) is no bool but one decision per lane of a vector, also select and any.
 enum class Link {
-  identity,      // t
-  square,        // t^2
-  cube,          // t^3
-  fourth_power,  // t^4
-  fifth_power,   // t^5
-  sixth_power,   // t^6
-  sigmoid,       // 1 / (1 + e^-t)
-  tanh,          // tanh t
-  gelu,          // t Phi(t)
-  silu,          // t / (1 + e^-t)
-  softplus,      // log(1 + e^t)
-  log_sigmoid,   // -log(1 + e^-t)
-  relu,          // max(t, 0)
+  identity,           // t
+  square,             // t^2
+  cube,               // t^3
+  fourth_power,       // t^4
+  fifth_power,        // t^5
+  sixth_power,        // t^6
+  sigmoid,            // 1 / (1 + e^-t)
+  tanh,               // tanh t
+  gelu,               // t Phi(t)
+  silu,               // t / (1 + e^-t)
+  softplus,           // log(1 + e^t)
+  log_sigmoid,        // -log(1 + e^-t)
+  relu,               // max(t, 0)
+  negative_distance,  // -sqrt(-t), t <= 0
 };
 
 /// A link and its first two derivatives at one point.

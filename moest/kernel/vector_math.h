@@ -50,6 +50,7 @@ HWY_INLINE Lanes select(Lanes::Mask condition, Lanes yes, Lanes no) {
 }
 HWY_INLINE bool any(Lanes::Mask condition) { return !hn::AllFalse(Lanes::Tag(), condition); }
 HWY_INLINE Lanes abs(Lanes a) { return Lanes(hn::Abs(a.raw)); }
+HWY_INLINE Lanes sqrt(Lanes a) { return Lanes(hn::Sqrt(a.raw)); }
 
 /// e^x = 2^n (1 + p) with n = round(x / log 2) and p = expm1(r), |r| <= log(2)/2.
 struct ReducedExp {

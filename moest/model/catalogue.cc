@@ -95,6 +95,16 @@ bool gate_bias_is_outside(const GateSpec& gate) {
   return visit_gate(gate.kind, [&](auto kind) { return kind.bias_is_outside(gate); });
 }
 
+int num_gate_coordinates(const MixtureSpec& spec) {
+  return visit_gate(spec.gate.kind, [&](auto gate) {
+    if constexpr (decltype(gate)::kIsCurved) {
+      return gate.num_coordinates(spec.num_inputs);
+    } else {
+      return gate.num_features(spec.num_inputs);
+    }
+  });
+}
+
 Combiner gate_combiner(const GateSpec& gate) {
   return visit_gate(gate.kind, [](auto kind) { return decltype(kind)::kCombiner; });
 }

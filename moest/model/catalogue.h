@@ -17,6 +17,7 @@
 #include "moest/model/cosine_gate.h"
 #include "moest/model/dense_to_sparse_gate.h"
 #include "moest/model/experts.h"
+#include "moest/model/laplace_gate.h"
 #include "moest/model/model.h"
 #include "moest/model/perturbed_cosine_gate.h"
 #include "moest/model/quadratic_gates.h"
@@ -34,7 +35,8 @@ using GateKinds = std::tuple<  //
     QuadraticGate,             //
     MonomialGate,              //
     SigmoidGate,               //
-    NormalizedSigmoidGate>;
+    NormalizedSigmoidGate,     //
+    LaplaceGate>;
 
 /// Every expert, a line each.
 inline constexpr std::array kExpertKinds{
@@ -88,6 +90,23 @@ bool gate_bias_is_outside(const GateSpec& gate);
 /// Whether the gate's features are the inputs as they are.
 bool gate_sees_inputs(const GateSpec& gate);
 
+/// Numbers of a gate in the chart: as many as features, or fewer where v is a curved function of them.
+int num_gate_coordinates(const MixtureSpec& spec);
+
+/// v of a gate in the chart's coordinates.
+template <class T>
+std::vector<T> gate_slopes(const MixtureSpec& spec, const std::vector<T>& coordinates) {
+  return visit_gate(spec.gate.kind, [&](auto gate) {
+    if constexpr (!decltype(gate)::kIsCurved) {
+      return coordinates;
+    } else {
+      std::vector<T> v(static_cast<std::size_t>(gate.num_features(spec.num_inputs)));
+      gate.template slopes<T>(coordinates, v);
+      return v;
+    }
+  });
+}
+
 /// The features z of the gate at one input x of d numbers, after the input map.
 template <class T>
 std::vector<T> gate_features(const MixtureSpec& spec, std::span<const T> x) {
@@ -105,11 +124,11 @@ std::vector<T> gate_features(const MixtureSpec& spec, std::span<const T> x) {
   });
 }
 
-/// A raw atom with its gate in the chart's coordinates: v for omega, and the bias that stands beside v . z.
+/// A raw atom with its gate in the chart's coordinates, and the bias that stands beside v . z.
 template <class T>
 BasicAtom<T> atom_in_chart(const MixtureSpec& spec, const BasicAtom<T>& raw) {
   return visit_gate(spec.gate.kind, [&](auto gate) {
-    BasicAtom<T> atom{raw.bias, std::vector<T>(static_cast<std::size_t>(gate.num_features(spec.num_inputs))),
+    BasicAtom<T> atom{raw.bias, std::vector<T>(static_cast<std::size_t>(num_gate_coordinates(spec))),
                       raw.expert};
     gate.template to_chart<T>(spec.gate, raw.gate, atom.gate);
     if (decltype(gate)::kBiasIsDivided) {

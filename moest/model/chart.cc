@@ -1,5 +1,7 @@
 #include "moest/model/chart.h"
 
+#include <algorithm>
+
 #include "moest/base/error.h"
 #include "moest/model/catalogue.h"
 
@@ -62,6 +64,7 @@ MixtureChart::MixtureChart(const MixtureSpec& spec, double bound) : spec_(spec) 
   MOEST_EXPECT(bound > 0);
   num_gate_features_ =
       visit_gate(spec.gate.kind, [&](auto gate) { return gate.num_features(spec.num_inputs); });
+  num_gate_coordinates_ = moest::num_gate_coordinates(spec);
   num_expert_parameters_ = moest::num_expert_parameters(spec);
   layout_ = make_layout(spec, num_gate_features_);
   num_coordinates_ = expert_offset(num_experts()) + (finds_factor() ? 1 : 0);
@@ -72,7 +75,7 @@ MixtureChart::MixtureChart(const MixtureSpec& spec, double bound) : spec_(spec) 
 void MixtureChart::find_sources() {
   const int last = num_experts() - 1;
   const int num_relative = static_cast<int>(layout_.gates.size());
-  const int size = layout_.feature_sets[0].size();
+  const int size = is_curved() ? num_gate_coordinates_ : layout_.feature_sets[0].size();
   for (int i = 0; i < num_relative; ++i) {
     for (int j = 0; j < size; ++j) {
       sources_.push_back({gate_offset(i) + j, slopes_are_relative() ? gate_offset(last) + j : -1});
@@ -80,13 +83,14 @@ void MixtureChart::find_sources() {
   }
   if (layout_.router) {
     for (int i = 0; i < last; ++i) {
-      sources_.push_back({gate_offset(i) + num_gate_features_, gate_offset(last) + num_gate_features_});
+      sources_.push_back({gate_offset(i) + num_gate_coordinates_, gate_offset(last) + num_gate_coordinates_});
     }
   }
   for (int p = expert_offset(0); p < num_coordinates_; ++p) {
     sources_.push_back({p, -1});
   }
-  MOEST_EXPECT(static_cast<int>(sources_.size()) == layout_.num_parameters);
+  const int num_curved = num_experts() * (num_gate_features_ - num_gate_coordinates_);
+  MOEST_EXPECT(static_cast<int>(sources_.size()) + num_curved == layout_.num_parameters);
 }
 
 void MixtureChart::find_regions(double bound) {
@@ -94,8 +98,8 @@ void MixtureChart::find_regions(double bound) {
       visit_gate(spec_.gate.kind, [&](auto gate) { return gate.region(spec_.gate, bound); });
   const Region number{Region::Shape::box, bound};
   for (int i = 0; i < num_experts(); ++i) {
-    regions_.push_back({gate_offset(i), num_gate_features_, gate_region});
-    regions_.push_back({gate_offset(i) + num_gate_features_, 1, number});
+    regions_.push_back({gate_offset(i), num_gate_coordinates_, gate_region});
+    regions_.push_back({gate_offset(i) + num_gate_coordinates_, 1, number});
   }
   for (int i = 0; i < num_experts(); ++i) {
     regions_.push_back({expert_offset(i), num_expert_parameters_, number});
@@ -107,8 +111,8 @@ void MixtureChart::find_regions(double bound) {
          {Region::Shape::box, 1 / PlainGate::kLeastTemperature, 1 / PlainGate::kMostTemperature}});
   }
   const bool slopes_shift = slopes_are_relative() && gate_region.shape != Region::Shape::sphere;
-  const int end = biases_are_relative() ? num_gate_features_ + 1 : 0;
-  for (int j = slopes_shift ? 0 : num_gate_features_; j < end; ++j) {
+  const int end = biases_are_relative() ? num_gate_coordinates_ + 1 : 0;
+  for (int j = slopes_shift ? 0 : num_gate_coordinates_; j < end; ++j) {
     std::vector<int>& places = shift_gauges_.emplace_back();
     for (int i = 0; i < num_experts(); ++i) {
       places.push_back(gate_offset(i) + j);
@@ -122,7 +126,7 @@ int MixtureChart::expert_offset(int expert) const {
 
 // The gates as columns (v_i, b_i).
 Eigen::MatrixXd MixtureChart::gates(const Eigen::VectorXd& theta) const {
-  return Eigen::Map<const Eigen::MatrixXd>(theta.data(), num_gate_features_ + 1, num_experts());
+  return Eigen::Map<const Eigen::MatrixXd>(theta.data(), num_gate_coordinates_ + 1, num_experts());
 }
 
 Eigen::VectorXd MixtureChart::kernel_parameters(const Eigen::VectorXd& theta) const {
@@ -134,9 +138,15 @@ Eigen::VectorXd MixtureChart::kernel_parameters(const Eigen::VectorXd& theta) co
 void MixtureChart::to_kernel(const Eigen::VectorXd& theta, Eigen::VectorXd& v) const {
   MOEST_EXPECT(theta.size() == num_coordinates_);
   v.resize(layout_.num_parameters);
-  for (Eigen::Index p = 0; p < v.size(); ++p) {
-    const auto [plus, minus] = sources_[static_cast<std::size_t>(p)];
-    v[p] = minus < 0 ? theta[plus] : theta[plus] - theta[minus];
+  const Eigen::Index first = layout_.num_parameters - static_cast<Eigen::Index>(sources_.size());
+  for (std::size_t p = 0; p < sources_.size(); ++p) {
+    const auto [plus, minus] = sources_[p];
+    v[first + static_cast<Eigen::Index>(p)] = minus < 0 ? theta[plus] : theta[plus] - theta[minus];
+  }
+  for (int i = 0; is_curved() && i < num_experts(); ++i) {
+    const auto gate = theta.segment(gate_offset(i), num_gate_coordinates_);
+    const std::vector<double> slopes = gate_slopes<double>(spec_, {gate.begin(), gate.end()});
+    std::copy(slopes.begin(), slopes.end(), v.begin() + layout_.gates[static_cast<std::size_t>(i)].offset);
   }
 }
 
@@ -151,7 +161,62 @@ void MixtureChart::pull_back(const Eigen::VectorXd& in_v, Eigen::VectorXd& in_th
   }
 }
 
-void MixtureChart::pull_back(const NormalEquations& in_v, NormalEquations& in_theta) const {
+void MixtureChart::pull_back(const Eigen::VectorXd& theta, Curvature curvature, const NormalEquations& in_v,
+                             NormalEquations& in_theta) const {
+  if (is_curved()) {
+    subtract(straightened(theta, curvature, in_v), in_theta);
+  } else {
+    subtract(in_v, in_theta);
+  }
+}
+
+// With omega_i in place of v_i: the columns of each gate times dv_i/domega_i.
+NormalEquations MixtureChart::straightened(const Eigen::VectorXd& theta, Curvature curvature,
+                                           const NormalEquations& in_v) const {
+  return visit_gate(spec_.gate.kind, [&](auto gate) {
+    NormalEquations result{in_v.rss, {}, {}, {}};
+    if constexpr (decltype(gate)::kIsCurved) {
+      const Eigen::Index wide = num_gate_features_;
+      const Eigen::Index narrow = num_gate_coordinates_;
+      const auto size = static_cast<Eigen::Index>(sources_.size());
+      const Eigen::Index rest = size - num_experts() * narrow;
+      std::vector<Eigen::MatrixXd> jacobians;
+      jacobians.reserve(static_cast<std::size_t>(num_experts()));
+      for (int i = 0; i < num_experts(); ++i) {
+        jacobians.push_back(gate.slope_jacobian(theta.segment(gate_offset(i), narrow)));
+      }
+      // in = (in of v_1 .. v_k, rest) -> (in of omega_1 .. omega_k, rest).
+      const auto contract = [&](const Eigen::MatrixXd& rows, const auto& map) {
+        Eigen::MatrixXd out(size, rows.cols());
+        for (int i = 0; i < num_experts(); ++i) {
+          out.middleRows(i * narrow, narrow).noalias() =
+              map(jacobians[static_cast<std::size_t>(i)]).transpose() * rows.middleRows(i * wide, wide);
+        }
+        out.bottomRows(rest) = rows.bottomRows(rest);
+        return out;
+      };
+      const auto jacobian = [](const Eigen::MatrixXd& matrix) { return matrix; };
+      // (sum_p c_p u_p)^2 <= 2 sum_p (c_p u_p)^2: a column has two entries.
+      const auto twice_squares = [](const Eigen::MatrixXd& matrix) -> Eigen::MatrixXd {
+        return 2 * matrix.cwiseAbs2();
+      };
+      result.gradient = contract(in_v.gradient, jacobian);
+      result.gram = contract(contract(in_v.gram, jacobian).transpose(), jacobian);
+      if (curvature == Curvature::gauss_newton) {
+        result.diagonal = result.gram.diagonal();
+        return result;
+      }
+      result.diagonal = contract(in_v.diagonal, twice_squares);
+      for (int i = 0; i < num_experts(); ++i) {
+        result.gram.block(i * narrow, i * narrow, narrow, narrow) -=
+            gate.slope_curvature(in_v.gradient.segment(i * wide, wide));
+      }
+    }
+    return result;
+  });
+}
+
+void MixtureChart::subtract(const NormalEquations& in_v, NormalEquations& in_theta) const {
   in_theta.rss = in_v.rss;
   pull_back(in_v.gradient, in_theta.gradient);
   in_theta.diagonal.setZero(num_coordinates_);
@@ -181,11 +246,11 @@ void MixtureChart::pull_back(const NormalEquations& in_v, NormalEquations& in_th
 
 Eigen::VectorXd MixtureChart::coordinates(const std::vector<Atom>& atoms) const {
   MOEST_EXPECT(static_cast<int>(atoms.size()) == num_experts());
-  Eigen::MatrixXd gates(num_gate_features_, num_experts());
+  Eigen::MatrixXd gates(num_gate_coordinates_, num_experts());
   Eigen::MatrixXd biases(1, num_experts());
   for (int i = 0; i < num_experts(); ++i) {
     const Atom atom = atom_in_chart(spec_, atoms[static_cast<std::size_t>(i)]);
-    gates.col(i) = Eigen::Map<const Eigen::VectorXd>(atom.gate.data(), num_gate_features_);
+    gates.col(i) = Eigen::Map<const Eigen::VectorXd>(atom.gate.data(), num_gate_coordinates_);
     biases(0, i) = atom.bias;
   }
   if (slopes_are_relative()) {
@@ -196,8 +261,8 @@ Eigen::VectorXd MixtureChart::coordinates(const std::vector<Atom>& atoms) const 
   }
   Eigen::VectorXd theta(num_coordinates_);
   for (int i = 0; i < num_experts(); ++i) {
-    theta.segment(gate_offset(i), num_gate_features_) = gates.col(i);
-    theta[gate_offset(i) + num_gate_features_] = biases(0, i);
+    theta.segment(gate_offset(i), num_gate_coordinates_) = gates.col(i);
+    theta[gate_offset(i) + num_gate_coordinates_] = biases(0, i);
     theta.segment(expert_offset(i), num_expert_parameters_) = Eigen::Map<const Eigen::VectorXd>(
         atoms[static_cast<std::size_t>(i)].expert.data(), num_expert_parameters_);
   }
@@ -214,11 +279,11 @@ Eigen::MatrixXd MixtureChart::section(const Eigen::VectorXd& theta) const {
   MOEST_EXPECT(theta.size() == num_coordinates_);
   Eigen::MatrixXd gates = this->gates(theta);
   if (biases_are_relative()) {
-    gates.row(num_gate_features_).array() -= gates(num_gate_features_, num_experts() - 1);
+    gates.row(num_gate_coordinates_).array() -= gates(num_gate_coordinates_, num_experts() - 1);
   }
   if (slopes_are_relative()) {
-    gates.topRows(num_gate_features_).colwise() -= visit_gate(spec_.gate.kind, [&](auto gate) {
-      return Eigen::VectorXd(gate.section_origin(gates.topRows(num_gate_features_)));
+    gates.topRows(num_gate_coordinates_).colwise() -= visit_gate(spec_.gate.kind, [&](auto gate) {
+      return Eigen::VectorXd(gate.section_origin(gates.topRows(num_gate_coordinates_)));
     });
   }
   return gates;
@@ -231,8 +296,9 @@ GateSpec MixtureChart::gate_of(const Eigen::VectorXd& theta) const {
       result.temperature.learned = learns_temperature(spec_.gate);
       if (*result.temperature.learned) {
         result.temperature.value =
-            finds_factor() ? 1 / theta[factor_offset()]
-                           : gate.section_temperature(spec_.gate, section(theta).topRows(num_gate_features_));
+            finds_factor()
+                ? 1 / theta[factor_offset()]
+                : gate.section_temperature(spec_.gate, section(theta).topRows(num_gate_coordinates_));
       }
     }
   });
@@ -245,10 +311,10 @@ std::vector<Atom> MixtureChart::atoms(const Eigen::VectorXd& theta) const {
   spec.gate = gate_of(theta);
   std::vector<Atom> atoms;
   for (int i = 0; i < num_experts(); ++i) {
-    const auto gate = gates.col(i).head(num_gate_features_);
+    const auto gate = gates.col(i).head(num_gate_coordinates_);
     const auto expert = theta.segment(expert_offset(i), num_expert_parameters_);
     atoms.push_back(atom_from_chart<double>(
-        spec, {gates(num_gate_features_, i), {gate.begin(), gate.end()}, {expert.begin(), expert.end()}}));
+        spec, {gates(num_gate_coordinates_, i), {gate.begin(), gate.end()}, {expert.begin(), expert.end()}}));
   }
   return atoms;
 }

@@ -25,7 +25,8 @@ struct RegionBlock {
 ///
 ///     raw atoms (b_i, omega_i, eta_i)  ->  coordinates theta  ->  kernel parameters v
 ///
-/// theta = (v_1, b_1, .., v_k, b_k, eta_1, .., eta_k): the gates in reduced coordinates, each in its region,
+/// theta = (v_1, b_1, .., v_k, b_k, eta_1, .., eta_k): the gates in reduced coordinates (where the chart is
+/// curved, omega_i in place of v_i), each in its region,
 /// the biases and the expert parameters in [-B, B], and at the end 1 / temperature where the data determine
 /// it. The regions are meant on the gauge-free set: no gate is anchored in theta, so a point is feasible
 /// whenever some common shift of the gates makes it so. The kernel sees the gates relative to the last one,
@@ -45,7 +46,8 @@ class MixtureChart {
   /// nothing.
   const std::vector<std::vector<int>>& shift_gauges() const { return shift_gauges_; }
 
-  /// A kernel parameter is coordinate `plus` of theta less coordinate `minus`, if that is not negative.
+  /// A kernel parameter is coordinate `plus` of theta less coordinate `minus`, if that is not negative. Where
+  /// the chart is curved, these are the kernel parameters with omega_i in place of v_i.
   struct Source {
     int plus, minus;
   };
@@ -54,20 +56,25 @@ class MixtureChart {
   bool slopes_are_relative() const { return layout_.gates.size() < layout_.experts.size(); }
   bool biases_are_relative() const { return slopes_are_relative() || layout_.router.has_value(); }
 
-  int gate_offset(int expert) const { return expert * (num_gate_features_ + 1); }
-  int num_gate_features() const { return num_gate_features_; }
+  bool is_curved() const { return num_gate_coordinates_ < num_gate_features_; }
+  int gate_offset(int expert) const { return expert * (num_gate_coordinates_ + 1); }
+  int num_gate_coordinates() const { return num_gate_coordinates_; }
   int expert_offset(int expert) const;
   int num_expert_parameters() const { return num_expert_parameters_; }
   /// Of 1 / temperature; -1 where that is no coordinate.
   int factor_offset() const { return finds_factor() ? num_coordinates_ - 1 : -1; }
 
-  /// Kernel parameters of theta. The map is linear: a direction of theta becomes one of v.
+  /// Kernel parameters of theta. Unless the chart is curved the map is linear: a direction of theta becomes
+  /// one of v.
   Eigen::VectorXd kernel_parameters(const Eigen::VectorXd& theta) const;
   void to_kernel(const Eigen::VectorXd& theta, Eigen::VectorXd& v) const;
-  /// A gradient, and the normal equations, of v pulled back to theta: J_theta = J_v dv/dtheta. Of a
-  /// coordinate that is only taken off others, the diagonal of J'J is replaced by the sum of theirs.
+  /// A gradient (unless the chart is curved), and the normal equations at theta, of v pulled back to theta:
+  /// J_theta = J_v dv/dtheta, and with Curvature::newton also -J'e d2v/dtheta^2. Of a coordinate that is only
+  /// taken off others, the diagonal of J'J is replaced by the sum of theirs; of a curved gate it is then
+  /// replaced by a bound, up to twice as large or, where terms cancel, larger.
   void pull_back(const Eigen::VectorXd& in_v, Eigen::VectorXd& in_theta) const;
-  void pull_back(const NormalEquations& in_v, NormalEquations& in_theta) const;
+  void pull_back(const Eigen::VectorXd& theta, Curvature curvature, const NormalEquations& in_v,
+                 NormalEquations& in_theta) const;
 
   /// Coordinates of raw atoms after the common shift that brings the gates deepest into their regions;
   /// whatever is still outside is moved to the nearest point inside.
@@ -81,6 +88,9 @@ class MixtureChart {
   SampleBlocks blocks(const Eigen::MatrixXd& inputs) const;
 
  private:
+  NormalEquations straightened(const Eigen::VectorXd& theta, Curvature curvature,
+                               const NormalEquations& in_v) const;
+  void subtract(const NormalEquations& in_v, NormalEquations& in_theta) const;
   bool finds_factor() const { return layout_.router && layout_.router->factor >= 0; }
   void find_sources();
   void find_regions(double bound);
@@ -90,6 +100,7 @@ class MixtureChart {
 
   MixtureSpec spec_;
   int num_gate_features_;
+  int num_gate_coordinates_;
   int num_expert_parameters_;
   int num_coordinates_ = 0;
   MixtureLayout layout_;

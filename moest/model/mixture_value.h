@@ -40,9 +40,10 @@ T expert_value(const MixtureSpec& spec, std::span<const T> expert, std::span<con
 template <class T>
 T score_in_chart(const MixtureSpec& spec, const BasicAtom<T>& atom, std::span<const T> z, const T& factor) {
   const bool is_outside = gate_bias_is_outside(spec.gate);
+  const std::vector<T> v = gate_slopes(spec, atom.gate);
   T t = is_outside ? T(0) : atom.bias;
   for (std::size_t j = 0; j < z.size(); ++j) {
-    t = t + atom.gate[j] * z[j];
+    t = t + v[j] * z[j];
   }
   const T value = visit_link(gate_link(spec.gate), [&](auto link) { return link(t).value; });
   return is_outside ? factor * value + atom.bias : value;

@@ -26,6 +26,9 @@ struct PlainGate {
   static constexpr bool kCanLearnTemperature = false;  // with section_temperature(spec, v)
   static constexpr bool kLearnsUnlessGiven = false;    // the temperature
   static constexpr bool kBiasIsDivided = false;        // by the temperature
+  /// Whether v is a curved function of fewer coordinates, with num_coordinates(d), slopes(coordinates, v) and
+  /// the derivatives slope_jacobian() and slope_curvature(). Needs a bias outside the link.
+  static constexpr bool kIsCurved = false;
   /// The interval of a learned temperature.
   static constexpr double kLeastTemperature = 0.01;
   static constexpr double kMostTemperature = 100;
@@ -46,7 +49,7 @@ struct PlainGate {
   static void features(const GateSpec&, std::span<const T> x, std::span<T> z) {
     std::copy(x.begin(), x.end(), z.begin());
   }
-  /// v = omega.
+  /// The coordinates of the chart: here v = omega.
   template <class T>
   static void to_chart(const GateSpec&, std::span<const T> raw, std::span<T> v) {
     std::copy(raw.begin(), raw.end(), v.begin());

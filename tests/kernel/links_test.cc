@@ -109,6 +109,21 @@ TEST(ReluLink, IsExactAndHasTheLeftSlopeAtItsKink) {
   EXPECT_EQ(at(Link::relu, 0.0).slope, 0);
 }
 
+// A root and a division: 2 eps; three factors in the curvature.
+TEST(NegativeDistanceLink, IsARootWhoseSlopeIsCappedBesideItsKink) {
+  for (const double t : points()) {
+    const LinkPoint<Real> exact = reference_link(Link::negative_distance, t);
+    const LinkPoint<double> point = at(Link::negative_distance, t);
+    EXPECT_LE(std::abs(point.value - exact.value), kEps * std::abs(exact.value)) << t;
+    EXPECT_LE(std::abs(point.slope - exact.slope), 2 * kEps * exact.slope) << t;
+    EXPECT_LE(std::abs(point.curvature - exact.curvature), 6 * kEps * exact.curvature) << t;
+  }
+  EXPECT_EQ(at(Link::negative_distance, -4.0).value, -2);
+  EXPECT_EQ(at(Link::negative_distance, -4.0).slope, 0.25);
+  EXPECT_EQ(at(Link::negative_distance, 1e-9).value, 0);
+  EXPECT_EQ(at(Link::negative_distance, 0.0).slope, 5000);
+}
+
 TEST(IdentityLink, IsExact) {
   for (const double t : points()) {
     EXPECT_EQ(at(Link::identity, t).value, t);
@@ -124,7 +139,8 @@ TEST(Links, HaveSlopesAndCurvaturesThatAreDerivatives) {
   const Real h = 1e-4L;
   for (const Link link : kAllLinks) {
     for (const double point : points()) {
-      const bool at_kink = link == Link::relu && std::abs(point) < 3e-4;
+      const bool at_kink = (link == Link::relu && std::abs(point) < 3e-4) ||
+                           (link == Link::negative_distance && point > -1);  // where it is steep, or constant
       if (std::abs(point) > 30 || at_kink) {
         continue;
       }

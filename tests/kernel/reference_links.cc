@@ -1,5 +1,6 @@
 #include "tests/kernel/reference_links.h"
 
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 
@@ -63,9 +64,14 @@ LinkPoint<long double> reference_link(Link link, long double t) {
       return {t > 0 ? -std::log1p(std::exp(-t)) : t - std::log1p(std::exp(t)), slope.value, -slope.slope};
     }
     case Link::relu:
+      return {t > 0 ? t : 0, static_cast<Real>(t > 0 ? 1 : 0), 0};
+    case Link::negative_distance:
       break;
   }
-  return {t > 0 ? t : 0, static_cast<Real>(t > 0 ? 1 : 0), 0};
+  const Real distance = std::pow(std::max<Real>(-t, 0), Real{1} / 2);
+  const bool is_near = distance < Real{1e-4};
+  return {-distance, 1 / (2 * (is_near ? Real{1e-4} : distance)),
+          is_near ? 0 : 1 / (4 * std::pow(-t, Real{3} / 2))};
 }
 
 }  // namespace moest

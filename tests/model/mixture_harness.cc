@@ -33,6 +33,14 @@ Numbers numbers_of(const RealVector& vector) {
 Real dot(Numbers a, Numbers b) { return std::inner_product(a.begin(), a.end(), b.begin(), Real{0}); }
 Real length(Numbers a) { return std::sqrt(dot(a, a)); }
 
+Real squared_distance(Numbers a, Numbers b) {
+  Real sum = 0;
+  for (std::size_t j = 0; j < b.size(); ++j) {
+    sum += (a[j] - b[j]) * (a[j] - b[j]);
+  }
+  return sum;
+}
+
 // x' A x, of which `numbers` begin with the upper triangle of A.
 Real quadratic_form(Numbers numbers, Numbers x) {
   Real sum = 0;
@@ -101,6 +109,8 @@ const std::map<std::string, Score>& scores() {
        [](const GateSpec& spec, const RealAtom& atom, Numbers x) {
          return dot(atom.gate, x) / length(atom.gate) / length(x) / spec.temperature.value + atom.bias;
        }},
+      {"laplace", [](const GateSpec&, const RealAtom& atom,
+                     Numbers x) { return atom.bias - std::sqrt(squared_distance(atom.gate, x)); }},
       {"quadratic",
        [](const GateSpec&, const RealAtom& atom, Numbers x) {
          return quadratic_form(atom.gate, x) + dot(Numbers(atom.gate).last(x.size()), x) + atom.bias;
@@ -358,6 +368,15 @@ std::span<const double> as_span(const Eigen::VectorXd& vector) {
   return {vector.data(), static_cast<std::size_t>(vector.size())};
 }
 
+// Whether x is so close to the centre of a gate that a difference of f might reach over its kink.
+bool is_near_centre(const MixtureSpec& spec, const std::vector<RealAtom>& atoms, Numbers x) {
+  const std::vector<Real> z = gate_features<Real>(spec, x);
+  return gate_link(spec.gate) == Link::negative_distance &&
+         std::any_of(atoms.begin(), atoms.end(), [&](const RealAtom& atom) {
+           return squared_distance(atom.gate, Numbers(z).first(x.size())) < 0.01L;
+         });
+}
+
 // Whether a difference of f might reach over the kink of an expert.
 bool is_near_kink(const MixtureSpec& spec, const std::vector<RealAtom>& atoms, Numbers x) {
   const ExpertForm form = expert_form(spec.expert);
@@ -493,7 +512,8 @@ HarnessPoint::HarnessPoint(const MixtureSpec& spec, Eigen::Index num_rows, Strea
         value = stream.normal();
       }
       x = widened_row(inputs, row);
-    } while (is_near_kink(spec, atoms, x) || gap_at_top_k(reference_values(of_section, raw, x)) < kLeastGap);
+    } while (is_near_kink(spec, atoms, x) || is_near_centre(spec, atoms, x) ||
+             gap_at_top_k(reference_values(of_section, raw, x)) < kLeastGap);
   }
 }
 
@@ -552,8 +572,19 @@ Magnitudes::Magnitudes(const MixtureSpec& spec, std::span<const RealAtom> atoms,
   const ExpertForm form = expert_form(spec.expert);
   for (const RealAtom& atom : atoms) {
     Real gate_sum = 1;  // |log sigmoid(t)| <= |t| + log 2
+    const std::vector<Real> v = gate_slopes(spec, atom.gate);
     for (std::size_t j = 0; j < z.size(); ++j) {
-      gate_sum += std::abs(atom.gate[j] * z[j]);
+      gate_sum += std::abs(v[j] * z[j]);
+    }
+    of_gate = std::max(of_gate, gate_sum);
+    if (gate_link(spec.gate) == Link::negative_distance) {
+      // With T the sum of the magnitudes of the terms of D^2: eps T is its rounding, and eps T / D, or the
+      // root of eps T at most, that of D. The slope has 1 / D as a factor, and takes the rounding of D.
+      const Real distance = std::sqrt(squared_distance(atom.gate, Numbers(z).first(x.size())));
+      const Real least = std::sqrt(std::numeric_limits<double>::epsilon() * gate_sum);
+      const Real closeness = std::max<Real>(1, 1 / std::max(distance, least));
+      feature = std::max(feature, std::sqrt(2 * gate_sum) * closeness * closeness);
+      gate_sum /= std::max(distance, least);
     }
     if (gate_bias_is_outside(spec.gate)) {
       feature = std::max(feature, gate_sum);  // the factor's is r(t)
@@ -649,7 +680,7 @@ void linearise(const MixtureChart& chart, const SampleBlocks& samples, const Eig
   FusedPass pass(chart.layout(), samples);
   const Eigen::VectorXd v = chart.kernel_parameters(theta);
   pass.linearise(as_span(v), in_kernel);
-  chart.pull_back(in_kernel, in_theta);
+  chart.pull_back(theta, Curvature::gauss_newton, in_kernel, in_theta);
 }
 
 Worst derivative_discrepancy(const HarnessPoint& point, const Linearise& linearise) {
@@ -703,7 +734,10 @@ Worst derivative_discrepancy(const HarnessPoint& point, const Linearise& lineari
     SampleBlocks samples = chart.blocks(inputs);
     samples.set_target(target);
     linearise(chart, samples, point.theta, kernel_equations, theta_equations);
-    expected.compare(kernel_equations, in_kernel, fmt::format("n = {}, kernel", n), worst);
+    // Where the chart is curved, the kernel's coordinates are others.
+    if (!chart.is_curved()) {
+      expected.compare(kernel_equations, in_kernel, fmt::format("n = {}, kernel", n), worst);
+    }
     expected.compare(theta_equations, in_theta, fmt::format("n = {}, theta", n), worst);
   };
   for (Eigen::Index row = 0; row < num_rows; ++row) {
@@ -768,7 +802,7 @@ Worst gauge_discrepancy(const HarnessPoint& point, Stream& stream) {
       shifted[place] += shift;
     }
   }
-  compare(means(point, shifted), chart.num_gate_features() + 1, "common shift");
+  compare(means(point, shifted), chart.num_gate_coordinates() + 1, "common shift");
 
   // A learned temperature is part of the section.
   const auto chart_of_section = [&](const Eigen::VectorXd& theta) {
@@ -851,7 +885,7 @@ Worst extreme_discrepancy(const MixtureSpec& spec, Stream& stream) {
         }
         const ReferenceValues expected = reference_values(spec, atoms, real_x);
         const Magnitudes magnitudes(spec, in_chart(spec, atoms), real_x);
-        if (std::max(magnitudes.score, magnitudes.height) > kLargestIntermediate) {
+        if (std::max({magnitudes.score, magnitudes.of_gate, magnitudes.height}) > kLargestIntermediate) {
           continue;
         }
         const Predictions given = predict(model, inputs, 1);

@@ -69,7 +69,7 @@ struct Magnitudes {
   Real value_tolerance() const;
   Real derivative_tolerance() const;
 
-  Real roundings, score = 0, height = 0, feature = 1;
+  Real roundings, score = 0, of_gate = 0, height = 0, feature = 1;
 };
 
 std::vector<RealAtom> widened(const std::vector<Atom>& atoms);
@@ -83,9 +83,9 @@ std::vector<BasicAtom<T>> atoms_at(const MixtureChart& chart, std::span<const T>
   };
   std::vector<BasicAtom<T>> atoms;
   for (int i = 0; i < chart.num_experts(); ++i) {
-    const int bias = chart.gate_offset(i) + chart.num_gate_features();
+    const int bias = chart.gate_offset(i) + chart.num_gate_coordinates();
     atoms.push_back({theta[static_cast<std::size_t>(bias)],
-                     part(chart.gate_offset(i), chart.num_gate_features()),
+                     part(chart.gate_offset(i), chart.num_gate_coordinates()),
                      part(chart.expert_offset(i), chart.num_expert_parameters())});
   }
   return atoms;
