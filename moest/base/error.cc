@@ -44,8 +44,18 @@ ContractError::ContractError(std::string_view condition, std::string_view file, 
     : std::logic_error(fmt::format("{}:{}: the contract `{}` was broken", file, line, condition)) {}
 
 std::string nearest_name(std::string_view given, std::span<const std::string> candidates) {
+  constexpr std::size_t kShortestBeginning = 3;
   std::size_t best = std::string::npos;
   std::string name;
+  for (const std::string& candidate : candidates) {
+    if (given.size() >= kShortestBeginning && candidate.starts_with(given) && candidate.size() < best) {
+      best = candidate.size();
+      name = candidate;
+    }
+  }
+  if (!name.empty()) {
+    return name;
+  }
   for (const std::string& candidate : candidates) {
     const std::size_t distance = edit_distance(given, candidate);
     const std::size_t limit = (std::max(given.size(), candidate.size()) + 2) / 3;

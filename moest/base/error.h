@@ -32,8 +32,9 @@ class ContractError : public std::logic_error {
   ContractError(std::string_view condition, std::string_view file, int line);
 };
 
-/// The candidate nearest to `given` in edit distance, if it is near enough to be a likely slip (distance at
-/// most a third of the longer word, rounded up); otherwise empty.
+/// The shortest candidate that begins with `given`, of three letters or more; else the nearest in edit
+/// distance, if it is near enough to be a likely slip (distance at most a third of the longer word, rounded
+/// up); otherwise empty. The first of equal ones.
 std::string nearest_name(std::string_view given, std::span<const std::string> candidates);
 
 /// The names separated by ", ", for messages that list what is known.

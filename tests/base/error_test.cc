@@ -32,6 +32,14 @@ TEST(NearestName, IsTheClosestOfTheCandidates) {
   EXPECT_EQ(nearest_name("laplace", names), "laplace");
 }
 
+TEST(NearestName, CompletesABeginning) {
+  const std::vector<std::string> names = {"--router", "--output-weight", "--output", "--output-offset"};
+  EXPECT_EQ(nearest_name("--out", names), "--output");
+  EXPECT_EQ(nearest_name("--output-o", names), "--output-offset");
+  EXPECT_EQ(nearest_name("--", names), "");
+  EXPECT_EQ(nearest_name("--router", names), "--router");
+}
+
 TEST(NearestName, IsEmptyWhereNothingIsNear) {
   const std::vector<std::string> names = {"softmax", "sigmoid"};
   EXPECT_EQ(nearest_name("quadratic", names), "");
