@@ -221,7 +221,9 @@ std::string sentence_of(const FitSummary& summary, const LocalFit& best) {
       return fmt::format(
           "the best start took {} iterations; {} of {} starts agree with it within one noise variance{}",
           best.iterations, summary.agreeing_starts, num_starts,
-          num_abandoned > 0 ? fmt::format(", {} were abandoned on the way", num_abandoned) : "");
+          num_abandoned > 0 ? fmt::format(", {} {} abandoned on the way", num_abandoned,
+                                          num_abandoned == 1 ? "was" : "were")
+                            : "");
     case FitStatus::iteration_limit:
       return fmt::format("the best start was still descending after {} iterations; raise --max-iterations",
                          best.iterations);
@@ -271,9 +273,7 @@ nlohmann::ordered_json record_of(const FitSummary& summary) {
 
 }  // namespace
 
-int num_free_parameters(const MixtureSpec& spec) {
-  return static_cast<int>(MixtureChart(spec, 1.0).kernel_sources().size());
-}
+int num_free_parameters(const MixtureSpec& spec) { return MixtureChart(spec, 1.0).num_free_parameters(); }
 
 FitResult fit(MixtureSpec spec, const Dataset& data, const FitOptions& options, const FitControl& control,
               const std::optional<Model>& start) {

@@ -50,7 +50,7 @@ class Starter {
       : spec_(spec),
         search_spec_(spec),
         samples_(samples),
-        thinned_(thin(samples, MixtureChart(spec, options.bound).layout().num_parameters)),
+        thinned_(thin(samples, MixtureChart(spec, options.bound).num_free_parameters())),
         few_samples_(thinned_ ? *thinned_ : samples),
         statistics_(samples),
         options_(options),
@@ -120,7 +120,7 @@ class Starter {
   /// noise variance it is n / few times a chi-square of p degrees of freedom, of which four standard
   /// deviations are taken, and all of it twice, for noise that is uneven or not the whole of the residuals.
   double largest_share_lost() const {
-    const double p = MixtureChart(spec_, options_.bound).layout().num_parameters;
+    const double p = MixtureChart(spec_, options_.bound).num_free_parameters();
     return 2 * (p + 4 * std::sqrt(2 * p)) / static_cast<double>(few_samples_.num_samples());
   }
 
@@ -248,7 +248,7 @@ MultistartResult run_starts(const MixtureSpec& spec, const SampleBlocks& samples
                             const std::optional<Eigen::VectorXd>& given, const FitOptions& options,
                             Monitor& monitor) {
   Starter starter(spec, samples, options, monitor);
-  const int num_parameters = MixtureChart(spec, options.bound).layout().num_parameters;
+  const int num_parameters = MixtureChart(spec, options.bound).num_free_parameters();
   MultistartResult result;
   const auto run_round = [&](int count) {
     const auto first = static_cast<int>(result.starts.size());

@@ -124,11 +124,13 @@ struct MixturePoint {
         weight.store(runs.of_shift + s);
       }
     }
-    for (std::size_t i = 0; i < work.biases.size(); ++i) {
-      (sample_weight * score_sensitivity(static_cast<int>(i))).store(work.biases[i].sensitivity + s);
-    }
-    if (work.factor) {
-      (sample_weight * factor_sensitivity()).store(work.factor->sensitivity + s);
+    if constexpr (kExperts == 0) {  // as many gates as experts, where there is a router
+      for (std::size_t i = 0; i < work.biases.size(); ++i) {
+        (sample_weight * score_sensitivity(static_cast<int>(i))).store(work.biases[i].sensitivity + s);
+      }
+      if (work.factor) {
+        (sample_weight * factor_sensitivity()).store(work.factor->sensitivity + s);
+      }
     }
   }
 

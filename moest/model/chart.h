@@ -52,6 +52,8 @@ class MixtureChart {
     int plus, minus;
   };
   const std::vector<Source>& kernel_sources() const { return sources_; }
+  /// Coordinates less common shifts that change nothing: what the data can determine, at most.
+  int num_free_parameters() const { return static_cast<int>(sources_.size()); }
   /// Whether the kernel sees the v_i, and the biases, relative to those of the last gate.
   bool slopes_are_relative() const { return layout_.gates.size() < layout_.experts.size(); }
   bool biases_are_relative() const { return slopes_are_relative() || layout_.router.has_value(); }

@@ -25,8 +25,8 @@ struct DenseToSparseGate : PlainGate {
       "NHR25 (arXiv 2503.03213)",
       kOptions,
       "with the identity router a learned temperature is 1, since only omega_i / temperature matters, and "
-      "the "
-      "last expert is the reference, all its gate parameters are 0; with another router the last bias is 0"};
+      "the last expert is the reference, all its gate parameters are 0; with another router the last bias is "
+      "0"};
   static constexpr bool kFeaturesAreInputs = true;
   static constexpr bool kScoreIsAffine = true;
   static constexpr bool kCanLearnTemperature = true;
