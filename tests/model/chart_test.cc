@@ -68,6 +68,17 @@ TEST(MixtureChart, PullsTheHessianBackAlongCurvedAndStraightCharts) {
   }
 }
 
+// Two centres, one difference of biases, and two planes of three coefficients.
+TEST(MixtureChart, CountsCoordinatesAndNotTheKernelsConstants) {
+  MixtureSpec spec;
+  spec.gate.kind = "laplace";
+  spec.num_inputs = 2;
+  spec.num_experts = 2;
+  EXPECT_EQ(MixtureChart(spec, 20).num_free_parameters(), 2 * 2 + 1 + 2 * 3);
+  spec.gate.kind = "softmax";
+  EXPECT_EQ(MixtureChart(spec, 20).num_free_parameters(), 2 + 1 + 2 * 3);
+}
+
 // The diagonal that the damping is scaled by is that of J'J, or a bound of it.
 TEST(MixtureChart, BoundsTheDiagonalOfACurvedChart) {
   Stream stream(22, 0, "chart diagonal");
