@@ -298,6 +298,9 @@ void compute_points(const BlockPlan& plan, const double* direction, const Sample
   if (plan.layout.combiner == Combiner::separate) {
     return visit_points<kTask, Combiner::separate, 0>(plan, direction, samples, block, work);
   }
+  if (plan.layout.combiner == Combiner::hierarchical) {
+    return visit_points<kTask, Combiner::hierarchical, 0>(plan, direction, samples, block, work);
+  }
   if constexpr (kTask != Task::evaluate) {
     const bool is_plain = plan.gates.size() < plan.experts.size() && plan.layout.kept == 0 &&
                           plan.neurons.size() == plan.experts.size();

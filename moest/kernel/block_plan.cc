@@ -1,6 +1,7 @@
 #include "moest/kernel/block_plan.h"
 
 #include <algorithm>
+#include <functional>
 #include <iterator>
 #include <utility>
 
@@ -37,15 +38,7 @@ struct BlockPlan::UnitGroup {
 };
 
 BlockPlan::BlockPlan(MixtureLayout of_mixture) : layout(std::move(of_mixture)) {
-  MOEST_EXPECT(!layout.experts.empty() && (layout.gates.size() + 1 == layout.experts.size() ||
-                                           layout.gates.size() == layout.experts.size()));
-  MOEST_EXPECT(layout.kept >= 0 && layout.kept <= layout.num_experts());
-  if (layout.combiner == Combiner::separate) {
-    MOEST_EXPECT(layout.gates.size() == layout.experts.size());
-    for (const RidgeUnit& gate : layout.gates) {
-      MOEST_EXPECT(gate.link == Link::sigmoid);
-    }
-  }
+  check_layout();
   for (std::size_t i = 0; i < layout.gates.size(); ++i) {
     const int first = num_runs;
     gates.push_back({first, first + 1, first + 2, first + 3, first + 4});
@@ -78,6 +71,27 @@ BlockPlan::BlockPlan(MixtureLayout of_mixture) : layout(std::move(of_mixture)) {
   num_gauss_newton_sums = num_sums;
   for (const UnitGroup& group : all) {
     plan_diagonal(group);
+  }
+}
+
+void BlockPlan::check_layout() const {
+  MOEST_EXPECT(!layout.experts.empty() && (layout.gates.size() + 1 == layout.experts.size() ||
+                                           layout.gates.size() == layout.experts.size()));
+  MOEST_EXPECT(layout.kept >= 0 && layout.kept <= layout.num_experts());
+  const auto all_gates_have = [&](Link link) {
+    return std::all_of(layout.gates.begin(), layout.gates.end(),
+                       [&](const RidgeUnit& gate) { return gate.link == link; });
+  };
+  if (layout.combiner == Combiner::separate) {
+    MOEST_EXPECT(layout.gates.size() == layout.experts.size() && all_gates_have(Link::sigmoid));
+  }
+  if (layout.combiner == Combiner::hierarchical) {
+    MOEST_EXPECT(layout.gates.size() < layout.experts.size() && all_gates_have(Link::identity));
+    MOEST_EXPECT(layout.kept == 0 && !layout.router);
+    MOEST_EXPECT(!layout.group_ends.empty() && layout.group_ends.front() > 0 &&
+                 layout.group_ends.back() == layout.num_experts());
+    MOEST_EXPECT(std::adjacent_find(layout.group_ends.begin(), layout.group_ends.end(),
+                                    std::greater_equal<>()) == layout.group_ends.end());
   }
 }
 
@@ -178,6 +192,36 @@ void BlockPlan::plan_diagonal(const UnitGroup& group) {
   place_tiles(plan);
 }
 
+/// Whether the unit is that of a group: the last expert of one has none of its own.
+bool BlockPlan::is_of_group(std::size_t gate) const {
+  return std::find(layout.group_ends.begin(), layout.group_ends.end(), static_cast<int>(gate) + 1) !=
+         layout.group_ends.end();
+}
+
+bool BlockPlan::share_group(std::size_t expert, std::size_t other) const {
+  const auto group_of = [&](std::size_t i) {
+    return std::upper_bound(layout.group_ends.begin(), layout.group_ends.end(), static_cast<int>(i));
+  };
+  return group_of(expert) == group_of(other);
+}
+
+bool BlockPlan::share_softmax(std::size_t gate, std::size_t other) const {
+  return layout.combiner != Combiner::hierarchical ||
+         (is_of_group(gate) ? is_of_group(other) : !is_of_group(other) && share_group(gate, other));
+}
+
+/// What a gate multiplies the sensitivities of what belongs to an expert with.
+int BlockPlan::run_with_expert(std::size_t gate, std::size_t expert) const {
+  const GateRuns& runs = gates[gate];
+  if (layout.combiner != Combiner::hierarchical) {
+    return gate == expert ? runs.own : runs.g;
+  }
+  if (is_of_group(gate)) {
+    return share_group(gate, expert) ? runs.own : runs.g;
+  }
+  return gate == expert ? runs.own : share_group(gate, expert) ? runs.g : runs.sensitivity;
+}
+
 RowPlan BlockPlan::bent_row(const UnitGroup& left, std::size_t a, const UnitGroup& right,
                             std::size_t b) const {
   using Kind = UnitGroup::Kind;
@@ -215,13 +259,18 @@ RowPlan BlockPlan::bent_row(const UnitGroup& left, std::size_t a, const UnitGrou
   if (first.kind == Kind::gate) {
     const GateRuns& gate = gates[first.expert];
     if (second.kind != Kind::gate) {
-      return {same_expert ? gate.own : gate.g, second.sensitivity};
+      return {run_with_expert(first.expert, second.expert), second.sensitivity};
     }
     const GateRuns& other = gates[second.expert];
     if (same_expert) {
       return {gate.diagonal, kOnes};
     }
-    return {gate.sensitivity, other.g, gate.minus_q, other.sensitivity};
+    if (share_softmax(first.expert, second.expert)) {
+      return {gate.sensitivity, other.g, gate.minus_q, other.sensitivity};
+    }
+    return is_of_group(second.expert)
+               ? RowPlan{run_with_expert(second.expert, first.expert), first.sensitivity}
+               : RowPlan{run_with_expert(first.expert, second.expert), second.sensitivity};
   }
   RowPlan row{first.sensitivity, second.sensitivity};
   if (first.kind == Kind::inner && second.kind != Kind::shift && first.neuron == second.neuron) {
@@ -295,8 +344,9 @@ BlockWorkspace::BlockWorkspace(const BlockPlan& plan) {
     }
     const bool is_phi = expert.neurons.size() == 1 && expert.neurons.front().weight < 0 && expert.shift < 0;
     experts.push_back({numbers.first_neuron, numbers.last_neuron, new_run(),
-                       is_phi ? neurons.back().value : new_run(), run(numbers.shift)});
+                       is_phi ? neurons.back().value : new_run(), run(numbers.shift), nullptr, 0.0});
   }
+  find_group_runs(plan);
   mean = new_run();
   std::size_t num_rows = 0;
   for (const auto* plans : {&plan.gradients, &plan.moments, &plan.diagonals}) {
@@ -332,6 +382,19 @@ void BlockWorkspace::find_router_runs(const BlockPlan& plan) {
   factor =
       FactorRuns{run(plan.factor->sensitivity), run(plan.factor->diagonal), find(plan.factor->with_gates),
                  find(plan.factor->with_biases), find(plan.factor->with_experts)};
+}
+
+void BlockWorkspace::find_group_runs(const BlockPlan& plan) {
+  std::size_t i = 0;
+  for (const int end : plan.layout.group_ends) {
+    const GroupRuns& group = groups.emplace_back(GroupRuns{new_run(), new_run()});
+    for (const auto last = static_cast<std::size_t>(end) - 1; i <= last; ++i) {
+      ExpertRuns& expert = experts[i];
+      expert.in_group = new_run();
+      levels.push_back(i < last ? LevelRuns{expert.in_group, expert.weight, expert.value, group.mean}
+                                : LevelRuns{group.share, group.share, group.mean, nullptr});
+    }
+  }
 }
 
 double* BlockWorkspace::new_run(std::size_t size) { return memory_.emplace_back(size, 0.0).data(); }

@@ -48,6 +48,14 @@ struct MomentPlan {
 /// the weights are separate sigmoids w_i of t_i, u_i = w'_i h_i, the same holds with q_i = 0, g_i = u_i, o_i
 /// = u_i - e (1 - w_i), and u_i u_i - e w''_i h_i for a gate with itself.
 ///
+/// Of the hierarchical combiner, with W_g the weight of group g, F_g its mean and V_i the weight of expert i in
+/// its group, all this holds in each softmax alone: unit i inside a group has u_i = w_i (h_i - F_g) and q_i =
+/// e V_i, that of a group u_g = W_g (F_g - f) and q_g = e W_g, and both g_i = u_i + q_i, o_i = g_i - e. Products
+/// that are left over:
+///     units inside two groups     u_i u_j
+///     unit of a group, any in it  o_g u_b,            not in it  g_g u_b
+///     unit i, expert j elsewhere  u_i u_b
+///
 /// A router's factor c is a part of r'_i and r''_i above. Its biases are like gates with slope 1: with S_i =
 /// w_i (h_i - f), Q_i = e w_i, G_i = S_i + Q_i and O_i = G_i - e in place of u, q, g and o the products are
 /// the same, and a bias with its own gate has u_i (O_i + Q_i). The factor, with the values r_i, m = sum w_i
@@ -107,7 +115,12 @@ struct BlockPlan {
 
  private:
   struct UnitGroup;
+  void check_layout() const;
   std::vector<UnitGroup> groups() const;
+  bool is_of_group(std::size_t gate) const;
+  bool share_group(std::size_t expert, std::size_t other) const;
+  bool share_softmax(std::size_t gate, std::size_t other) const;
+  int run_with_expert(std::size_t gate, std::size_t expert) const;
   void number_router_runs();
   void place_tiles(MomentPlan& plan);
   void plan_gradient(const UnitGroup& group);
@@ -174,7 +187,16 @@ class BlockWorkspace {
     double* weight = nullptr;  // w; before that, for all but the last expert, the score
     double* value = nullptr;   // h; the same run as its neuron's where h is phi
     double* of_shift = nullptr;
-    double shift = 0;  // c_0
+    double* in_group = nullptr;  // its weight in its group, where there are groups
+    double shift = 0;            // c_0
+  };
+  /// Weight and mean of a group.
+  struct GroupRuns {
+    double *share, *mean;
+  };
+  /// What the gate of an expert in a group, or of a group, is a part of. Null is the run of f.
+  struct LevelRuns {
+    const double *in_softmax, *weight, *value, *mean;
   };
   std::vector<GateRuns> gates;
   std::vector<BiasRuns> biases;
@@ -182,6 +204,8 @@ class BlockWorkspace {
   double factor_value = 1;  // of the router, where there is one
   std::vector<NeuronRuns> neurons;
   std::vector<ExpertRuns> experts;
+  std::vector<GroupRuns> groups;
+  std::vector<LevelRuns> levels;  // one per gate where there are groups
   /// The run of one of the plan's numbers; null for a negative number.
   double* run(int number) const { return number < 0 ? nullptr : runs_[static_cast<std::size_t>(number)]; }
   double* mean = nullptr;
@@ -195,6 +219,7 @@ class BlockWorkspace {
  private:
   using Memory = std::vector<double, oneapi::tbb::cache_aligned_allocator<double>>;
   void find_router_runs(const BlockPlan& plan);
+  void find_group_runs(const BlockPlan& plan);
   double* new_run(std::size_t size = kBlockSize);
 
   std::vector<Memory> memory_;

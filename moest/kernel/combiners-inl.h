@@ -64,3 +64,34 @@ void anchored_softmax(int k, Scores& scores, const T& last_mass = T(1)) {
   }
   scores.set(k - 1, scale * last);
 }
+
+/// A softmax over groups of experts, and in each group one over its experts: group g is the experts ends[g-1]
+/// .. ends[g] - 1. Score i < k - 1 is that of expert i relative to the last of its group or, where i is that
+/// last one, that of the group relative to the last group. Replaces them by the k weights inside the groups,
+/// and gives the weight of each group. `scores` is as in anchored_softmax, `shares` has void set(int g, T).
+template <class T, class Scores, class Shares>
+void hierarchical_softmax(const int* ends, int num_groups, Scores& scores, Shares& shares) {
+  struct OfGroups {
+    const int* ends;
+    Scores& scores;
+    Shares& shares;
+    // Masses take the places of the scores before the weights are known.
+    T get(int g) const { return scores.get(ends[g] - 1); }
+    void set(int g, const T& value) {
+      scores.set(ends[g] - 1, value);
+      shares.set(g, value);
+    }
+  };
+  struct OfExperts {
+    int first;
+    Scores& scores;
+    T get(int i) const { return scores.get(first + i); }
+    void set(int i, const T& value) { scores.set(first + i, value); }
+  };
+  OfGroups groups{ends, scores, shares};
+  anchored_softmax<T>(num_groups, groups);
+  for (int g = 0, first = 0; g < num_groups; first = ends[g++]) {
+    OfExperts experts{first, scores};
+    anchored_softmax<T>(ends[g] - first, experts);
+  }
+}

@@ -41,8 +41,9 @@ struct ExpertUnits {
 
 /// From the scores s_1..s_k, the values of the gates' units, to the weights.
 enum class Combiner {
-  softmax,   // w = softmax(s)
-  separate,  // w_i = s_i, whatever the others are; the link of the gates is sigmoid
+  softmax,       // w = softmax(s)
+  hierarchical,  // a softmax over groups of experts times one over the experts of each group
+  separate,      // w_i = s_i, whatever the others are; the link of the gates is sigmoid
 };
 
 /// What comes between the values r(t_i) of the gates' units and the scores s_i = factor r(t_i) + b_i: a
@@ -56,8 +57,13 @@ struct RouterUnits {
 /// f(x) = sum_i w_i(x) h_i(x). Where the gates have no link there is one unit less than experts: the score of
 /// the last expert is anchored at 0, which takes nothing away since a common shift of all scores changes no
 /// softmax. With a link each expert has a unit, and there may be a router.
+///
+/// Of the hierarchical combiner every softmax has its anchor: the last expert of each group, and the last
+/// group. Unit i is the score of expert i relative to the last of its group or, where i is that last one, the
+/// score of the group relative to the last group. So there are k - 1 units here too.
 struct MixtureLayout {
   Combiner combiner = Combiner::softmax;
+  std::vector<int> group_ends;  // hierarchical: group g is the experts group_ends[g - 1] .. group_ends[g] - 1
   int kept = 0;  // the softmax is over so many largest scores, the lower index first of equal ones; 0: all
   std::vector<FeatureSet> feature_sets;
   std::vector<RidgeUnit> gates;       // k - 1 or k units

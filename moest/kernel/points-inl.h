@@ -53,7 +53,9 @@ struct MixturePoint {
         num_gates(kExperts > 0 ? kExperts - 1 : static_cast<int>(workspace.gates.size())),
         values(workspace, at),
         mean(0.0) {
-    if constexpr (kCombiner == Combiner::softmax) {
+    if constexpr (kCombiner == Combiner::hierarchical) {
+      combine_groups(layout);
+    } else if constexpr (kCombiner == Combiner::softmax) {
       Lanes last_mass(1.0);
       if (kExperts == 0 && layout.kept > 0) {
         values.set(k - 1, Lanes(0.0));
@@ -73,6 +75,40 @@ struct MixturePoint {
       values.set_expert(i, value);
       mean = fused(values.get(i), values.expert(i), mean);
     }
+    if constexpr (kCombiner == Combiner::hierarchical) {
+      average_groups(layout);
+    }
+  }
+
+  /// From the scores to the weights, and those inside the groups.
+  HWY_INLINE void combine_groups(const MixtureLayout& layout) {
+    struct Shares {
+      const BlockWorkspace::GroupRuns* groups;
+      int s;
+      HWY_INLINE void set(int g, Lanes share) const { share.store(groups[g].share + s); }
+    };
+    const auto num_groups = static_cast<int>(layout.group_ends.size());
+    Shares shares{work.groups.data(), s};
+    hierarchical_softmax<Lanes>(layout.group_ends.data(), num_groups, values, shares);
+    for (int g = 0, i = 0; g < num_groups; ++g) {
+      for (const Lanes share = share_of(g); i < layout.group_ends[static_cast<std::size_t>(g)]; ++i) {
+        values.get(i).store(expert(i).in_group + s);
+        values.set(i, share * values.get(i));
+      }
+    }
+  }
+  HWY_INLINE void average_groups(const MixtureLayout& layout) const {
+    for (std::size_t g = 0, i = 0; g < work.groups.size(); ++g) {
+      Lanes group_mean(0.0);
+      for (; i < static_cast<std::size_t>(layout.group_ends[g]); ++i) {
+        const BlockWorkspace::ExpertRuns& runs = work.experts[i];
+        group_mean = fused(Lanes::load(runs.in_group + s), Lanes::load(runs.value + s), group_mean);
+      }
+      group_mean.store(work.groups[g].mean + s);
+    }
+  }
+  HWY_INLINE Lanes share_of(int g) const {
+    return Lanes::load(work.groups[static_cast<std::size_t>(g)].share + s);
   }
 
   HWY_INLINE const BlockWorkspace::GateRuns& gate(int i) const {
@@ -99,7 +135,18 @@ struct MixturePoint {
 
   /// df/ds_i.
   HWY_INLINE Lanes score_sensitivity(int i) const {
+    if constexpr (kCombiner == Combiner::hierarchical) {
+      const BlockWorkspace::LevelRuns& level = work.levels[static_cast<std::size_t>(i)];
+      const Lanes level_mean = level.mean == nullptr ? mean : Lanes::load(level.mean + s);
+      return Lanes::load(level.weight + s) * (Lanes::load(level.value + s) - level_mean);
+    }
     return kCombiner == Combiner::softmax ? values.get(i) * (values.expert(i) - mean) : values.expert(i);
+  }
+  /// The weight that gate i has in the softmax that it belongs to.
+  HWY_INLINE Lanes weight_in_softmax(int i) const {
+    return kCombiner == Combiner::hierarchical
+               ? Lanes::load(work.levels[static_cast<std::size_t>(i)].in_softmax + s)
+               : values.get(i);
   }
   HWY_INLINE Lanes gate_sensitivity(int i, Lanes sample_weight) const {
     return times_run(sample_weight * score_sensitivity(i), gate(i).slope, s);
@@ -191,12 +238,12 @@ struct MixturePoint {
   HWY_INLINE void bent_runs(Lanes e, Lanes sample_weight) const {
     for (int i = 0; i < num_gates; ++i) {
       const BlockWorkspace::GateRuns& runs = gate(i);
-      const Lanes weight = values.get(i);
+      const Lanes weight = weight_in_softmax(i);
       const Lanes u = gate_sensitivity(i, sample_weight);
       Lanes q(0.0);
       Lanes own = u - e * (Lanes(1.0) - weight);
       Lanes diagonal = u * u;
-      if constexpr (kCombiner == Combiner::softmax) {
+      if constexpr (kCombiner != Combiner::separate) {
         const Lanes e_slope = times_run(e, runs.slope, s);
         q = e_slope * weight;
         own = u + q - e_slope;
@@ -278,37 +325,78 @@ struct MixturePoint {
     return motion;
   }
 
-  /// f'' along the direction. With s', s'' the derivatives of the scores, m = sum w s' and
-  /// q = sum w (s'' + s'^2) - m^2:
-  ///     f'' = sum w_i { ((s'_i - m)^2 + s''_i - q) (h_i - f) + 2 (s'_i - m) h'_i + h''_i }.
-  ///
-  /// With separate weights f'' = sum s''_i h_i + 2 s'_i h'_i + w_i h''_i.
-  HWY_INLINE Lanes bend(const MixtureLayout& layout, const double* direction) const {
+  /// Of x = sum_i w_i x_i over first <= i < last, w the softmax of the scores. With s', s'' the derivatives of
+  /// the scores, m = sum w s' and q = sum w (s'' + s'^2) - m^2:
+  ///     x'  = sum w_i { (s'_i - m) (x_i - x) + x'_i },
+  ///     x'' = sum w_i { ((s'_i - m)^2 + s''_i - q) (x_i - x) + 2 (s'_i - m) x'_i + x''_i }.
+  template <class Weight, class Value, class ScoreMotion, class ValueMotion>
+  HWY_INLINE static Motion softmax_motion(int first, int last, Lanes x, const Weight& weight,
+                                          const Value& value, const ScoreMotion& score_motion_of,
+                                          const ValueMotion& motion_of) {
     Lanes mean_rate(0.0);
     Lanes mean_square(0.0);
-    if constexpr (kCombiner == Combiner::softmax) {
-      for (int i = 0; i < num_gates; ++i) {
-        const Motion score = score_motion(i, layout, direction);
-        mean_rate = fused(values.get(i), score.rate, mean_rate);
-        mean_square = fused(values.get(i), fused(score.rate, score.rate, score.bend), mean_square);
-      }
+    for (int i = first; i < last; ++i) {
+      const Motion score = score_motion_of(i);
+      mean_rate = fused(weight(i), score.rate, mean_rate);
+      mean_square = fused(weight(i), fused(score.rate, score.rate, score.bend), mean_square);
     }
     const Lanes q = mean_square - mean_rate * mean_rate;
-    Lanes total(0.0);
-    for (int i = 0; i < k; ++i) {
-      const Motion score = score_motion(i, layout, direction);
-      const Motion motion = expert_motion(i, layout.experts[static_cast<std::size_t>(i)], direction);
-      if constexpr (kCombiner == Combiner::separate) {
-        const Lanes of_gate = fused(score.bend, values.expert(i), Lanes(2.0) * score.rate * motion.rate);
-        total = total + fused(values.get(i), motion.bend, of_gate);
-        continue;
-      }
+    Motion total{Lanes(0.0), Lanes(0.0)};
+    for (int i = first; i < last; ++i) {
+      const Motion score = score_motion_of(i);
+      const Motion motion = motion_of(i);
       const Lanes relative = score.rate - mean_rate;
-      const Lanes weight_bend = fused(relative, relative, score.bend - q);
-      const Lanes inner =
-          fused(weight_bend, values.expert(i) - mean, fused(Lanes(2.0) * relative, motion.rate, motion.bend));
-      total = fused(values.get(i), inner, total);
+      const Lanes deviation = value(i) - x;
+      const Lanes of_weight = fused(relative, relative, score.bend - q);
+      const Lanes inner = fused(of_weight, deviation, fused(Lanes(2.0) * relative, motion.rate, motion.bend));
+      total.rate = fused(weight(i), fused(relative, deviation, motion.rate), total.rate);
+      total.bend = fused(weight(i), inner, total.bend);
     }
     return total;
+  }
+
+  /// Of the mean inside group g.
+  HWY_INLINE Motion group_motion(int g, const MixtureLayout& layout, const double* direction) const {
+    const auto at = static_cast<std::size_t>(g);
+    const int last = layout.group_ends[at] - 1;
+    return softmax_motion(
+        g > 0 ? layout.group_ends[at - 1] : 0, last + 1, Lanes::load(work.groups[at].mean + s),
+        [&](int i) { return Lanes::load(expert(i).in_group + s); },
+        [&](int i) { return values.expert(i); },
+        [&](int i) { return score_motion(i < last ? i : num_gates, layout, direction); },
+        [&](int i) {
+          return expert_motion(i, layout.experts[static_cast<std::size_t>(i)], direction);
+        });
+  }
+
+  /// f'' along the direction. With separate weights f'' = sum s''_i h_i + 2 s'_i h'_i + w_i h''_i.
+  HWY_INLINE Lanes bend(const MixtureLayout& layout, const double* direction) const {
+    const auto expert_motion_of = [&](int i) {
+      return expert_motion(i, layout.experts[static_cast<std::size_t>(i)], direction);
+    };
+    if constexpr (kCombiner == Combiner::separate) {
+      Lanes total(0.0);
+      for (int i = 0; i < k; ++i) {
+        const Motion score = score_motion(i, layout, direction);
+        const Motion motion = expert_motion_of(i);
+        const Lanes of_gate = fused(score.bend, values.expert(i), Lanes(2.0) * score.rate * motion.rate);
+        total = total + fused(values.get(i), motion.bend, of_gate);
+      }
+      return total;
+    }
+    if constexpr (kCombiner == Combiner::hierarchical) {
+      return softmax_motion(
+                 0, static_cast<int>(layout.group_ends.size()), mean, [&](int g) { return share_of(g); },
+                 [&](int g) { return Lanes::load(work.groups[static_cast<std::size_t>(g)].mean + s); },
+                 [&](int g) {
+                   return score_motion(layout.group_ends[static_cast<std::size_t>(g)] - 1, layout, direction);
+                 },
+                 [&](int g) { return group_motion(g, layout, direction); })
+          .bend;
+    }
+    return softmax_motion(
+               0, k, mean, [&](int i) { return values.get(i); }, [&](int i) { return values.expert(i); },
+               [&](int i) { return score_motion(i, layout, direction); }, expert_motion_of)
+        .bend;
   }
 };

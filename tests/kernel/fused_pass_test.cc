@@ -148,11 +148,26 @@ Real mean_at(const Setting& setting, std::span<const Real> v, Eigen::Index row) 
     }
     return setting.layout.kept == 0 || before < setting.layout.kept;
   };
+  // Of groups: the scores of experts, then those of the groups, each relative to the last of its softmax.
+  std::vector<Real> masses_of_groups(k, Real{1});  // of an expert's group, less the masses in it
+  for (std::size_t g = 0, i = 0; g < setting.layout.group_ends.size(); ++g) {
+    const std::size_t first = i;
+    const auto last = static_cast<std::size_t>(setting.layout.group_ends[g]) - 1;
+    const Real of_group = std::exp(last + 1 < k ? std::exchange(scores[last], Real{0}) : Real{0});
+    Real masses = 0;
+    for (; i <= last; ++i) {
+      masses += std::exp(scores[i]);
+    }
+    std::fill(masses_of_groups.begin() + static_cast<std::ptrdiff_t>(first),
+              masses_of_groups.begin() + static_cast<std::ptrdiff_t>(i), of_group / masses);
+  }
   Real total = 0;
   Real sum = 0;
   for (std::size_t i = 0; i < setting.layout.experts.size(); ++i) {
     const ExpertUnits& expert = setting.layout.experts[i];
-    const Real mass = separate ? scores[i] : is_kept(i) ? std::exp(scores[i]) : Real{0};
+    const Real mass = separate     ? scores[i]
+                      : is_kept(i) ? masses_of_groups[i] * std::exp(scores[i])
+                                   : Real{0};
     Real h = expert.shift >= 0 ? v[static_cast<std::size_t>(expert.shift)] : Real{0};
     for (const NeuronUnits& neuron : expert.neurons) {
       const Real c = neuron.weight >= 0 ? v[static_cast<std::size_t>(neuron.weight)] : Real{1};
@@ -361,6 +376,41 @@ TEST_P(FusedPassOn, IsRightForSeparateWeights) {
         expect_hessian(setting, name);
       }
     }
+  }
+}
+
+TEST_P(FusedPassOn, IsRightForGroups) {
+  const std::vector<std::vector<int>> partitions{{1},    {1, 2},    {2},       {3},    {1, 3},
+                                                 {2, 3}, {1, 2, 3}, {2, 3, 5}, {1, 5}, {4, 5}};
+  for (const std::vector<int>& ends : partitions) {
+    for (const Link link : kSmoothLinks) {
+      for (const Outer outer : {Outer::none, Outer::weight_and_shift}) {
+        Setting setting = make_setting(ends.back(), Features::shared, outer, link, 37);
+        setting.layout.combiner = Combiner::hierarchical;
+        setting.layout.group_ends = ends;
+        const std::string name =
+            fmt::format("{} {} {}", fmt::join(ends, ","), static_cast<int>(link), static_cast<int>(outer));
+        FusedPass pass(setting.layout, setting.samples);
+        EXPECT_LT(discrepancy(setting, setting.linearised(pass)), 1e-11) << name;
+        expect_bend(setting, name);
+        expect_hessian(setting, name);
+      }
+    }
+  }
+}
+
+TEST_P(FusedPassOn, HasTheSoftmaxOfAllExpertsInOneGroupAndInGroupsOfOne) {
+  for (const std::vector<int>& ends : {std::vector<int>{4}, std::vector<int>{1, 2, 3, 4}}) {
+    Setting setting = make_setting(4, Features::shared, Outer::none, Link::tanh, 300);
+    FusedPass flat(setting.layout, setting.samples);
+    const NormalEquations expected = setting.linearised(flat);
+    setting.layout.combiner = Combiner::hierarchical;
+    setting.layout.group_ends = ends;
+    FusedPass grouped(setting.layout, setting.samples);
+    const NormalEquations given = setting.linearised(grouped);
+    EXPECT_NEAR(given.rss, expected.rss, 1e-12 * expected.rss);
+    EXPECT_TRUE(given.gram.isApprox(expected.gram, 1e-12));
+    EXPECT_TRUE(given.gradient.isApprox(expected.gradient, 1e-12));
   }
 }
 
