@@ -125,6 +125,16 @@ void read_number(const std::string& flag, const std::string& text, Learnable& va
   value.value = parsed.value;
 }
 
+void read_number(const std::string& flag, const std::string& text, Partition& value) {
+  std::vector<int> numbers;
+  for (std::size_t begin = 0; begin <= text.size();) {
+    const std::size_t end = std::min(text.find(',', begin), text.size());
+    read_number(flag, text.substr(begin, end - begin), numbers.emplace_back());
+    begin = end + 1;
+  }
+  value = numbers.size() == 1 ? Partition{numbers.front(), {}} : Partition{0, numbers};
+}
+
 CLI::Option* add_names(CLI::App& parser, const std::string& flag, std::vector<std::string>& names,
                        const std::string& help) {
   const auto read = [flag, &names](const std::string& text) {

@@ -86,6 +86,8 @@ void read_number(const std::string& flag, const std::string& text, std::uint64_t
 void read_number(const std::string& flag, const std::string& text, double& value);
 /// A number or the word `learned`.
 void read_number(const std::string& flag, const std::string& text, Learnable& value);
+/// A number of parts, or their sizes separated by commas.
+void read_number(const std::string& flag, const std::string& text, Partition& value);
 template <class Number>
 void read_number(const std::string& flag, const std::string& text, std::optional<Number>& value) {
   read_number(flag, text, value.emplace());
@@ -151,6 +153,10 @@ void add_options(CLI::App& parser, std::span<const Option<Owner>> options, Owner
             help +=
                 fmt::format(" ({}default {})", kinds.empty() ? "" : kinds + "; ", (defaults.*member).value);
             add_number(parser, flag, value, help)->type_name("X|learned")->group(group);
+          } else if constexpr (std::is_same_v<std::remove_reference_t<decltype(value)>, Partition>) {
+            help +=
+                fmt::format(" ({}default {})", kinds.empty() ? "" : kinds + "; ", (defaults.*member).number);
+            add_number(parser, flag, value, help)->type_name("N|N,N,...")->group(group);
           } else {
             if constexpr (!requires { value.has_value(); }) {
               help += fmt::format(" ({}default {})", kinds.empty() ? "" : kinds + "; ", defaults.*member);

@@ -166,7 +166,7 @@ void predict_rows(benchmark::State& state) {
   model.spec = problem.chart.spec();
   model.inputs = {"x1", "x2"};
   model.target = "y";
-  model.atoms = problem.chart.atoms(problem.truth);
+  model.atoms = problem.chart.measure(problem.truth).atoms;
   for (auto _ : state) {
     benchmark::DoNotOptimize(predict(model, problem.inputs, static_cast<int>(state.range(0))).mean.data());
   }

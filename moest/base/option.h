@@ -9,6 +9,7 @@
 #include <string_view>
 #include <type_traits>
 #include <variant>
+#include <vector>
 
 namespace moest {
 
@@ -21,12 +22,21 @@ struct Learnable {
   bool operator==(const Learnable&) const = default;
 };
 
+/// A whole divided into equal parts, or into parts of given sizes; with neither, what the option belongs to
+/// decides.
+struct Partition {
+  int number = 0;
+  std::vector<int> sizes = {};
+
+  bool operator==(const Partition&) const = default;
+};
+
 /// An option that is a field of the struct Owner; its default is the field's initial value in Owner{}.
 template <class Owner>
 struct Option {
   using Member = std::variant<bool Owner::*, int Owner::*, double Owner::*, std::uint64_t Owner::*,
                               std::optional<int> Owner::*, std::optional<double> Owner::*, Learnable Owner::*,
-                              std::string Owner::*>;
+                              Partition Owner::*, std::string Owner::*>;
 
   std::string_view name;  // as in the model file and Python: snake_case
   Member member;
@@ -54,6 +64,11 @@ void check_options(const Owner& owner, std::span<const Option<Owner>> options) {
             check_choice(option.name, value, option.choices);
           } else if constexpr (std::is_same_v<Value, Learnable>) {
             check_range(option.name, value.value, option.low, option.high);
+          } else if constexpr (std::is_same_v<Value, Partition>) {
+            for (const int size : value.sizes) {
+              check_range(option.name, size, 1, option.high);
+            }
+            check_range(option.name, value.number, option.low, option.high);
           } else if constexpr (requires { value.has_value(); }) {
             if (value) {
               check_range(option.name, static_cast<double>(*value), option.low, option.high);

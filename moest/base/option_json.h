@@ -10,7 +10,8 @@
 
 namespace moest {
 
-/// The value of one option; null for an absent optional, "learned" for a number that is.
+/// The value of one option; null for an absent optional, "learned" for a number that is, and a list of
+/// sizes or the number of equal parts.
 template <class Owner>
 nlohmann::ordered_json option_json(const Option<Owner>& option, const Owner& owner) {
   return std::visit(
@@ -19,6 +20,9 @@ nlohmann::ordered_json option_json(const Option<Owner>& option, const Owner& own
         if constexpr (std::is_same_v<std::remove_cvref_t<decltype(value)>, Learnable>) {
           return value.learned.value_or(false) ? nlohmann::ordered_json("learned")
                                                : nlohmann::ordered_json(value.value);
+        } else if constexpr (std::is_same_v<std::remove_cvref_t<decltype(value)>, Partition>) {
+          return value.sizes.empty() ? nlohmann::ordered_json(value.number)
+                                     : nlohmann::ordered_json(value.sizes);
         } else if constexpr (requires { value.has_value(); }) {
           return value ? nlohmann::ordered_json(*value) : nlohmann::ordered_json(nullptr);
         } else {

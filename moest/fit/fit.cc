@@ -18,6 +18,7 @@
 #include "moest/fit/problem.h"
 #include "moest/model/catalogue.h"
 #include "moest/model/chart.h"
+#include "moest/model/groups.h"
 
 namespace moest {
 namespace {
@@ -36,7 +37,7 @@ Affine target_scaling(const MixtureSpec& spec, const Eigen::VectorXd& target) {
   const ExpertForm form = expert_form(spec.expert);
   const ExpertShape& shape = form.shape;
   const bool is_free = form.weight || !std::isfinite(shape.low);
-  if (gate_combiner(spec.gate) == Combiner::separate && (is_free || shape.low < 0)) {
+  if (!weights_sum_to_one(spec.gate) && (is_free || shape.low < 0)) {
     const double largest = target.cwiseAbs().maxCoeff();
     return {0, largest > 0 ? largest / kUsedRange : 1};
   }
@@ -77,21 +78,23 @@ void check_start(const MixtureSpec& spec, const Dataset& data, const Model& star
                      fmt::format("the fit's is {}", of_fit), "Start from a model of the same kind and data.");
   };
   const MixtureSpec& given = start.spec;
-  const auto without_convention = [](GateSpec gate) {
+  const auto without_convention = [](const MixtureSpec& of) {
+    GateSpec gate = of.gate;
     gate.temperature.learned = learns_temperature(gate);
     gate.temperature.value = *gate.temperature.learned ? 1 : gate.temperature.value;
+    gate.groups = {0, group_sizes(of)};
     return gate;
   };
-  if (!(without_convention(given.gate) == without_convention(spec.gate))) {
+  if (given.num_experts != spec.num_experts) {
+    refuse("number of experts", std::to_string(given.num_experts), std::to_string(spec.num_experts));
+  }
+  if (!(without_convention(given) == without_convention(spec))) {
     refuse("gate", given.gate.kind + " " + options_json(gate_options(), given.gate).dump(),
            spec.gate.kind + " " + options_json(gate_options(), spec.gate).dump());
   }
   if (!(given.expert == spec.expert)) {
     refuse("expert", given.expert.kind + " " + options_json(expert_options(), given.expert).dump(),
            spec.expert.kind + " " + options_json(expert_options(), spec.expert).dump());
-  }
-  if (given.num_experts != spec.num_experts) {
-    refuse("number of experts", std::to_string(given.num_experts), std::to_string(spec.num_experts));
   }
   if (start.inputs != data.input_names) {
     refuse("list of inputs", listed(start.inputs), listed(data.input_names));
@@ -129,24 +132,22 @@ Eigen::VectorXd ordered(Problem& problem, const Eigen::VectorXd& theta, const Da
       }
     }
   }
-  std::vector<std::size_t> order(k);
-  std::iota(order.begin(), order.end(), std::size_t{0});
   const bool along_input = data.inputs.cols() == 1;
-  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
-    return along_input ? location[a] * weight[b] < location[b] * weight[a] : weight[a] > weight[b];
-  });
-  Eigen::VectorXd result = theta;
+  const auto comes_first = [&](std::span<const int> a, std::span<const int> b) {
+    const auto sum = [](const std::vector<double>& values, std::span<const int> atoms) {
+      return std::accumulate(atoms.begin(), atoms.end(), 0.0, [&](double total, int atom) {
+        return total + values[static_cast<std::size_t>(atom)];
+      });
+    };
+    return along_input ? sum(location, a) * sum(weight, b) < sum(location, b) * sum(weight, a)
+                       : sum(weight, a) > sum(weight, b);
+  };
+  const Arrangement order = arranged(chart.spec(), comes_first);
   shares.clear();
-  for (std::size_t i = 0; i < k; ++i) {
-    const auto from = static_cast<int>(order[i]);
-    const auto to = static_cast<int>(i);
-    const int gate_size = chart.num_gate_coordinates() + 1;
-    result.segment(chart.gate_offset(to), gate_size) = theta.segment(chart.gate_offset(from), gate_size);
-    result.segment(chart.expert_offset(to), chart.num_expert_parameters()) =
-        theta.segment(chart.expert_offset(from), chart.num_expert_parameters());
-    shares.push_back(weight[order[i]] / static_cast<double>(data.target.size()));
+  for (const int atom : order.atoms) {
+    shares.push_back(weight[static_cast<std::size_t>(atom)] / static_cast<double>(data.target.size()));
   }
-  return result;
+  return chart.rearranged(chart, theta, order);
 }
 
 /// Rank of J in the free directions, from the eigenvalues of J'J with unit diagonal.
@@ -243,9 +244,9 @@ std::string sentence_of(const FitSummary& summary, const LocalFit& best) {
 /// RSS of one expert alone; empty if its fit did not converge.
 std::optional<double> single_expert_rss(MixtureSpec spec, const SampleBlocks& blocks,
                                         const FitOptions& options, const FitControl& control) {
-  spec.num_experts = 1;
+  spec = with_experts(spec, 1);
   spec.gate.top_k = 0;
-  if (gate_combiner(spec.gate) == Combiner::separate) {
+  if (!weights_sum_to_one(spec.gate)) {
     spec.gate.kind = "softmax";  // the same features, and the weight of one expert alone is 1
   }
   FitOptions single = options;
@@ -301,7 +302,7 @@ FitResult fit(MixtureSpec spec, const Dataset& data, const FitOptions& options, 
   Monitor monitor(in_units, options.max_seconds);
   const std::optional<double> single_rss = single_expert_rss(spec, samples.blocks, options, control);
   const std::optional<Eigen::VectorXd> given =
-      start ? std::optional(MixtureChart(start->spec, options.bound).coordinates(start->atoms))
+      start ? std::optional(MixtureChart(start->spec, options.bound).coordinates(start->measure()))
             : std::nullopt;
   const MultistartResult result = run_starts(spec, samples.blocks, given, options, monitor);
   if (result.best < 0) {
@@ -314,7 +315,8 @@ FitResult fit(MixtureSpec spec, const Dataset& data, const FitOptions& options, 
   FitSummary& summary = outcome.summary;
   summary.options = options;
   summary.num_samples = data.target.size();
-  summary.num_parameters = spec.num_experts * (1 + num_gate_parameters(spec) + num_expert_parameters(spec)) +
+  summary.num_parameters = chart.num_gates() * (1 + num_gate_parameters(spec)) +
+                           chart.num_experts() * num_expert_parameters(spec) +
                            (learns_temperature(spec.gate) ? 1 : 0);
   summary.rss = best.rss * to_rss;
   summary.status = result.stopped.value_or(best.status);
@@ -338,9 +340,12 @@ FitResult fit(MixtureSpec spec, const Dataset& data, const FitOptions& options, 
   summary.message = sentence_of(summary, best);
   summary.seconds = monitor.seconds();
 
+  Measure measure = chart.measure(theta);
   spec.gate = chart.gate_of(theta);
-  outcome.model = {spec,    data.input_names, data.target_name,  chart.atoms(theta), summary.noise_variance,
-                   scaling, data.categories,  record_of(summary)};
+  spec.gate.groups = {0, group_sizes(spec)};
+  outcome.model = {
+      spec,    data.input_names, data.target_name,   std::move(measure.atoms), summary.noise_variance,
+      scaling, data.categories,  record_of(summary), std::move(measure.groups)};
   return outcome;
 }
 

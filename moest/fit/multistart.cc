@@ -7,6 +7,7 @@
 #include "moest/base/parallel.h"
 #include "moest/base/random.h"
 #include "moest/fit/starts.h"
+#include "moest/model/groups.h"
 
 namespace moest {
 namespace {
@@ -145,9 +146,7 @@ class Starter {
   }
   /// Of a greedy search on its way.
   Problem problem_of(int num_experts, const SampleBlocks& samples) const {
-    MixtureSpec spec = search_spec_;
-    spec.num_experts = num_experts;
-    return {spec, options_.bound, samples, threads_per_pass_};
+    return {with_experts(search_spec_, num_experts), options_.bound, samples, threads_per_pass_};
   }
 
   LocalFit first_expert(Problem& problem, Stream& stream) const {
@@ -168,8 +167,9 @@ class Starter {
   LocalFit best_split(Problem& smaller, Problem& larger, const Eigen::VectorXd& theta, Stream& stream) const {
     LocalFit best;
     for (int expert = 0; expert < smaller.chart().num_experts(); ++expert) {
-      for (int i = 0; i < kSplitsPerExpert; ++i) {
-        const Eigen::VectorXd start = split_expert(smaller, larger, theta, expert, statistics_, stream);
+      const std::optional<Growth> grown = growth(smaller.chart().spec(), larger.chart().spec(), expert);
+      for (int i = 0; grown && i < kSplitsPerExpert; ++i) {
+        const Eigen::VectorXd start = split_expert(smaller, larger, theta, *grown, statistics_, stream);
         LocalFit fit = minimise(larger, start, effort(kTrySplit), monitor_);
         if (best.theta.size() == 0 || is_better(fit, best)) {
           best = std::move(fit);

@@ -149,11 +149,14 @@ SampleStatistics::SampleStatistics(const SampleBlocks& samples)
 Eigen::VectorXd random_start(const Problem& problem, const SampleStatistics& statistics, Stream& stream) {
   const MixtureChart& chart = problem.chart();
   Eigen::VectorXd theta(chart.num_coordinates());
-  for (int i = 0; i < chart.num_experts(); ++i) {
+  for (int i = 0; i < chart.num_gates(); ++i) {
     theta.segment(chart.gate_offset(i), chart.num_gate_coordinates() + 1) =
         chart.is_curved()
             ? random_centre(problem, statistics, random_row(problem, stream), stream)
             : random_hyperplane(problem, statistics, random_row(problem, stream), kScoreSd, stream);
+    if (i >= chart.num_experts()) {
+      continue;
+    }
     randomise_expert(problem, statistics, stream,
                      theta.segment(chart.expert_offset(i), chart.num_expert_parameters()));
   }
@@ -165,29 +168,20 @@ Eigen::VectorXd random_start(const Problem& problem, const SampleStatistics& sta
 }
 
 Eigen::VectorXd split_expert(Problem& smaller, const Problem& larger, const Eigen::VectorXd& theta,
-                             int expert, const SampleStatistics& statistics, Stream& stream) {
-  const MixtureChart& from = smaller.chart();
+                             const Growth& growth, const SampleStatistics& statistics, Stream& stream) {
   const MixtureChart& to = larger.chart();
-  const int gate_size = from.num_gate_coordinates() + 1;
-  const int last = from.num_experts();
-  Eigen::VectorXd result(to.num_coordinates());
-  result.head(from.gate_offset(last)) = theta.head(from.gate_offset(last));
-  result.segment(to.expert_offset(0), last * from.num_expert_parameters()) =
-      theta.segment(from.expert_offset(0), last * from.num_expert_parameters());
-  if (to.factor_offset() >= 0) {
-    result[to.factor_offset()] = theta[from.factor_offset()];
-  }
-
+  Eigen::VectorXd result = to.rearranged(smaller.chart(), theta, growth.from);
   const double score_sd = std::exp(stream.uniform(kLogSplitSdLow, kLogSplitSdHigh));
+  const int expert = growth.from.atoms[static_cast<std::size_t>(growth.new_atom)];
   const int row = row_of_expert(smaller, theta, expert, stream);
   const Eigen::VectorXd difference = to.is_curved()
                                          ? random_displacement(larger, statistics, score_sd, stream)
                                          : random_hyperplane(larger, statistics, row, score_sd, stream);
-  const Eigen::VectorXd gate = theta.segment(from.gate_offset(expert), gate_size);
-  result.segment(to.gate_offset(expert), gate_size) = gate + 0.5 * difference;
-  result.segment(to.gate_offset(last), gate_size) = gate - 0.5 * difference;
+  const auto gate_size = to.num_gate_coordinates() + 1;
+  result.segment(to.gate_offset(growth.kept_gate), gate_size) += 0.5 * difference;
+  result.segment(to.gate_offset(growth.new_gate), gate_size) -= 0.5 * difference;
   randomise_expert(larger, statistics, stream,
-                   result.segment(to.expert_offset(last), to.num_expert_parameters()));
+                   result.segment(to.expert_offset(growth.new_atom), to.num_expert_parameters()));
   project_all(to, result);
   return result;
 }

@@ -7,6 +7,7 @@
 #include "moest/base/random.h"
 #include "moest/fit/problem.h"
 #include "moest/kernel/sample_blocks.h"
+#include "moest/model/groups.h"
 
 namespace moest {
 
@@ -25,10 +26,10 @@ struct SampleStatistics {
 Eigen::VectorXd random_start(const Problem& problem, const SampleStatistics& statistics, Stream& stream);
 
 /// A point of `larger` (k + 1 experts) made from theta of `smaller` (k experts) by splitting the region of
-/// expert `expert` along a random hyperplane through a random sample of it. One side keeps the expert; the
-/// other, the new last atom, gets a random one: two equal experts are a saddle that is slow to leave, for
+/// the expert that grows along a random hyperplane through a random sample of it. One side keeps the expert;
+/// the other, the new atom, gets a random one: two equal experts are a saddle that is slow to leave, for
 /// bounded gates hardly at all.
 Eigen::VectorXd split_expert(Problem& smaller, const Problem& larger, const Eigen::VectorXd& theta,
-                             int expert, const SampleStatistics& statistics, Stream& stream);
+                             const Growth& growth, const SampleStatistics& statistics, Stream& stream);
 
 }  // namespace moest

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "moest/base/error.h"
+#include "moest/model/groups.h"
 
 namespace moest {
 namespace {
@@ -109,6 +110,8 @@ Combiner gate_combiner(const GateSpec& gate) {
   return visit_gate(gate.kind, [](auto kind) { return decltype(kind)::kCombiner; });
 }
 
+bool weights_sum_to_one(const GateSpec& gate) { return gate_combiner(gate) != Combiner::separate; }
+
 bool gate_sees_inputs(const GateSpec& gate) {
   return gate.input_map == "identity" &&
          visit_gate(gate.kind, [](auto kind) { return decltype(kind)::kFeaturesAreInputs; });
@@ -167,6 +170,7 @@ void check(const MixtureSpec& spec) {
         fmt::format("it needs at least {}", min_inputs), "Choose another gate or more inputs.");
   }
   check_options(spec.gate, gate_options());
+  group_sizes(spec);
   if (spec.gate.top_k > spec.num_experts) {
     throw InputError(fmt::format("top_k = {} is out of range", spec.gate.top_k),
                      fmt::format("there are {} expert(s)", spec.num_experts),

@@ -17,6 +17,7 @@
 #include "moest/model/cosine_gate.h"
 #include "moest/model/dense_to_sparse_gate.h"
 #include "moest/model/experts.h"
+#include "moest/model/hierarchical_gate.h"
 #include "moest/model/laplace_gate.h"
 #include "moest/model/model.h"
 #include "moest/model/perturbed_cosine_gate.h"
@@ -30,6 +31,7 @@ namespace moest {
 using GateKinds = std::tuple<  //
     SoftmaxGate,               //
     DenseToSparseGate,         //
+    HierarchicalGate,          //
     CosineGate,                //
     PerturbedCosineGate,       //
     QuadraticGate,             //
@@ -83,6 +85,7 @@ bool learns_temperature(const GateSpec& gate);
 /// The link of the gate's scores, and what makes weights of them.
 Link gate_link(const GateSpec& gate);
 Combiner gate_combiner(const GateSpec& gate);
+bool weights_sum_to_one(const GateSpec& gate);
 
 /// Whether the score is r(v . z) / temperature + b, r the link or the identity, and not r(v . z + b).
 bool gate_bias_is_outside(const GateSpec& gate);
@@ -136,6 +139,18 @@ BasicAtom<T> atom_in_chart(const MixtureSpec& spec, const BasicAtom<T>& raw) {
     }
     return atom;
   });
+}
+
+template <class T>
+BasicMeasure<T> measure_in_chart(const MixtureSpec& spec, const BasicMeasure<T>& raw) {
+  BasicMeasure<T> measure;
+  for (const BasicAtom<T>& atom : raw.atoms) {
+    measure.atoms.push_back(atom_in_chart(spec, atom));
+  }
+  for (const BasicAtom<T>& group : raw.groups) {
+    measure.groups.push_back(atom_in_chart(spec, group));
+  }
+  return measure;
 }
 
 /// The raw atom of an atom in the chart's coordinates.

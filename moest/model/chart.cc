@@ -4,6 +4,7 @@
 
 #include "moest/base/error.h"
 #include "moest/model/catalogue.h"
+#include "moest/model/groups.h"
 
 namespace moest {
 namespace {
@@ -21,6 +22,7 @@ MixtureLayout make_layout(const MixtureSpec& spec, int num_gate_features) {
 
   MixtureLayout layout;
   layout.combiner = gate_combiner(spec.gate);
+  layout.group_ends = group_ends(spec);
   layout.kept = spec.gate.top_k;
   layout.feature_sets = {{0, num_gate_features, !has_router},
                          {first_input, expert.uses_inputs ? spec.num_inputs : 0, expert.bias},
@@ -67,23 +69,55 @@ MixtureChart::MixtureChart(const MixtureSpec& spec, double bound) : spec_(spec) 
   num_gate_coordinates_ = moest::num_gate_coordinates(spec);
   num_expert_parameters_ = moest::num_expert_parameters(spec);
   layout_ = make_layout(spec, num_gate_features_);
+  find_softmaxes();
   num_coordinates_ = expert_offset(num_experts()) + (finds_factor() ? 1 : 0);
   find_sources();
   find_regions(bound);
 }
 
+void MixtureChart::find_softmaxes() {
+  if (layout_.group_ends.empty()) {
+    softmaxes_.push_back({0, num_experts()});
+    return;
+  }
+  int first = 0;
+  for (const int end : layout_.group_ends) {
+    softmaxes_.push_back({first, end});
+    first = end;
+  }
+  softmaxes_.push_back({num_experts(), num_experts() + static_cast<int>(layout_.group_ends.size())});
+}
+
 void MixtureChart::find_sources() {
-  const int last = num_experts() - 1;
-  const int num_relative = static_cast<int>(layout_.gates.size());
+  const int k = num_experts();
   const int size = is_curved() ? num_gate_coordinates_ : layout_.feature_sets[0].size();
-  for (int i = 0; i < num_relative; ++i) {
+  const auto add = [&](int gate, int reference) {
     for (int j = 0; j < size; ++j) {
-      sources_.push_back({gate_offset(i) + j, slopes_are_relative() ? gate_offset(last) + j : -1});
+      sources_.push_back({gate_offset(gate) + j, slopes_are_relative() ? gate_offset(reference) + j : -1});
+    }
+  };
+  if (layout_.group_ends.empty()) {
+    for (int i = 0; i < static_cast<int>(layout_.gates.size()); ++i) {
+      add(i, k - 1);
     }
   }
+  int group = k;
+  int gate = 0;
+  for (const int end : layout_.group_ends) {
+    for (; gate < end - 1; ++gate) {
+      add(gate, end - 1);
+    }
+    // In the place of a group's last atom, the reference, is the gate of the group.
+    if (group < num_gates() - 1) {
+      add(group, num_gates() - 1);
+    }
+    ++group;
+    gate = end;
+  }
   if (layout_.router) {
-    for (int i = 0; i < last; ++i) {
-      sources_.push_back({gate_offset(i) + num_gate_coordinates_, gate_offset(last) + num_gate_coordinates_});
+    for (int i = 0; i + 1 < k; ++i) {
+      sources_.push_back(
+          {gate_offset(i) + num_gate_coordinates_, gate_offset(k - 1) + num_gate_coordinates_});
     }
   }
   for (int p = expert_offset(0); p < num_coordinates_; ++p) {
@@ -97,7 +131,7 @@ void MixtureChart::find_regions(double bound) {
   const Region gate_region =
       visit_gate(spec_.gate.kind, [&](auto gate) { return gate.region(spec_.gate, bound); });
   const Region number{Region::Shape::box, bound};
-  for (int i = 0; i < num_experts(); ++i) {
+  for (int i = 0; i < num_gates(); ++i) {
     regions_.push_back({gate_offset(i), num_gate_coordinates_, gate_region});
     regions_.push_back({gate_offset(i) + num_gate_coordinates_, 1, number});
   }
@@ -112,21 +146,23 @@ void MixtureChart::find_regions(double bound) {
   }
   const bool slopes_shift = slopes_are_relative() && gate_region.shape != Region::Shape::sphere;
   const int end = biases_are_relative() ? num_gate_coordinates_ + 1 : 0;
-  for (int j = slopes_shift ? 0 : num_gate_coordinates_; j < end; ++j) {
-    std::vector<int>& places = shift_gauges_.emplace_back();
-    for (int i = 0; i < num_experts(); ++i) {
-      places.push_back(gate_offset(i) + j);
+  for (const Softmax& softmax : softmaxes_) {
+    for (int j = slopes_shift ? 0 : num_gate_coordinates_; j < end; ++j) {
+      std::vector<int>& places = shift_gauges_.emplace_back();
+      for (int i = softmax.first; i < softmax.last; ++i) {
+        places.push_back(gate_offset(i) + j);
+      }
     }
   }
 }
 
 int MixtureChart::expert_offset(int expert) const {
-  return gate_offset(num_experts()) + expert * num_expert_parameters_;
+  return gate_offset(num_gates()) + expert * num_expert_parameters_;
 }
 
 // The gates as columns (v_i, b_i).
 Eigen::MatrixXd MixtureChart::gates(const Eigen::VectorXd& theta) const {
-  return Eigen::Map<const Eigen::MatrixXd>(theta.data(), num_gate_coordinates_ + 1, num_experts());
+  return Eigen::Map<const Eigen::MatrixXd>(theta.data(), num_gate_coordinates_ + 1, num_gates());
 }
 
 Eigen::VectorXd MixtureChart::kernel_parameters(const Eigen::VectorXd& theta) const {
@@ -244,27 +280,31 @@ void MixtureChart::subtract(const NormalEquations& in_v, NormalEquations& in_the
   }
 }
 
-Eigen::VectorXd MixtureChart::coordinates(const std::vector<Atom>& atoms) const {
-  MOEST_EXPECT(static_cast<int>(atoms.size()) == num_experts());
-  Eigen::MatrixXd gates(num_gate_coordinates_, num_experts());
-  Eigen::MatrixXd biases(1, num_experts());
-  for (int i = 0; i < num_experts(); ++i) {
-    const Atom atom = atom_in_chart(spec_, atoms[static_cast<std::size_t>(i)]);
-    gates.col(i) = Eigen::Map<const Eigen::VectorXd>(atom.gate.data(), num_gate_coordinates_);
-    biases(0, i) = atom.bias;
+Eigen::VectorXd MixtureChart::coordinates(const Measure& measure) const {
+  const Measure in_chart = measure_in_chart(spec_, measure);
+  std::vector<Atom> all = in_chart.atoms;
+  all.insert(all.end(), in_chart.groups.begin(), in_chart.groups.end());
+  MOEST_EXPECT(static_cast<int>(all.size()) == num_gates());
+  Eigen::MatrixXd gates(num_gate_coordinates_ + 1, num_gates());
+  for (int i = 0; i < num_gates(); ++i) {
+    const Atom& atom = all[static_cast<std::size_t>(i)];
+    gates.col(i) << Eigen::Map<const Eigen::VectorXd>(atom.gate.data(), num_gate_coordinates_), atom.bias;
   }
-  if (slopes_are_relative()) {
-    gates.colwise() -= region_centre(regions_[0].region.shape, gates);
-  }
-  if (biases_are_relative()) {
-    biases.colwise() -= region_centre(Region::Shape::box, biases);
+  for (const Softmax& softmax : softmaxes_) {
+    auto own = gates.middleCols(softmax.first, softmax.last - softmax.first);
+    if (slopes_are_relative()) {
+      auto slopes = own.topRows(num_gate_coordinates_);
+      slopes.colwise() -= region_centre(regions_[0].region.shape, slopes);
+    }
+    if (biases_are_relative()) {
+      own.bottomRows(1).colwise() -= region_centre(Region::Shape::box, own.bottomRows(1));
+    }
   }
   Eigen::VectorXd theta(num_coordinates_);
+  theta.head(gates.size()) = gates.reshaped();
   for (int i = 0; i < num_experts(); ++i) {
-    theta.segment(gate_offset(i), num_gate_coordinates_) = gates.col(i);
-    theta[gate_offset(i) + num_gate_coordinates_] = biases(0, i);
     theta.segment(expert_offset(i), num_expert_parameters_) = Eigen::Map<const Eigen::VectorXd>(
-        atoms[static_cast<std::size_t>(i)].expert.data(), num_expert_parameters_);
+        measure.atoms[static_cast<std::size_t>(i)].expert.data(), num_expert_parameters_);
   }
   if (finds_factor()) {
     theta[factor_offset()] = 1 / spec_.gate.temperature.value;
@@ -278,13 +318,16 @@ Eigen::VectorXd MixtureChart::coordinates(const std::vector<Atom>& atoms) const 
 Eigen::MatrixXd MixtureChart::section(const Eigen::VectorXd& theta) const {
   MOEST_EXPECT(theta.size() == num_coordinates_);
   Eigen::MatrixXd gates = this->gates(theta);
-  if (biases_are_relative()) {
-    gates.row(num_gate_coordinates_).array() -= gates(num_gate_coordinates_, num_experts() - 1);
-  }
-  if (slopes_are_relative()) {
-    gates.topRows(num_gate_coordinates_).colwise() -= visit_gate(spec_.gate.kind, [&](auto gate) {
-      return Eigen::VectorXd(gate.section_origin(gates.topRows(num_gate_coordinates_)));
-    });
+  for (const Softmax& softmax : softmaxes_) {
+    auto own = gates.middleCols(softmax.first, softmax.last - softmax.first);
+    if (biases_are_relative()) {
+      own.bottomRows(1).array() -= gates(num_gate_coordinates_, softmax.last - 1);
+    }
+    if (slopes_are_relative()) {
+      auto slopes = own.topRows(num_gate_coordinates_);
+      slopes.colwise() -= visit_gate(spec_.gate.kind,
+                                     [&](auto gate) { return Eigen::VectorXd(gate.section_origin(slopes)); });
+    }
   }
   return gates;
 }
@@ -305,18 +348,48 @@ GateSpec MixtureChart::gate_of(const Eigen::VectorXd& theta) const {
   return result;
 }
 
-std::vector<Atom> MixtureChart::atoms(const Eigen::VectorXd& theta) const {
+Measure MixtureChart::measure(const Eigen::VectorXd& theta) const {
   const Eigen::MatrixXd gates = section(theta);
   MixtureSpec spec = spec_;
   spec.gate = gate_of(theta);
-  std::vector<Atom> atoms;
-  for (int i = 0; i < num_experts(); ++i) {
+  Measure measure;
+  for (int i = 0; i < num_gates(); ++i) {
     const auto gate = gates.col(i).head(num_gate_coordinates_);
-    const auto expert = theta.segment(expert_offset(i), num_expert_parameters_);
-    atoms.push_back(atom_from_chart<double>(
-        spec, {gates(num_gate_coordinates_, i), {gate.begin(), gate.end()}, {expert.begin(), expert.end()}}));
+    Atom atom{gates(num_gate_coordinates_, i), {gate.begin(), gate.end()}, {}};
+    if (i < num_experts()) {
+      const auto expert = theta.segment(expert_offset(i), num_expert_parameters_);
+      atom.expert.assign(expert.begin(), expert.end());
+    }
+    (i < num_experts() ? measure.atoms : measure.groups).push_back(atom_from_chart(spec, atom));
   }
-  return atoms;
+  return measure;
+}
+
+Eigen::VectorXd MixtureChart::rearranged(const MixtureChart& from, const Eigen::VectorXd& theta,
+                                         const Arrangement& arrangement) const {
+  const auto& [atoms, groups] = arrangement;
+  MOEST_EXPECT(theta.size() == from.num_coordinates_);
+  MOEST_EXPECT(static_cast<int>(atoms.size()) == num_experts());
+  MOEST_EXPECT(static_cast<int>(atoms.size() + groups.size()) == num_gates());
+  Eigen::VectorXd result(num_coordinates_);
+  const auto copy_gate = [&](int source, int gate) {
+    result.segment(gate_offset(gate), num_gate_coordinates_ + 1) =
+        theta.segment(from.gate_offset(source), num_gate_coordinates_ + 1);
+  };
+  int gate = 0;
+  for (const int atom : atoms) {
+    copy_gate(atom, gate);
+    result.segment(expert_offset(gate), num_expert_parameters_) =
+        theta.segment(from.expert_offset(atom), num_expert_parameters_);
+    ++gate;
+  }
+  for (const int group : groups) {
+    copy_gate(from.num_experts() + group, gate++);
+  }
+  if (finds_factor()) {
+    result[factor_offset()] = theta[from.factor_offset()];
+  }
+  return result;
 }
 
 SampleBlocks MixtureChart::blocks(const Eigen::MatrixXd& inputs) const {

@@ -8,6 +8,7 @@
 #include "moest/kernel/fused_pass.h"
 #include "moest/kernel/layout.h"
 #include "moest/kernel/sample_blocks.h"
+#include "moest/model/groups.h"
 #include "moest/model/model.h"
 #include "moest/model/region.h"
 #include "moest/model/specification.h"
@@ -28,10 +29,12 @@ struct RegionBlock {
 /// theta = (v_1, b_1, .., v_k, b_k, eta_1, .., eta_k): the gates in reduced coordinates (where the chart is
 /// curved, omega_i in place of v_i), each in its region,
 /// the biases and the expert parameters in [-B, B], and at the end 1 / temperature where the data determine
-/// it. The regions are meant on the gauge-free set: no gate is anchored in theta, so a point is feasible
-/// whenever some common shift of the gates makes it so. The kernel sees the gates relative to the last one,
-/// v_i - v_k and b_i - b_k: there the common shift is gone. The v_i of gates with a link have no such gauge,
-/// nor have biases inside the link, and the kernel sees them as they are.
+/// it. Where the atoms come in groups, the gates of the groups follow those of the atoms. The regions are
+/// meant on the gauge-free set: no gate is anchored in theta, so a point is feasible whenever some common
+/// shift of the gates makes it so. The kernel sees the gates relative to the last one, v_i - v_k and b_i -
+/// b_k: there the common shift is gone. With groups that holds in each group, and of the groups. The v_i of
+/// gates with a link have no such gauge, nor have biases inside the link, and the kernel sees them as they
+/// are.
 class MixtureChart {
  public:
   /// Throws InputError for an illegal specification.
@@ -40,6 +43,8 @@ class MixtureChart {
   const MixtureSpec& spec() const { return spec_; }
   const MixtureLayout& layout() const { return layout_; }
   int num_experts() const { return spec_.num_experts; }
+  /// Of atoms and of groups.
+  int num_gates() const { return softmaxes_.back().last; }
   int num_coordinates() const { return num_coordinates_; }
   const std::vector<RegionBlock>& regions() const { return regions_; }
   /// For each coordinate of the gates, its place in every atom: adding one number to all of them changes
@@ -59,7 +64,8 @@ class MixtureChart {
   bool biases_are_relative() const { return slopes_are_relative() || layout_.router.has_value(); }
 
   bool is_curved() const { return num_gate_coordinates_ < num_gate_features_; }
-  int gate_offset(int expert) const { return expert * (num_gate_coordinates_ + 1); }
+  /// Of an atom's gate or, gate = num_experts() + g, that of group g.
+  int gate_offset(int gate) const { return gate * (num_gate_coordinates_ + 1); }
   int num_gate_coordinates() const { return num_gate_coordinates_; }
   int expert_offset(int expert) const;
   int num_expert_parameters() const { return num_expert_parameters_; }
@@ -78,22 +84,35 @@ class MixtureChart {
   void pull_back(const Eigen::VectorXd& theta, Curvature curvature, const NormalEquations& in_v,
                  NormalEquations& in_theta) const;
 
+  /// Gates first .. last - 1, whose scores one softmax compares.
+  struct Softmax {
+    int first, last;
+  };
+  /// That of all atoms, or those of the groups' atoms and then that of the groups.
+  const std::vector<Softmax>& softmaxes() const { return softmaxes_; }
+
   /// Coordinates of raw atoms after the common shift that brings the gates deepest into their regions;
   /// whatever is still outside is moved to the nearest point inside.
-  Eigen::VectorXd coordinates(const std::vector<Atom>& atoms) const;
+  Eigen::VectorXd coordinates(const Measure& measure) const;
   /// Raw atoms in the gate's documented section (docs/models.md), and the gate with the temperature that
   /// belongs to them where it is learned: the last bias is 0.
-  std::vector<Atom> atoms(const Eigen::VectorXd& theta) const;
+  Measure measure(const Eigen::VectorXd& theta) const;
   GateSpec gate_of(const Eigen::VectorXd& theta) const;
 
   /// Features of the (scaled) inputs, n x d, in the layout's columns; the target is zero.
   SampleBlocks blocks(const Eigen::MatrixXd& inputs) const;
+
+  /// Coordinates with the atoms and groups of a point of another chart, which may have another number of
+  /// them, but not be of other kinds.
+  Eigen::VectorXd rearranged(const MixtureChart& from, const Eigen::VectorXd& theta,
+                             const Arrangement& arrangement) const;
 
  private:
   NormalEquations straightened(const Eigen::VectorXd& theta, Curvature curvature,
                                const NormalEquations& in_v) const;
   void subtract(const NormalEquations& in_v, NormalEquations& in_theta) const;
   bool finds_factor() const { return layout_.router && layout_.router->factor >= 0; }
+  void find_softmaxes();
   void find_sources();
   void find_regions(double bound);
   Eigen::MatrixXd gates(const Eigen::VectorXd& theta) const;
@@ -106,6 +125,7 @@ class MixtureChart {
   int num_expert_parameters_;
   int num_coordinates_ = 0;
   MixtureLayout layout_;
+  std::vector<Softmax> softmaxes_;
   std::vector<Source> sources_;
   std::vector<RegionBlock> regions_;
   std::vector<std::vector<int>> shift_gauges_;

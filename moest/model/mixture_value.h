@@ -8,6 +8,7 @@
 #include "moest/kernel/combiners.h"
 #include "moest/kernel/links.h"
 #include "moest/model/catalogue.h"
+#include "moest/model/groups.h"
 #include "moest/model/model.h"
 #include "moest/model/specification.h"
 
@@ -49,35 +50,58 @@ T score_in_chart(const MixtureSpec& spec, const BasicAtom<T>& atom, std::span<co
   return is_outside ? factor * value + atom.bias : value;
 }
 
-/// f(x) = sum_i w_i(x) h(x; eta_i) with the gates of the atoms in the chart's coordinates and
+/// w_1, .., w_k, in the same way.
+template <class T>
+std::vector<T> weights_in_chart(const MixtureSpec& spec, const BasicMeasure<T>& measure, std::span<const T> z,
+                                const T& factor) {
+  const auto scores_of = [&](const std::vector<BasicAtom<T>>& atoms) {
+    std::vector<T> scores;
+    for (const BasicAtom<T>& atom : atoms) {
+      scores.push_back(score_in_chart<T>(spec, atom, z, factor));
+    }
+    return scores;
+  };
+  std::vector<T> weights = scores_of(measure.atoms);
+  const Combiner combiner = gate_combiner(spec.gate);
+  if (combiner == Combiner::softmax) {
+    softmax(std::span<T>(weights), spec.gate.top_k);
+  } else if (combiner == Combiner::hierarchical) {
+    std::vector<T> shares = scores_of(measure.groups);
+    softmax(std::span<T>(shares));
+    auto share = shares.begin();
+    std::span<T> rest(weights);
+    for (const int size : group_sizes(spec)) {
+      const std::span<T> group = rest.first(static_cast<std::size_t>(size));
+      softmax(group);
+      for (T& weight : group) {
+        weight = *share * weight;
+      }
+      ++share;
+      rest = rest.subspan(group.size());
+    }
+  }
+  return weights;
+}
+
+/// f(x) = sum_i w_i(x) h(x; eta_i) with the gates of the measure in the chart's coordinates and
 /// z = gate_features(spec, x). Built from the same features, links and combiners as the fit, without its
 /// kernel: in a wide type the reference for its derivatives.
 template <class T>
-T mixture_value_in_chart(const MixtureSpec& spec, std::span<const BasicAtom<T>> atoms, std::span<const T> z,
+T mixture_value_in_chart(const MixtureSpec& spec, const BasicMeasure<T>& measure, std::span<const T> z,
                          std::span<const T> x, const T& factor) {
-  std::vector<T> weights;
-  for (const BasicAtom<T>& atom : atoms) {
-    weights.push_back(score_in_chart<T>(spec, atom, z, factor));
-  }
-  if (gate_combiner(spec.gate) == Combiner::softmax) {
-    softmax(std::span<T>(weights), spec.gate.top_k);
-  }
+  const std::vector<T> weights = weights_in_chart(spec, measure, z, factor);
   T value = T(0);
-  for (std::size_t i = 0; i < atoms.size(); ++i) {
-    value = value + weights[i] * expert_value<T>(spec, atoms[i].expert, x);
+  for (std::size_t i = 0; i < weights.size(); ++i) {
+    value = value + weights[i] * expert_value<T>(spec, measure.atoms[i].expert, x);
   }
   return value;
 }
 
-/// The same for raw atoms, in scaled coordinates if the model has a scaling: the reference for the kernel's
-/// values.
+/// The same for a raw measure, in scaled coordinates if the model has a scaling: the reference for the
+/// kernel's values.
 template <class T>
-T mixture_value(const MixtureSpec& spec, std::span<const BasicAtom<T>> atoms, std::span<const T> x) {
-  std::vector<BasicAtom<T>> in_chart;
-  for (const BasicAtom<T>& atom : atoms) {
-    in_chart.push_back(atom_in_chart(spec, atom));
-  }
-  return mixture_value_in_chart<T>(spec, in_chart, gate_features<T>(spec, x), x,
+T mixture_value(const MixtureSpec& spec, const BasicMeasure<T>& measure, std::span<const T> x) {
+  return mixture_value_in_chart<T>(spec, measure_in_chart(spec, measure), gate_features<T>(spec, x), x,
                                    T(1) / T(spec.gate.temperature.value));
 }
 

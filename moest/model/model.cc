@@ -8,6 +8,7 @@
 
 #include "moest/base/error.h"
 #include "moest/model/catalogue.h"
+#include "moest/model/groups.h"
 
 namespace moest {
 
@@ -48,9 +49,10 @@ std::vector<std::string> expert_parameter_names(const MixtureSpec& spec,
 
 void check(const Model& model) {
   check(model.spec);
-  const auto expect_length = [](const std::string& path, std::size_t given, int wanted) {
+  const auto expect_length = [](const std::string& path, std::size_t given, int wanted,
+                                std::string_view what = "numbers") {
     if (given != static_cast<std::size_t>(wanted)) {
-      throw InputError(fmt::format("{} has {} numbers", path, given),
+      throw InputError(fmt::format("{} has {} {}", path, given, what),
                        fmt::format("this gate, expert and number of inputs need {}", wanted),
                        "Correct the list or the gate, expert and inputs fields.");
     }
@@ -63,16 +65,21 @@ void check(const Model& model) {
       }
     }
   };
-  expect_length("inputs", model.inputs.size(), model.spec.num_inputs);
-  expect_length("atoms", model.atoms.size(), model.spec.num_experts);
-  for (std::size_t i = 0; i < model.atoms.size(); ++i) {
-    const Atom& atom = model.atoms[i];
-    const std::string path = fmt::format("atoms[{}]", i);
+  expect_length("inputs", model.inputs.size(), model.spec.num_inputs, "entries");
+  expect_length("atoms", model.atoms.size(), model.spec.num_experts, "entries");
+  expect_length("groups", model.groups.size(), static_cast<int>(group_sizes(model.spec).size()), "entries");
+  const auto check_atom = [&](const std::string& path, const Atom& atom, int num_expert_parameters) {
     expect_length(path + ".gate", atom.gate.size(), num_gate_parameters(model.spec));
-    expect_length(path + ".expert", atom.expert.size(), num_expert_parameters(model.spec));
+    expect_length(path + ".expert", atom.expert.size(), num_expert_parameters);
     expect_finite(path + ".bias", {&atom.bias, 1});
     expect_finite(path + ".gate", atom.gate);
     expect_finite(path + ".expert", atom.expert);
+  };
+  for (std::size_t i = 0; i < model.atoms.size(); ++i) {
+    check_atom(fmt::format("atoms[{}]", i), model.atoms[i], num_expert_parameters(model.spec));
+  }
+  for (std::size_t g = 0; g < model.groups.size(); ++g) {
+    check_atom(fmt::format("groups[{}]", g), model.groups[g], 0);
   }
   const bool needs_directions =
       visit_gate(model.spec.gate.kind, [](auto gate) { return decltype(gate)::kNeedsDirections; });
@@ -86,8 +93,8 @@ void check(const Model& model) {
     }
   }
   if (model.scaling) {
-    expect_length("scaling.inputs", model.scaling->inputs.size(), model.spec.num_inputs);
-    expect_length("scaling.targets", model.scaling->targets.size(), 1);
+    expect_length("scaling.inputs", model.scaling->inputs.size(), model.spec.num_inputs, "entries");
+    expect_length("scaling.targets", model.scaling->targets.size(), 1, "entries");
   }
 }
 

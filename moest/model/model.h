@@ -22,6 +22,15 @@ struct BasicAtom {
 };
 using Atom = BasicAtom<double>;
 
+/// The mixing measure: atoms and, where they come in groups, the gates of the groups, which are atoms without
+/// an expert.
+template <class T>
+struct BasicMeasure {
+  std::vector<BasicAtom<T>> atoms;   // k
+  std::vector<BasicAtom<T>> groups;  // as many as group_sizes() has
+};
+using Measure = BasicMeasure<double>;
+
 /// A mixture of experts. The atoms act on scaled inputs and give the scaled target when `scaling` is present;
 /// everything a user sees is in the data's units.
 struct Model {
@@ -33,6 +42,9 @@ struct Model {
   std::optional<Scaling> scaling;
   Categories categories;                      // levels of the categorical columns behind the inputs
   std::optional<nlohmann::ordered_json> fit;  // how the model was fitted, for the record
+  std::vector<Atom> groups = {};              // the gates of groups of atoms, where there are any
+
+  Measure measure() const { return {atoms, groups}; }
 };
 
 /// Length of Atom::gate and Atom::expert.

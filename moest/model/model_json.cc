@@ -10,6 +10,7 @@
 #include "moest/base/json_text.h"
 #include "moest/base/option_json.h"
 #include "moest/model/catalogue.h"
+#include "moest/model/groups.h"
 
 namespace moest {
 namespace {
@@ -99,6 +100,24 @@ decltype(auto) at_path(const std::string& path, Action&& action) {
   }
 }
 
+int whole_of(const Json& json, const std::string& path) {
+  if (!json.is_number_integer()) {
+    refuse_type(path, json, "a whole number");
+  }
+  constexpr int kLargest = 1'000'000;
+  return at_path(path, [&] {
+    check_range("it", json.get<double>(), 1, kLargest);
+    return json.get<int>();
+  });
+}
+
+Partition partition_of(const Json& json, const std::string& path) {
+  if (json.is_array()) {
+    return {0, list_of(json, path, whole_of)};
+  }
+  return {whole_of(json, path), {}};
+}
+
 template <class Owner>
 void read_options(ObjectReader& reader, const KindInfo& info, std::span<const Option<Owner>> options,
                   Owner& owner) {
@@ -129,6 +148,8 @@ void read_options(ObjectReader& reader, const KindInfo& info, std::span<const Op
               value.value = number_of(*found, path);
               at_path(path, [&] { check_range(option.name, value.value, option.low, option.high); });
             }
+          } else if constexpr (std::is_same_v<Value, Partition>) {
+            value = partition_of(*found, path);
           } else {
             const double number = number_of(*found, path);
             at_path(path, [&] { check_range(option.name, number, option.low, option.high); });
@@ -167,16 +188,51 @@ Affine affine_of(const Json& json, const std::string& path) {
 
 Json affine_json(const Affine& affine) { return {{"offset", affine.offset}, {"scale", affine.scale}}; }
 
-Atom atom_of(const Json& json, const std::string& path) {
-  ObjectReader reader(json, path);
+Atom gate_of(ObjectReader& reader) {
   Atom atom;
   if (const Json* bias = reader.find("bias")) {
     atom.bias = number_of(*bias, reader.path_of("bias"));
   }
   atom.gate = list_of(reader.require("gate"), reader.path_of("gate"), number_of);
+  return atom;
+}
+
+Atom atom_of(const Json& json, const std::string& path) {
+  ObjectReader reader(json, path);
+  Atom atom = gate_of(reader);
   atom.expert = list_of(reader.require("expert"), reader.path_of("expert"), number_of);
   reader.refuse_the_rest();
   return atom;
+}
+
+/// The gates of the groups, and their sizes if the file gives them here and not among the options.
+void read_groups(const Json& json, Model& model) {
+  std::vector<int> sizes;
+  model.groups = list_of(json, "groups", [&](const Json& item, const std::string& path) {
+    ObjectReader reader(item, path);
+    Atom group = gate_of(reader);
+    if (const Json* size = reader.find("size")) {
+      sizes.push_back(whole_of(*size, reader.path_of("size")));
+    }
+    reader.refuse_the_rest();
+    return group;
+  });
+  const auto refuse = [](const std::string& problem, const std::string& why) {
+    throw InputError(problem, why, "Correct the sizes of the groups or gate.groups.");
+  };
+  Partition& partition = model.spec.gate.groups;
+  if (!sizes.empty() && sizes.size() != model.groups.size()) {
+    refuse("some groups have no size", "either all have one, or none");
+  }
+  if (partition == Partition{}) {
+    partition = sizes.empty() ? Partition{static_cast<int>(model.groups.size()), {}} : Partition{0, sizes};
+  }
+  partition.sizes = at_path("groups", [&] { return group_sizes(model.spec); });
+  partition.number = 0;
+  if (!sizes.empty() && sizes != partition.sizes) {
+    refuse(fmt::format("the groups have the sizes {}", fmt::join(sizes, ", ")),
+           fmt::format("gate.groups says {}", fmt::join(partition.sizes, ", ")));
+  }
 }
 
 /// What all atoms share: the learned temperature, 1 if the file does not say.
@@ -227,6 +283,7 @@ void check_version(ObjectReader& reader) {
 Json to_json(const Model& model) {
   GateSpec gate = model.spec.gate;
   gate.temperature.learned = learns_temperature(gate);
+  gate.groups = {0, group_sizes(model.spec)};
   Json json{
       {"moest_model", kModelFileVersion},
       {"gate", kind_json(gate_info(model.spec.gate.kind), gate_options(), gate)},
@@ -236,6 +293,10 @@ Json to_json(const Model& model) {
   Json& atoms = json["atoms"] = Json::array();
   for (const Atom& atom : model.atoms) {
     atoms.push_back({{"bias", atom.bias}, {"gate", atom.gate}, {"expert", atom.expert}});
+  }
+  for (std::size_t g = 0; g < model.groups.size(); ++g) {
+    const Atom& group = model.groups[g];
+    json["groups"].push_back({{"bias", group.bias}, {"gate", group.gate}, {"size", gate.groups.sizes[g]}});
   }
   if (gate.temperature.learned.value_or(false)) {
     json["shared"] = {{"temperature", gate.temperature.value}};
@@ -284,6 +345,13 @@ Model model_from_json(const Json& json) {
   model.atoms = list_of(reader.require("atoms"), "atoms", atom_of);
   model.spec.num_inputs = static_cast<int>(model.inputs.size());
   model.spec.num_experts = static_cast<int>(model.atoms.size());
+  if (has_groups(model.spec.gate)) {
+    read_groups(reader.require("groups"), model);
+  } else if (reader.find("groups") != nullptr) {
+    throw InputError("the field groups does not belong to this model",
+                     fmt::format("the {} gate has no groups", model.spec.gate.kind),
+                     R"(Remove it, or write "kind": "hierarchical" in gate.)");
+  }
   const Json* shared = reader.find("shared");
   if (learns_temperature(model.spec.gate)) {
     read_shared(shared, model.spec.gate);

@@ -34,9 +34,9 @@ void predict_rows(const MixtureChart& chart, const Eigen::VectorXd& v, const Eig
 }
 
 // Kernel parameters straight from the raw atoms: whatever the file says is what is computed, bounds or not.
-Eigen::VectorXd exact_kernel_parameters(const MixtureSpec& spec, const std::vector<Atom>& atoms) {
+Eigen::VectorXd exact_kernel_parameters(const MixtureSpec& spec, const Measure& measure) {
   const MixtureChart unbounded(spec, std::numeric_limits<double>::max());
-  return unbounded.kernel_parameters(unbounded.coordinates(atoms));
+  return unbounded.kernel_parameters(unbounded.coordinates(measure));
 }
 
 }  // namespace
@@ -48,7 +48,7 @@ Predictions predict(const Model& model, const Eigen::MatrixXd& inputs, int num_t
   MixtureSpec spec = model.spec;
   spec.gate.temperature.learned = false;  // it is known now
   const MixtureChart chart(spec, 1.0);
-  const Eigen::VectorXd v = exact_kernel_parameters(spec, model.atoms);
+  const Eigen::VectorXd v = exact_kernel_parameters(spec, model.measure());
   const Eigen::Index n = inputs.rows();
   const int k = model.spec.num_experts;
   Predictions result{Eigen::VectorXd(n), Eigen::MatrixXd(n, k), Eigen::MatrixXd(n, k)};
@@ -63,7 +63,7 @@ Predictions predict(const Model& model, const Eigen::MatrixXd& inputs, int num_t
     result.mean = (target.scale * result.mean).array() + target.offset;
     // The mean is the sum of weight times expert, and where weights do not sum to one, of that and the
     // offset.
-    const bool sums_to_one = gate_combiner(model.spec.gate) == Combiner::softmax;
+    const bool sums_to_one = weights_sum_to_one(model.spec.gate);
     result.experts = (target.scale * result.experts).array() + (sums_to_one ? target.offset : 0.0);
   }
   return result;

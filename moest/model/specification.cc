@@ -25,6 +25,9 @@ std::span<const Option<GateSpec>> gate_options() {
                        "only the experts with so many largest scores have a weight, 0 for all"},
       Option<GateSpec>{"router", &GateSpec::router, 0, 0, "",
                        "the function r in the score (r(omega . x) + b) / temperature", kRouters},
+      Option<GateSpec>{"groups", &GateSpec::groups, 0, 1e6, "",
+                       "so many equal groups of experts, or the sizes of the groups; 0 for two groups, as "
+                       "equal as possible"},
   };
   return kOptions;
 }

@@ -22,6 +22,7 @@ struct GateSpec {
   std::string input_map = "identity";
   int top_k = 0;
   std::string router = "identity";
+  Partition groups = {};
 
   bool operator==(const GateSpec&) const = default;
 };

@@ -4,11 +4,13 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "moest/base/error.h"
 #include "moest/base/option_json.h"
 #include "moest/data/text.h"
 #include "moest/model/catalogue.h"
+#include "moest/model/groups.h"
 #include "moest/report/text_table.h"
 
 namespace moest {
@@ -35,7 +37,7 @@ bool gate_unscales(const Model& model) {
 }
 
 bool expert_unscales(const Model& model) {
-  const bool sums_to_one = gate_combiner(model.spec.gate) == Combiner::softmax;
+  const bool sums_to_one = weights_sum_to_one(model.spec.gate);
   const ExpertForm form = expert_form(model.spec.expert);
   return form.shape.link == Link::identity && form.bias &&
          (sums_to_one || !model.scaling || model.scaling->targets.front().offset == 0);
@@ -83,6 +85,47 @@ void add_rows(const std::vector<std::string>& names, const std::vector<std::vect
   }
 }
 
+std::vector<std::string> gate_rows(const Model& model) {
+  const std::string units = model.scaling && !gate_unscales(model) ? " (scaled)" : "";
+  std::vector<std::string> rows;
+  for (const std::string& name : gate_parameter_names(model.spec, model.inputs)) {
+    rows.push_back("gate: " + name + units);
+  }
+  rows.push_back("gate: bias" + units);
+  return rows;
+}
+
+std::vector<std::string> numbered(const std::string& name, std::size_t count) {
+  std::vector<std::string> header{name};
+  for (std::size_t i = 1; i <= count; ++i) {
+    header.push_back(std::to_string(i));
+  }
+  return header;
+}
+
+/// The gates of the groups, where experts come in groups.
+std::string group_table(const Model& model, const std::vector<double>& shares) {
+  if (model.groups.size() < 2) {
+    return "";
+  }
+  TextTable table(numbered("group", model.groups.size()));
+  if (!shares.empty()) {
+    std::vector<std::string> cells{"share of the data"};
+    auto share = shares.begin();
+    for (const int size : group_sizes(model.spec)) {
+      cells.push_back(percent(std::accumulate(share, share + size, 0.0)));
+      share += size;
+    }
+    table.add_row(std::move(cells));
+  }
+  std::vector<std::vector<double>> gates;
+  for (const Atom& group : model.groups) {
+    gates.push_back(shown_gate(model, group));
+  }
+  add_rows(gate_rows(model), gates, table);
+  return "\n" + table.text();
+}
+
 /// What an expert's formula has instead of a parameter that is switched off.
 std::string_view constant_without(std::string_view option) {
   return option == "bias"            ? "b = 0"
@@ -104,6 +147,10 @@ std::string options_text(const KindInfo& info, const nlohmann::ordered_json& val
       text += value == 0 ? "" : fmt::format(", over the {} largest scores only", value.get<int>());
       continue;
     }
+    if (option == "groups") {
+      text += fmt::format(", groups of {}", fmt::join(value.get<std::vector<int>>(), ", "));
+      continue;
+    }
     const std::string_view constant = constant_without(option);
     if (constant.empty()) {
       text += fmt::format(", {} = {}", option,
@@ -115,7 +162,9 @@ std::string options_text(const KindInfo& info, const nlohmann::ordered_json& val
   return text;
 }
 
-std::string gate_options_text(const GateSpec& gate) {
+std::string gate_options_text(const MixtureSpec& spec) {
+  GateSpec gate = spec.gate;
+  gate.groups.sizes = group_sizes(spec);
   nlohmann::ordered_json values = options_json(gate_options(), gate);
   if (learns_temperature(gate)) {
     values["temperature"] = short_number(gate.temperature.value) + " (learned)";
@@ -195,15 +244,19 @@ std::string model_title(const Model& model) {
 
 std::string coefficient_table(const Model& model, const std::vector<double>& shares,
                               const std::optional<Regimes>& regimes) {
-  std::vector<std::string> header{"expert"};
-  for (std::size_t i = 0; i < model.atoms.size(); ++i) {
-    header.push_back(std::to_string(i + 1));
+  TextTable table(numbered("expert", model.atoms.size()));
+  if (!model.groups.empty()) {
+    std::vector<std::string> cells{"group"};
+    const std::vector<int> sizes = group_sizes(model.spec);
+    for (std::size_t g = 0; g < sizes.size(); ++g) {
+      cells.insert(cells.end(), static_cast<std::size_t>(sizes[g]), std::to_string(g + 1));
+    }
+    table.add_row(std::move(cells));
   }
-  TextTable table(header);
   // One expert has all the weight everywhere: shares, regimes and gate say nothing then.
   const bool has_gate = model.atoms.size() > 1;
   if (has_gate && !shares.empty()) {
-    const bool sums_to_one = gate_combiner(model.spec.gate) == Combiner::softmax;
+    const bool sums_to_one = weights_sum_to_one(model.spec.gate);
     std::vector<std::string> cells{sums_to_one ? "share of the data" : "mean weight"};
     std::transform(shares.begin(), shares.end(), std::back_inserter(cells), percent);
     table.add_row(std::move(cells));
@@ -218,12 +271,6 @@ std::string coefficient_table(const Model& model, const std::vector<double>& sha
     table.add_row(std::move(from));
     table.add_row(std::move(to));
   }
-  const std::string gate_units = model.scaling && !gate_unscales(model) ? " (scaled)" : "";
-  std::vector<std::string> gate_rows;
-  for (const std::string& name : gate_parameter_names(model.spec, model.inputs)) {
-    gate_rows.push_back("gate: " + name + gate_units);
-  }
-  gate_rows.push_back("gate: bias" + gate_units);
   const std::string expert_units = model.scaling && !expert_unscales(model) ? " (scaled)" : "";
   std::vector<std::string> expert_rows;
   for (const std::string& name : expert_parameter_names(model.spec, model.inputs)) {
@@ -236,10 +283,10 @@ std::string coefficient_table(const Model& model, const std::vector<double>& sha
     experts.push_back(shown_expert(model, atom));
   }
   if (has_gate) {
-    add_rows(gate_rows, gates, table);
+    add_rows(gate_rows(model), gates, table);
   }
   add_rows(expert_rows, experts, table);
-  return table.text();
+  return table.text() + group_table(model, shares);
 }
 
 std::string describe_model(const Model& model) {
@@ -247,7 +294,7 @@ std::string describe_model(const Model& model) {
   const KindInfo& expert = expert_kind(model.spec.expert.kind).info;
   std::string text = wrapped(fmt::format("{}, target {}", model_title(model), model.target), 0) + "\n\n";
   text += "  f(x) = sum_i w_i(x) h_i(x)\n";
-  text += fmt::format("  w_i(x) = {}{}\n", gate.formula, gate_options_text(model.spec.gate));
+  text += fmt::format("  w_i(x) = {}{}\n", gate.formula, gate_options_text(model.spec));
   text += fmt::format("  h_i(x) = {}{}\n", expert.formula,
                       options_text(expert, options_json(expert_options(), model.spec.expert)));
   text += fmt::format("  noise:   {}\n", model.noise_variance

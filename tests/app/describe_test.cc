@@ -32,7 +32,7 @@ TEST(Describe, ReadsTheExampleOfEveryGate) {
     const std::string path = std::string(MOEST_SOURCE_DIR) + "/examples/gates/" + gate + ".json";
     const RunResult result = workspace.moest({"describe", path});
     EXPECT_EQ(result.status, 0) << result.err;
-    EXPECT_THAT(result.out, StartsWith(gate + " gate, 3 linear experts"));
+    EXPECT_THAT(result.out, AllOf(StartsWith(gate + " gate, "), HasSubstr("linear experts")));
   }
 }
 
@@ -169,7 +169,7 @@ TEST(Help, TellsDefaultsAndToWhichKindAnOptionBelongs) {
   const Workspace workspace;
   EXPECT_THAT(workspace.moest({"fit", "--help"}).out,
               AllOf(HasSubstr("(default 200)"), HasSubstr("(perturbed_cosine; default 0.1)"),
-                    HasSubstr("(default softmax)")));
+                    HasSubstr("(default linear)")));
 }
 
 // --- completion

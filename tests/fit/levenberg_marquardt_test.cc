@@ -66,7 +66,7 @@ TEST(LevenbergMarquardt, ReachesAStationaryPointFromTheTruth) {
   for (const std::string& gate : gate_names()) {
     for (const std::string expert : {"linear", "tanh", "sigmoid"}) {
       const TestProblem test = random_problem(gate, expert, 2, 2, 400, 0.02, 3);
-      const Eigen::VectorXd start = MixtureChart(test.truth.spec, 200).coordinates(test.truth.atoms);
+      const Eigen::VectorXd start = MixtureChart(test.truth.spec, 200).coordinates(test.truth.measure());
       const LocalFit fit = minimise_from(test, 200, start, {1e-12, 500});
       EXPECT_EQ(fit.status, FitStatus::converged) << test.name;
       EXPECT_LE(fit.rss, test.truth_rss()) << test.name;
@@ -123,7 +123,7 @@ TEST(LevenbergMarquardt, ReachesAStationaryPointOfManyParametersOverRejectedStep
   const TestProblem test = random_problem("softmax", "tanh", 12, 5, 2000, 0.05, 8);
   const MixtureChart chart(test.truth.spec, 200);
   ASSERT_GE(chart.num_coordinates(), 100);
-  Eigen::VectorXd start = chart.coordinates(test.truth.atoms);
+  Eigen::VectorXd start = chart.coordinates(test.truth.measure());
   Stream stream(8, 0, "perturbation");
   for (double& value : start) {
     value += stream.normal();
@@ -140,7 +140,7 @@ TEST(LevenbergMarquardt, ReachesAStationaryPointOfManyParametersOverRejectedStep
 TEST(LevenbergMarquardt, EndsWithoutNoiseAtAResidualOfRounding) {
   const TestProblem test = random_problem("softmax", "tanh", 2, 2, 400, 0.0, 5);
   const MixtureChart chart(test.truth.spec, 200);
-  Eigen::VectorXd start = chart.coordinates(test.truth.atoms);
+  Eigen::VectorXd start = chart.coordinates(test.truth.measure());
   Stream stream(5, 0, "perturbation");
   for (double& value : start) {
     value += 0.01 * stream.normal();
@@ -213,7 +213,7 @@ TEST(LevenbergMarquardt, StaysInABoxAndIsStationaryAlongIt) {
   const TestProblem test = random_problem("softmax", "linear", 2, 2, 400, 0.05, 7);
   const double bound = 0.4;
   const MixtureChart chart(test.truth.spec, bound);
-  const LocalFit fit = minimise_from(test, bound, chart.coordinates(test.truth.atoms), {1e-12, 2000});
+  const LocalFit fit = minimise_from(test, bound, chart.coordinates(test.truth.measure()), {1e-12, 2000});
   ASSERT_EQ(fit.status, FitStatus::converged);
   EXPECT_LE(fit.theta.cwiseAbs().maxCoeff(), bound);
   EXPECT_NEAR(fit.theta.cwiseAbs().maxCoeff(), bound, 1e-12);
@@ -273,7 +273,7 @@ TEST(LevenbergMarquardt, EndsAtOnceWhenInterrupted) {
   const std::atomic<bool> interrupt{true};
   const FitControl control{&interrupt, {}};
   Monitor monitor(control, std::nullopt);
-  const LocalFit fit = minimise(problem, chart.coordinates(test.truth.atoms), {}, monitor);
+  const LocalFit fit = minimise(problem, chart.coordinates(test.truth.measure()), {}, monitor);
   EXPECT_EQ(fit.status, FitStatus::interrupted);
   EXPECT_EQ(fit.iterations, 0);
 }
@@ -283,7 +283,7 @@ TEST(ActiveSet, FixesTheShiftGaugeByTheLastAtom) {
   const MixtureChart chart(test.truth.spec, 200);
   const SampleBlocks blocks = blocks_of(chart, test.data);
   Problem problem(test.truth.spec, 200, blocks);
-  const Eigen::VectorXd theta = chart.coordinates(test.truth.atoms);
+  const Eigen::VectorXd theta = chart.coordinates(test.truth.measure());
   NormalEquations equations;
   problem.linearise(theta, equations);
   const ActiveSet active(chart, theta, equations);
@@ -297,7 +297,7 @@ TEST(ActiveSet, MovesAlongTheSphereOfAnActiveBall) {
   TestProblem test = random_problem("perturbed_cosine", "linear", 3, 2, 200, 0.05, 19);
   const MixtureChart chart(test.truth.spec, 200);
   const double radius = chart.regions()[0].region.size;
-  Eigen::VectorXd theta = chart.coordinates(test.truth.atoms);
+  Eigen::VectorXd theta = chart.coordinates(test.truth.measure());
   theta.segment(0, 3) *= radius / theta.segment(0, 3).norm();
   const SampleBlocks blocks = blocks_of(chart, test.data);
   Problem problem(test.truth.spec, 200, blocks);

@@ -18,7 +18,7 @@ TEST(Multistart, AlternatesGreedyAndRandomStartsAfterAGivenOne) {
   options.starts = 4;
   Monitor monitor(kNoControl, std::nullopt);
   const MultistartResult result =
-      run_starts(test.truth.spec, blocks, chart.coordinates(test.truth.atoms), options, monitor);
+      run_starts(test.truth.spec, blocks, chart.coordinates(test.truth.measure()), options, monitor);
   ASSERT_EQ(result.starts.size(), 5U);
   const std::vector<StartKind> kinds{StartKind::given, StartKind::greedy, StartKind::random,
                                      StartKind::greedy, StartKind::random};
@@ -52,7 +52,7 @@ TEST(Multistart, EndsInAllSamplesWhereStartsBeginInFew) {
   options.threads = 1;
   Monitor monitor(kNoControl, std::nullopt);
   const MultistartResult one =
-      run_starts(test.truth.spec, blocks, chart.coordinates(test.truth.atoms), options, monitor);
+      run_starts(test.truth.spec, blocks, chart.coordinates(test.truth.measure()), options, monitor);
   const LocalFit& best = one.starts[static_cast<std::size_t>(one.best)].fit;
   EXPECT_NEAR(best.rss, one.starts.front().fit.rss, 1e-5 * best.rss / 20'000);
   Problem problem(test.truth.spec, 200, blocks);
@@ -68,7 +68,7 @@ TEST(Multistart, EndsInAllSamplesWhereStartsBeginInFew) {
   EXPECT_LT(one.starts[2].fit.iterations, minimise(problem, random, {}, monitor).iterations);
   options.threads = 3;
   const MultistartResult three =
-      run_starts(test.truth.spec, blocks, chart.coordinates(test.truth.atoms), options, monitor);
+      run_starts(test.truth.spec, blocks, chart.coordinates(test.truth.measure()), options, monitor);
   for (std::size_t i = 0; i < one.starts.size(); ++i) {
     EXPECT_EQ(three.starts[i].fit.theta, one.starts[i].fit.theta);
   }

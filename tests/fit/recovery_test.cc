@@ -63,6 +63,10 @@ std::vector<Configuration> configurations() {
       all.push_back({gate, "tanh", 2, 2});
     }
   }
+  for (const int num_experts : {3, 4}) {  // of two experts, each is a group
+    all.push_back({"hierarchical", "linear", 2, num_experts});
+    all.push_back({"hierarchical", "tanh", 2, num_experts});
+  }
   for (const std::string router : {"tanh", "gelu", "sigmoid"}) {
     all.push_back({"dense_to_sparse", "linear", 2, 2, router, true});
     all.push_back({"dense_to_sparse", "tanh", 2, 3, router, true});

@@ -44,6 +44,7 @@ TEST(Starts, LieInsideTheRegionsAndDifferByStream) {
       Problem problem(spec, 2.0, blocks);
       MixtureSpec more = spec;
       more.num_experts = 4;
+      spec = with_experts(more, 3);
       const Problem larger(more, 2.0, blocks);
       const SampleStatistics statistics(blocks);
       Stream first(1, 1, "start");
@@ -52,9 +53,14 @@ TEST(Starts, LieInsideTheRegionsAndDifferByStream) {
       const Eigen::VectorXd b = random_start(problem, statistics, second);
       expect_inside(chart, a);
       EXPECT_GT((a - b).norm(), 0.0);
+      int num_splits = 0;
       for (int split = 0; split < 3; ++split) {
-        expect_inside(larger.chart(), split_expert(problem, larger, a, split, statistics, first));
+        if (const std::optional<Growth> grown = growth(spec, more, split)) {
+          expect_inside(larger.chart(), split_expert(problem, larger, a, *grown, statistics, first));
+          ++num_splits;
+        }
       }
+      EXPECT_EQ(num_splits, gate == "hierarchical" ? 1 : 3);
     }
   }
 }
@@ -67,9 +73,10 @@ TEST(Starts, SplittingLeavesTheOtherExpertsAlone) {
   const SampleBlocks blocks = blocks_of(chart, test.data);
   Problem problem(test.truth.spec, 200, blocks);
   const Problem larger(more, 200, blocks);
-  const Eigen::VectorXd theta = chart.coordinates(test.truth.atoms);
+  const Eigen::VectorXd theta = chart.coordinates(test.truth.measure());
   Stream stream(1, 0, "start");
-  const Eigen::VectorXd split = split_expert(problem, larger, theta, 1, SampleStatistics(blocks), stream);
+  const Eigen::VectorXd split = split_expert(problem, larger, theta, *growth(test.truth.spec, more, 1),
+                                             SampleStatistics(blocks), stream);
   for (const int kept : {0, 2}) {
     EXPECT_EQ(split.segment(larger.chart().gate_offset(kept), 3), theta.segment(chart.gate_offset(kept), 3));
   }

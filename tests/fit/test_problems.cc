@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "moest/base/random.h"
+#include "moest/model/groups.h"
 #include "moest/model/predict.h"
 
 namespace moest {
@@ -50,6 +51,13 @@ TestProblem random_problem(const MixtureSpec& spec, Eigen::Index num_samples, do
       atom.expert.push_back(j < num_inputs ? 1.5 * scale * stream.normal() : stream.normal());
     }
     truth.atoms.push_back(std::move(atom));
+  }
+  for (std::size_t g = 0; g < group_sizes(spec).size(); ++g) {
+    Atom& group = truth.groups.emplace_back();
+    group.bias = 0.3 * stream.normal();
+    for (int j = 0; j < num_inputs; ++j) {
+      group.gate.push_back(2 * scale * stream.normal());
+    }
   }
   SimulatedData sample =
       simulate(truth, num_samples, {InputDistribution::Kind::normal, 0, 1}, noise_sd, seed, 1);

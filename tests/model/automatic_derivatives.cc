@@ -45,16 +45,16 @@ std::vector<Real> automatic_gradient(const MixtureChart& chart, std::span<const 
   const std::vector<Jet> features = constants(z);
   const std::vector<Jet> inputs = constants(x);
   return gradient_of(theta, [&](std::span<const Jet> at) {
-    const std::vector<BasicAtom<Jet>> atoms = atoms_at(chart, at);
-    return mixture_value_in_chart<Jet>(chart.spec(), atoms, features, inputs, factor_at(chart, at));
+    return mixture_value_in_chart<Jet>(chart.spec(), measure_at(chart, at), features, inputs,
+                                       factor_at(chart, at));
   });
 }
 
-std::vector<Real> automatic_raw_gradient(const MixtureSpec& spec, std::span<const RealAtom> atoms,
+std::vector<Real> automatic_raw_gradient(const MixtureSpec& spec, const RealMeasure& measure,
                                          std::span<const Real> x) {
   const std::vector<Jet> inputs = constants(x);
-  return gradient_of(flattened(atoms), [&](std::span<const Jet> at) {
-    return mixture_value<Jet>(spec, unflattened(at, atoms), inputs);
+  return gradient_of(flattened(measure), [&](std::span<const Jet> at) {
+    return mixture_value<Jet>(spec, unflattened(at, measure), inputs);
   });
 }
 

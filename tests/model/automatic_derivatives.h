@@ -12,8 +12,8 @@ namespace moest {
 std::vector<Real> automatic_gradient(const MixtureChart& chart, std::span<const Real> theta,
                                      std::span<const Real> z, std::span<const Real> x);
 
-/// The derivatives of f at x by the raw parameters: of each atom its bias, gate and expert.
-std::vector<Real> automatic_raw_gradient(const MixtureSpec& spec, std::span<const RealAtom> atoms,
+/// The derivatives of f at x by the raw parameters, in the order of flattened().
+std::vector<Real> automatic_raw_gradient(const MixtureSpec& spec, const RealMeasure& measure,
                                          std::span<const Real> x);
 
 }  // namespace moest

@@ -13,6 +13,7 @@
 #include "moest/base/error.h"
 #include "moest/base/option_json.h"
 #include "moest/model/catalogue.h"
+#include "moest/model/groups.h"
 #include "moest/model/mixture_value.h"
 #include "moest/model/predict.h"
 #include "tests/model/automatic_derivatives.h"
@@ -95,6 +96,8 @@ const std::map<std::string, Score>& scores() {
                                                    : t;
          return (r + atom.bias) / spec.temperature.value;
        }},
+      {"hierarchical",  // at each level
+       [](const GateSpec&, const RealAtom& atom, Numbers x) { return atom.bias + dot(atom.gate, x); }},
       {"normalized_sigmoid",
        [](const GateSpec&, const RealAtom& atom, Numbers x) {
          const Real t = atom.bias + dot(atom.gate, x);
@@ -218,6 +221,13 @@ std::vector<Owner> option_variants(const KindInfo& info, std::span<const Option<
               further.emplace_back(base).*member = {1.0, true};
             }
           } else if constexpr (std::is_same_v<std::remove_reference_t<decltype(base.*member)>,
+                                              const Partition>) {
+            const std::initializer_list<Partition> partitions{{1, {}},     {2, {}},     {5, {}},
+                                                              {0, {1, 1}}, {0, {1, 4}}, {0, {2, 1, 2}}};
+            for (const Partition& partition : partitions) {
+              further.emplace_back(base).*member = partition;
+            }
+          } else if constexpr (std::is_same_v<std::remove_reference_t<decltype(base.*member)>,
                                               const std::string>) {
             for (const std::string_view choice : option.choices) {
               if (base.*member != choice) {
@@ -252,19 +262,12 @@ std::vector<Real> widened_row(const Eigen::MatrixXd& inputs, Eigen::Index row) {
   return x;
 }
 
-std::vector<RealAtom> atoms_at(const MixtureChart& chart, const RealVector& theta) {
-  return atoms_at(chart, numbers_of(theta));
-}
-
-std::vector<RealAtom> in_chart(const MixtureSpec& spec, std::span<const RealAtom> raw) {
-  std::vector<RealAtom> atoms;
-  std::transform(raw.begin(), raw.end(), std::back_inserter(atoms),
-                 [&](const RealAtom& atom) { return atom_in_chart(spec, atom); });
-  return atoms;
+RealMeasure measure_at(const MixtureChart& chart, const RealVector& theta) {
+  return measure_at(chart, numbers_of(theta));
 }
 
 Real value_at(const MixtureChart& chart, const RealVector& theta, Numbers z, Numbers x) {
-  return mixture_value_in_chart<Real>(chart.spec(), atoms_at(chart, theta), z, x,
+  return mixture_value_in_chart<Real>(chart.spec(), measure_at(chart, theta), z, x,
                                       factor_at(chart, numbers_of(theta)));
 }
 
@@ -449,6 +452,10 @@ std::vector<std::string> kinds_without_reference(std::span<const std::string> ga
 }
 
 std::vector<MixtureSpec> variants(const std::string& gate, const std::string& expert) {
+  const auto makes = [](const Partition& parts, int whole) {
+    return parts.sizes.empty() ? parts.number == 0 || whole % parts.number == 0
+                               : std::reduce(parts.sizes.begin(), parts.sizes.end()) == whole;
+  };
   std::vector<MixtureSpec> result;
   GateSpec gate_spec;
   gate_spec.kind = gate;
@@ -459,7 +466,7 @@ std::vector<MixtureSpec> variants(const std::string& gate, const std::string& ex
   const auto add = [&](const GateSpec& one_gate, const ExpertSpec& one_expert) {
     for (const int d : {1, 2, 8}) {
       for (const int k : {1, 2, 5}) {
-        if (d >= min_inputs && one_gate.top_k <= k) {
+        if (d >= min_inputs && one_gate.top_k <= k && makes(one_gate.groups, k)) {
           result.push_back({one_gate, one_expert, d, k});
         }
       }
@@ -500,10 +507,10 @@ HarnessPoint::HarnessPoint(const MixtureSpec& spec, Eigen::Index num_rows, Strea
       part = part.cwiseMax(-3).cwiseMin(3);
     }
   }
-  const std::vector<RealAtom> atoms = atoms_at(chart, theta.cast<Real>());
+  const RealMeasure measure = measure_at(chart, RealVector(theta.cast<Real>()));
   MixtureSpec of_section = spec;
   of_section.gate = chart.gate_of(theta);
-  const std::vector<RealAtom> raw = widened(chart.atoms(theta));
+  const RealMeasure raw = widened(chart.measure(theta));
   constexpr Real kLeastGap = 0.02L;  // the steps of differences move scores by less
   for (Eigen::Index row = 0; row < num_rows; ++row) {
     std::vector<Real> x;
@@ -512,7 +519,7 @@ HarnessPoint::HarnessPoint(const MixtureSpec& spec, Eigen::Index num_rows, Strea
         value = stream.normal();
       }
       x = widened_row(inputs, row);
-    } while (is_near_kink(spec, atoms, x) || is_near_centre(spec, atoms, x) ||
+    } while (is_near_kink(spec, measure.atoms, x) || is_near_centre(spec, measure.atoms, x) ||
              gap_at_top_k(reference_values(of_section, raw, x)) < kLeastGap);
   }
 }
@@ -530,7 +537,8 @@ void Worst::see(Real difference, Real tolerance, const std::string& place) {
   }
 }
 
-ReferenceValues reference_values(const MixtureSpec& spec, std::span<const RealAtom> atoms, Numbers x) {
+ReferenceValues reference_values(const MixtureSpec& spec, const RealMeasure& measure, Numbers x) {
+  const std::vector<RealAtom>& atoms = measure.atoms;
   const Score& score = formula_of(scores(), spec.gate.kind);
   std::vector<Real> seen(x.begin(), x.end());
   if (spec.gate.input_map == "tanh") {
@@ -543,6 +551,17 @@ ReferenceValues reference_values(const MixtureSpec& spec, std::span<const RealAt
   for (const RealAtom& atom : atoms) {
     values.scores.push_back(score(spec.gate, atom, seen));
     values.experts.push_back(expert(spec.expert, atom.expert, x));
+  }
+  for (std::size_t g = 0, i = 0; g < measure.groups.size(); ++g) {
+    const auto first = values.scores.begin() + static_cast<std::ptrdiff_t>(i);
+    const auto last = first + group_sizes(spec)[g];
+    const Real largest = *std::max_element(first, last);
+    const Real masses = std::accumulate(first, last, Real{0}, [&](Real total, Real score_in_group) {
+      return total + std::exp(score_in_group - largest);
+    });
+    for (; values.scores.begin() + static_cast<std::ptrdiff_t>(i) < last; ++i) {
+      values.scores[i] += score(spec.gate, measure.groups[g], seen) - largest - std::log(masses);
+    }
   }
   const bool normalised = weights_sum_to_one(spec);
   for (std::size_t i = 0; i < atoms.size(); ++i) {
@@ -561,7 +580,7 @@ ReferenceValues reference_values(const MixtureSpec& spec, std::span<const RealAt
   return values;
 }
 
-Magnitudes::Magnitudes(const MixtureSpec& spec, std::span<const RealAtom> atoms, Numbers x)
+Magnitudes::Magnitudes(const MixtureSpec& spec, const RealMeasure& measure, Numbers x)
     : roundings(8 * (spec.num_inputs + spec.num_experts + 8)) {
   const std::vector<Real> z = gate_features<Real>(spec, x);
   for (const auto& numbers : {z, std::vector<Real>(x.begin(), x.end())}) {
@@ -569,8 +588,7 @@ Magnitudes::Magnitudes(const MixtureSpec& spec, std::span<const RealAtom> atoms,
       feature = std::max(feature, std::abs(value));
     }
   }
-  const ExpertForm form = expert_form(spec.expert);
-  for (const RealAtom& atom : atoms) {
+  const auto see_gate = [&](const RealAtom& atom) {
     Real gate_sum = 1;  // |log sigmoid(t)| <= |t| + log 2
     const std::vector<Real> v = gate_slopes(spec, atom.gate);
     for (std::size_t j = 0; j < z.size(); ++j) {
@@ -590,8 +608,15 @@ Magnitudes::Magnitudes(const MixtureSpec& spec, std::span<const RealAtom> atoms,
       feature = std::max(feature, gate_sum);  // the factor's is r(t)
       gate_sum *= std::max<Real>(1, 1 / Real{spec.gate.temperature.value});
     }
-    gate_sum += std::abs(atom.bias);
-    score = std::max(score, gate_sum);
+    return gate_sum + std::abs(atom.bias);
+  };
+  Real of_groups = 0;
+  for (const RealAtom& group : measure.groups) {
+    of_groups = std::max(of_groups, see_gate(group));
+  }
+  const ExpertForm form = expert_form(spec.expert);
+  for (const RealAtom& atom : measure.atoms) {
+    score = std::max(score, of_groups + see_gate(atom));
     std::size_t next = 0;
     Real sum = 0;
     for (int m = 0; m < form.num_neurons; ++m) {
@@ -617,45 +642,49 @@ Real Magnitudes::value_tolerance() const {
 
 Real Magnitudes::derivative_tolerance() const { return value_tolerance() * feature; }
 
-std::vector<Real> flattened(std::span<const RealAtom> atoms) {
+std::vector<Real> flattened(const RealMeasure& measure) {
   std::vector<Real> numbers;
-  for (const RealAtom& atom : atoms) {
-    numbers.push_back(atom.bias);
-    numbers.insert(numbers.end(), atom.gate.begin(), atom.gate.end());
-    numbers.insert(numbers.end(), atom.expert.begin(), atom.expert.end());
+  for (const auto* atoms : {&measure.atoms, &measure.groups}) {
+    for (const RealAtom& atom : *atoms) {
+      numbers.push_back(atom.bias);
+      numbers.insert(numbers.end(), atom.gate.begin(), atom.gate.end());
+      numbers.insert(numbers.end(), atom.expert.begin(), atom.expert.end());
+    }
   }
   return numbers;
 }
 
-std::vector<RealAtom> widened(const std::vector<Atom>& atoms) {
-  std::vector<RealAtom> result;
-  for (const Atom& atom : atoms) {
-    result.push_back(
-        {atom.bias, {atom.gate.begin(), atom.gate.end()}, {atom.expert.begin(), atom.expert.end()}});
-  }
+RealMeasure widened(const Measure& measure) {
+  const auto wide = [](const Atom& atom) {
+    return RealAtom{
+        atom.bias, {atom.gate.begin(), atom.gate.end()}, {atom.expert.begin(), atom.expert.end()}};
+  };
+  RealMeasure result;
+  std::transform(measure.atoms.begin(), measure.atoms.end(), std::back_inserter(result.atoms), wide);
+  std::transform(measure.groups.begin(), measure.groups.end(), std::back_inserter(result.groups), wide);
   return result;
 }
 
 Worst value_discrepancy(const HarnessPoint& point) {
   MixtureSpec spec = point.chart.spec();
   spec.gate = point.chart.gate_of(point.theta);
-  const std::vector<Atom> atoms = point.chart.atoms(point.theta);
-  const std::vector<RealAtom> real_atoms = widened(atoms);
+  const Measure measure = point.chart.measure(point.theta);
+  const RealMeasure real_measure = widened(measure);
   const Eigen::VectorXd v =
-      point.chart.kernel_parameters(MixtureChart(spec, kHarnessBound).coordinates(atoms));
+      point.chart.kernel_parameters(MixtureChart(spec, kHarnessBound).coordinates(measure));
   const SampleBlocks samples = point.chart.blocks(point.inputs);
   FusedPass pass(point.chart.layout(), samples);
   Worst worst;
   for (Eigen::Index row = 0; row < point.inputs.rows(); ++row) {
     const std::vector<Real> x = widened_row(point.inputs, row);
     const std::vector<double> narrow_x(x.begin(), x.end());
-    const ReferenceValues expected = reference_values(spec, real_atoms, x);
-    const Magnitudes magnitudes(spec, in_chart(spec, real_atoms), x);
+    const ReferenceValues expected = reference_values(spec, real_measure, x);
+    const Magnitudes magnitudes(spec, measure_in_chart(spec, real_measure), x);
     const BlockValues& values = pass.evaluate(as_span(v), static_cast<int>(row / kBlockSize));
     const auto s = static_cast<std::size_t>(row % kBlockSize);
     worst.see(values.mean[s] - expected.mean, magnitudes.value_tolerance(), "kernel mean");
     Real total = 0;
-    for (std::size_t i = 0; i < atoms.size(); ++i) {
+    for (std::size_t i = 0; i < measure.atoms.size(); ++i) {
       worst.see(values.weights[i][s] - expected.weights[i], magnitudes.value_tolerance() / magnitudes.height,
                 "kernel weight");
       worst.see(values.experts[i][s] - expected.experts[i],
@@ -664,12 +693,12 @@ Worst value_discrepancy(const HarnessPoint& point) {
       total += values.weights[i][s];
     }
     if (weights_sum_to_one(spec)) {
-      worst.see(total - 1, std::numeric_limits<double>::epsilon() * static_cast<Real>(atoms.size()),
+      worst.see(total - 1, std::numeric_limits<double>::epsilon() * static_cast<Real>(measure.atoms.size()),
                 "sum of weights");
     }
-    worst.see(mixture_value<double>(spec, atoms, narrow_x) - expected.mean, magnitudes.value_tolerance(),
+    worst.see(mixture_value<double>(spec, measure, narrow_x) - expected.mean, magnitudes.value_tolerance(),
               "mixture_value<double>");
-    worst.see(mixture_value<Real>(spec, real_atoms, x) - expected.mean, magnitudes.value_tolerance() / 1000,
+    worst.see(mixture_value<Real>(spec, real_measure, x) - expected.mean, magnitudes.value_tolerance() / 1000,
               "mixture_value<long double>");
   }
   return worst;
@@ -686,7 +715,7 @@ void linearise(const MixtureChart& chart, const SampleBlocks& samples, const Eig
 Worst derivative_discrepancy(const HarnessPoint& point, const Linearise& linearise) {
   const MixtureChart& chart = point.chart;
   const RealVector theta = point.theta.cast<Real>();
-  const std::vector<RealAtom> atoms = atoms_at(chart, theta);
+  const RealMeasure measure = measure_at(chart, theta);
   const Eigen::Index num_rows = point.inputs.rows();
   Worst worst;
   std::vector<RealVector> rows;
@@ -694,7 +723,7 @@ Worst derivative_discrepancy(const HarnessPoint& point, const Linearise& lineari
   std::vector<Real> values;
   for (Eigen::Index row = 0; row < num_rows; ++row) {
     const std::vector<Real> x = widened_row(point.inputs, row);
-    magnitudes.emplace_back(chart.spec(), atoms, x);
+    magnitudes.emplace_back(chart.spec(), measure, x);
     values.push_back(value_at(chart, theta, gate_features<Real>(chart.spec(), x), x));
     rows.push_back(row_of_jacobian(chart, theta, x));
     const RealVector differences = row_of_differences(chart, theta, x, magnitudes.back().feature);
@@ -703,8 +732,8 @@ Worst derivative_discrepancy(const HarnessPoint& point, const Linearise& lineari
                 fmt::format("automatic derivative[{}] against differences", p));
     }
   }
-  // Kernel coordinates are those of theta without the gate of the last atom, which the kernel holds at 0: its
-  // derivatives by the others are the same.
+  // Kernel coordinates are those of theta without the last gate of each softmax, which the kernel holds at 0:
+  // its derivatives by the others are the same.
   std::vector<Eigen::Index> in_theta(static_cast<std::size_t>(theta.size()));
   std::iota(in_theta.begin(), in_theta.end(), Eigen::Index{0});
   std::vector<Eigen::Index> in_kernel;
@@ -753,26 +782,28 @@ Worst raw_derivative_discrepancy(const HarnessPoint& point) {
   constexpr Eigen::Index kMostRows = 3;
   MixtureSpec spec = point.chart.spec();
   spec.gate = point.chart.gate_of(point.theta);
-  const std::vector<RealAtom> atoms = widened(point.chart.atoms(point.theta));
+  const RealMeasure measure = widened(point.chart.measure(point.theta));
   std::vector<Real> units;  // of each parameter
-  for (const RealAtom& atom : atoms) {
-    const Real unit =
-        std::min<Real>(1, length(atom.gate)) * std::min<Real>(1, Real{spec.gate.temperature.value});
-    units.insert(units.end(), 1 + atom.gate.size(), unit);
-    units.insert(units.end(), atom.expert.size(), 1);
+  for (const auto* atoms : {&measure.atoms, &measure.groups}) {
+    for (const RealAtom& atom : *atoms) {
+      const Real unit =
+          std::min<Real>(1, length(atom.gate)) * std::min<Real>(1, Real{spec.gate.temperature.value});
+      units.insert(units.end(), 1 + atom.gate.size(), unit);
+      units.insert(units.end(), atom.expert.size(), 1);
+    }
   }
-  std::vector<Real> numbers = flattened(atoms);
+  std::vector<Real> numbers = flattened(measure);
   Worst worst;
   for (Eigen::Index row = 0; row < std::min(kMostRows, point.inputs.rows()); ++row) {
     const std::vector<Real> x = widened_row(point.inputs, row);
-    const Magnitudes magnitudes(spec, in_chart(spec, atoms), x);
-    const std::vector<Real> automatic = automatic_raw_gradient(spec, atoms, x);
+    const Magnitudes magnitudes(spec, measure_in_chart(spec, measure), x);
+    const std::vector<Real> automatic = automatic_raw_gradient(spec, measure, x);
     for (std::size_t p = 0; p < numbers.size(); ++p) {
       if (units[p] == 0) {
         continue;  // where |omega| has its kink
       }
       const Real slope = central_difference(numbers[p], 1e-4L * units[p] / magnitudes.feature, [&] {
-        return mixture_value<Real>(spec, unflattened(Numbers(numbers), atoms), x);
+        return mixture_value<Real>(spec, unflattened(Numbers(numbers), measure), x);
       });
       worst.see(automatic[p] - slope, magnitudes.derivative_tolerance() / units[p],
                 fmt::format("raw derivative[{}]", p));
@@ -784,11 +815,11 @@ Worst raw_derivative_discrepancy(const HarnessPoint& point) {
 Worst gauge_discrepancy(const HarnessPoint& point, Stream& stream) {
   const MixtureChart& chart = point.chart;
   const std::vector<double> expected = means(point, point.theta);
-  const std::vector<RealAtom> real_atoms = atoms_at(chart, point.theta.cast<Real>());
+  const RealMeasure real_measure = measure_at(chart, RealVector(point.theta.cast<Real>()));
   Worst worst;
   const auto compare = [&](const std::vector<double>& given, Real shift, const std::string& what) {
     for (std::size_t row = 0; row < expected.size(); ++row) {
-      const Magnitudes magnitudes(chart.spec(), real_atoms,
+      const Magnitudes magnitudes(chart.spec(), real_measure,
                                   widened_row(point.inputs, static_cast<Eigen::Index>(row)));
       worst.see(given[row] - expected[row],
                 1e-13L * (1 + magnitudes.score + shift * magnitudes.feature) * magnitudes.height, what);
@@ -811,8 +842,8 @@ Worst gauge_discrepancy(const HarnessPoint& point, Stream& stream) {
     return MixtureChart(spec, kHarnessBound);
   };
   const MixtureChart of_section = chart_of_section(point.theta);
-  std::vector<Atom> atoms = chart.atoms(point.theta);
-  const Eigen::VectorXd again = of_section.coordinates(atoms);
+  Measure measure = chart.measure(point.theta);
+  const Eigen::VectorXd again = of_section.coordinates(measure);
   compare(means(point, again), 0, "theta -> atoms -> theta");
   for (const RegionBlock& block : chart.regions()) {
     Eigen::VectorXd nearest = again.segment(block.offset, block.size);
@@ -821,19 +852,41 @@ Worst gauge_discrepancy(const HarnessPoint& point, Stream& stream) {
               "coordinates outside their region");
   }
   if (chart.biases_are_relative()) {
-    worst.see(atoms.back().bias, std::numeric_limits<Real>::min(), "last bias of the section");
+    for (const MixtureChart::Softmax& softmax : chart.softmaxes()) {
+      const auto last = static_cast<std::size_t>(softmax.last) - 1;
+      const std::size_t k = measure.atoms.size();
+      worst.see((last < k ? measure.atoms[last] : measure.groups[last - k]).bias,
+                std::numeric_limits<Real>::min(), "last bias of the section");
+    }
   }
-  compare(means(point, chart_of_section(again).coordinates(chart.atoms(again))), 0,
+  compare(means(point, chart_of_section(again).coordinates(chart.measure(again))), 0,
           "atoms -> theta -> atoms");
 
-  for (Atom& atom : atoms) {
-    atom.bias += chart.biases_are_relative() ? 64 : 0;  // far outside the bound, but not up to a shift
+  for (auto* atoms : {&measure.atoms, &measure.groups}) {
+    for (Atom& atom : *atoms) {
+      atom.bias += chart.biases_are_relative() ? 64 : 0;  // far outside the bound, but not up to a shift
+    }
   }
-  compare(means(point, of_section.coordinates(atoms)), 64, "common shift of the biases");
-  std::rotate(atoms.begin(), atoms.begin() + 1, atoms.end());
-  compare(means(point, of_section.coordinates(atoms)), 64, "permutation");
-  std::reverse(atoms.begin(), atoms.end());
-  compare(means(point, of_section.coordinates(atoms)), 64, "permutation");
+  compare(means(point, of_section.coordinates(measure)), 64, "common shift of the biases");
+  std::vector<double> keys;
+  for (std::size_t i = 0; i < measure.atoms.size(); ++i) {
+    keys.push_back(stream.uniform());
+  }
+  const auto compare_in_order = [&](const auto& comes_first) {
+    const Arrangement order = arranged(chart.spec(), comes_first);
+    Measure permuted;
+    for (const int atom : order.atoms) {
+      permuted.atoms.push_back(measure.atoms[static_cast<std::size_t>(atom)]);
+    }
+    for (const int group : order.groups) {
+      permuted.groups.push_back(measure.groups[static_cast<std::size_t>(group)]);
+    }
+    compare(means(point, of_section.coordinates(permuted)), 64, "permutation");
+  };
+  compare_in_order([](std::span<const int> a, std::span<const int> b) { return a.front() > b.front(); });
+  compare_in_order([&](std::span<const int> a, std::span<const int> b) {
+    return keys[static_cast<std::size_t>(a.front())] < keys[static_cast<std::size_t>(b.front())];
+  });
   return worst;
 }
 
@@ -875,7 +928,12 @@ Worst extreme_discrepancy(const MixtureSpec& spec, Stream& stream) {
                                  numbers(num_gate_parameters(spec), gate_size),
                                  numbers(num_expert_parameters(spec), expert_size)});
         }
-        const std::vector<RealAtom> atoms = widened(model.atoms);
+        for (std::size_t g = 0; g < group_sizes(spec).size(); ++g) {
+          model.groups.push_back({numbers(1, std::min(gate_size, 1e4)).front(),
+                                  numbers(num_gate_parameters(spec), gate_size),
+                                  {}});
+        }
+        const RealMeasure measure = widened(model.measure());
         const std::vector<double> x = numbers(spec.num_inputs, input_size);
         const std::vector<Real> real_x(x.begin(), x.end());
         const Eigen::MatrixXd inputs = Eigen::Map<const Eigen::RowVectorXd>(x.data(), spec.num_inputs);
@@ -883,8 +941,8 @@ Worst extreme_discrepancy(const MixtureSpec& spec, Stream& stream) {
           worst.see(is_refused(model, inputs) ? 0 : 1, 0.5L, "a zero that has no direction is not refused");
           continue;
         }
-        const ReferenceValues expected = reference_values(spec, atoms, real_x);
-        const Magnitudes magnitudes(spec, in_chart(spec, atoms), real_x);
+        const ReferenceValues expected = reference_values(spec, measure, real_x);
+        const Magnitudes magnitudes(spec, measure_in_chart(spec, measure), real_x);
         if (std::max({magnitudes.score, magnitudes.of_gate, magnitudes.height}) > kLargestIntermediate) {
           continue;
         }
@@ -926,7 +984,7 @@ Worst extreme_discrepancy(const MixtureSpec& spec, Stream& stream) {
         samples.set_target(Eigen::VectorXd::Ones(1));
         NormalEquations in_kernel;
         NormalEquations in_theta;
-        linearise(chart, samples, chart.coordinates(model.atoms), in_kernel, in_theta);
+        linearise(chart, samples, chart.coordinates(model.measure()), in_kernel, in_theta);
         // Products of two features and two values have to fit as well.
         const bool fits = magnitudes.feature * magnitudes.height < 1e150L;
         const bool any_nan = fits && (in_kernel.gradient.hasNaN() || in_kernel.gram.hasNaN());

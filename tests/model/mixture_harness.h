@@ -19,6 +19,7 @@ namespace moest {
 
 using Real = long double;
 using RealAtom = BasicAtom<Real>;
+using RealMeasure = BasicMeasure<Real>;
 
 /// Kinds of the catalogue without a formula in mixture_harness.cc; each message says what to add.
 std::vector<std::string> kinds_without_reference(std::span<const std::string> gates,
@@ -49,13 +50,14 @@ struct Worst {
   void see(Real difference, Real tolerance, const std::string& place);
 };
 
-/// f, w and h by the formulas, straight from raw atoms in scaled coordinates.
+/// f, w and h by the formulas, straight from raw atoms in scaled coordinates. Where there are groups, the
+/// scores are the logarithms of the weights up to a common shift.
 struct ReferenceValues {
   Real mean = 0;
   std::vector<Real> scores, weights, experts;
   std::vector<bool> kept;  // among the top_k largest scores
 };
-ReferenceValues reference_values(const MixtureSpec& spec, std::span<const RealAtom> atoms,
+ReferenceValues reference_values(const MixtureSpec& spec, const RealMeasure& measure,
                                  std::span<const Real> x);
 
 /// How large a rounding error can be at one sample. All of double's roundings on the way to f are relative
@@ -64,7 +66,7 @@ ReferenceValues reference_values(const MixtureSpec& spec, std::span<const RealAt
 /// by 1 + error, and the weights sum to one. So f is off by at most eps C (1 + S) H, and a derivative, which
 /// has a feature of magnitude Z as one more factor, by Z times that.
 struct Magnitudes {
-  Magnitudes(const MixtureSpec& spec, std::span<const RealAtom> atoms, std::span<const Real> x);
+  Magnitudes(const MixtureSpec& spec, const RealMeasure& measure, std::span<const Real> x);
 
   Real value_tolerance() const;
   Real derivative_tolerance() const;
@@ -72,23 +74,26 @@ struct Magnitudes {
   Real roundings, score = 0, of_gate = 0, height = 0, feature = 1;
 };
 
-std::vector<RealAtom> widened(const std::vector<Atom>& atoms);
+RealMeasure widened(const Measure& measure);
 
-/// Atoms in the chart's coordinates, and the factor 1 / temperature of the scores.
+/// The measure in the chart's coordinates, and the factor 1 / temperature of the scores.
 template <class T>
-std::vector<BasicAtom<T>> atoms_at(const MixtureChart& chart, std::span<const T> theta) {
+BasicMeasure<T> measure_at(const MixtureChart& chart, std::span<const T> theta) {
   const auto part = [&](int offset, int size) {
     const auto numbers = theta.subspan(static_cast<std::size_t>(offset), static_cast<std::size_t>(size));
     return std::vector<T>(numbers.begin(), numbers.end());
   };
-  std::vector<BasicAtom<T>> atoms;
-  for (int i = 0; i < chart.num_experts(); ++i) {
+  BasicMeasure<T> measure;
+  for (int i = 0; i < chart.num_gates(); ++i) {
     const int bias = chart.gate_offset(i) + chart.num_gate_coordinates();
-    atoms.push_back({theta[static_cast<std::size_t>(bias)],
-                     part(chart.gate_offset(i), chart.num_gate_coordinates()),
-                     part(chart.expert_offset(i), chart.num_expert_parameters())});
+    BasicAtom<T> atom{
+        theta[static_cast<std::size_t>(bias)], part(chart.gate_offset(i), chart.num_gate_coordinates()), {}};
+    if (i < chart.num_experts()) {
+      atom.expert = part(chart.expert_offset(i), chart.num_expert_parameters());
+    }
+    (i < chart.num_experts() ? measure.atoms : measure.groups).push_back(std::move(atom));
   }
-  return atoms;
+  return measure;
 }
 template <class T>
 T factor_at(const MixtureChart& chart, std::span<const T> theta) {
@@ -96,23 +101,29 @@ T factor_at(const MixtureChart& chart, std::span<const T> theta) {
                                     : T(1 / Real{chart.spec().gate.temperature.value});
 }
 
-/// All numbers of the atoms: of each its bias, gate and expert. And back, with the lengths of `like`.
-std::vector<Real> flattened(std::span<const RealAtom> atoms);
+/// All numbers of the atoms and groups: of each its bias, gate and expert. And back, with the lengths of
+/// `like`.
+std::vector<Real> flattened(const RealMeasure& measure);
 template <class T>
-std::vector<BasicAtom<T>> unflattened(std::span<const T> numbers, std::span<const RealAtom> like) {
+BasicMeasure<T> unflattened(std::span<const T> numbers, const RealMeasure& like) {
   const auto take = [&](std::size_t size) {
     const auto first = numbers.first(size);
     numbers = numbers.subspan(size);
     return std::vector<T>(first.begin(), first.end());
   };
-  std::vector<BasicAtom<T>> atoms;
-  for (const RealAtom& atom : like) {
-    BasicAtom<T> next{take(1).front(), {}, {}};
-    next.gate = take(atom.gate.size());
-    next.expert = take(atom.expert.size());
-    atoms.push_back(std::move(next));
-  }
-  return atoms;
+  const auto take_all = [&](const std::vector<RealAtom>& like_atoms) {
+    std::vector<BasicAtom<T>> atoms;
+    for (const RealAtom& atom : like_atoms) {
+      BasicAtom<T> next{take(1).front(), {}, {}};
+      next.gate = take(atom.gate.size());
+      next.expert = take(atom.expert.size());
+      atoms.push_back(std::move(next));
+    }
+    return atoms;
+  };
+  BasicMeasure<T> measure{take_all(like.atoms), {}};
+  measure.groups = take_all(like.groups);
+  return measure;
 }
 
 /// Kernel, mixture_value<double> and mixture_value<long double> against the reference, at raw atoms.

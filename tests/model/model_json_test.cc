@@ -169,9 +169,9 @@ TEST(ModelFile, RefusesAWrongLengthWithItsPath) {
   const Json affine = {{"offset", 0}, {"scale", 1}};
   EXPECT_THAT(
       refusal(with("/scaling", {{"inputs", Json::array({affine})}, {"targets", Json::array({affine})}})),
-      HasSubstr("scaling.inputs has 1 numbers"));
+      HasSubstr("scaling.inputs has 1 entries"));
   EXPECT_THAT(refusal(with("/scaling", {{"inputs", {affine, affine}}, {"targets", Json::array()}})),
-              HasSubstr("scaling.targets has 0 numbers"));
+              HasSubstr("scaling.targets has 0 entries"));
 }
 
 TEST(ModelFile, RefusesAWrongTypeWithItsPath) {
@@ -295,6 +295,9 @@ Model random_model(const MixtureSpec& spec, Stream& stream) {
       gate.front() = 1;  // some gates need a direction
     }
   }
+  for (std::size_t g = 0; g < group_sizes(spec).size(); ++g) {
+    model.groups.push_back({any_finite(stream), numbers(num_gate_parameters(spec)), {}});
+  }
   if (stream.below(2) == 0) {
     model.noise_variance = std::abs(any_finite(stream));
     Scaling scaling;
@@ -316,6 +319,10 @@ std::vector<std::uint64_t> bits(const Model& model) {
     add(atom.bias);
     std::for_each(atom.gate.begin(), atom.gate.end(), add);
     std::for_each(atom.expert.begin(), atom.expert.end(), add);
+  }
+  for (const Atom& group : model.groups) {
+    add(group.bias);
+    std::for_each(group.gate.begin(), group.gate.end(), add);
   }
   if (model.scaling) {
     for (const auto& maps : {model.scaling->inputs, model.scaling->targets}) {
@@ -373,6 +380,48 @@ TEST(ModelFile, IsNotWrittenWhenItCouldNotBeRead) {
   EXPECT_THROW(write_model(path, model), InputError);
   EXPECT_FALSE(std::filesystem::exists(path));
   EXPECT_THROW(predict(model, Eigen::MatrixXd::Zero(1, model.spec.num_inputs), 1), InputError);
+}
+
+std::string grouped(const std::string& option, const std::string& groups) {
+  return R"({"moest_model": 1, "gate": {"kind": "hierarchical")" + option +
+         R"(}, "expert": {"kind": "constant"}, "inputs": ["x"], "target": "y", "atoms": [)"
+         R"({"gate": [1], "expert": [1]}, {"gate": [2], "expert": [2]}, {"gate": [0], "expert": [3]}], )" +
+         groups + "}";
+}
+
+TEST(ModelFile, TakesTheSizesOfGroupsFromEitherPlace) {
+  const std::string with_sizes =
+      R"("groups": [{"gate": [1], "size": 1}, {"bias": 2, "gate": [0], "size": 2}])";
+  const std::string without = R"("groups": [{"gate": [1]}, {"bias": 2, "gate": [0]}])";
+  for (const std::string& text : {grouped("", with_sizes), grouped(R"(, "groups": [1, 2])", with_sizes),
+                                  grouped(R"(, "groups": [1, 2])", without)}) {
+    const Model model = parse_model(text, "text");
+    EXPECT_EQ(group_sizes(model.spec), (std::vector<int>{1, 2}));
+    EXPECT_EQ(model.groups[1].bias, 2);
+    EXPECT_EQ(to_json(model), to_json(parse_model(to_json(model).dump(), "text")));
+  }
+  const std::string three = R"("groups": [{"gate": [1]}, {"gate": [2]}, {"gate": [0]}])";
+  EXPECT_EQ(group_sizes(parse_model(grouped("", three), "text").spec), (std::vector<int>{1, 1, 1}));
+}
+
+TEST(ModelFile, RefusesGroupsThatDoNotFit) {
+  const std::string two = R"("groups": [{"gate": [1]}, {"gate": [0]}])";
+  EXPECT_THAT(refusal_of_text(grouped("", R"("noise_variance": 1)")),
+              HasSubstr("the field groups is missing"));
+  EXPECT_THAT(refusal_of_text(grouped("", two)), HasSubstr("2 equal groups are not possible"));
+  EXPECT_THAT(refusal_of_text(grouped(R"(, "groups": [2, 2])", two)), HasSubstr("the mixture has 3"));
+  EXPECT_THAT(refusal_of_text(grouped(R"(, "groups": [1, 1, 1])", two)), HasSubstr("groups has 2 entries"));
+  EXPECT_THAT(refusal_of_text(grouped(R"(, "groups": [2, 1])",
+                                      R"("groups": [{"gate": [1], "size": 1}, {"gate": [0], "size": 2}])")),
+              HasSubstr("gate.groups says 2, 1"));
+  EXPECT_THAT(refusal_of_text(grouped("", R"("groups": [{"gate": [1], "size": 1}, {"gate": [0]}])")),
+              HasSubstr("some groups have no size"));
+  EXPECT_THAT(refusal_of_text(grouped(R"(, "groups": 1.5)", two)),
+              HasSubstr("gate.groups = 1.5 cannot be used"));
+  EXPECT_THAT(refusal_of_text(grouped("", R"("groups": [{"gate": [1], "size": 3, "expert": [1]}])")),
+              HasSubstr("unknown field groups[0].expert"));
+  EXPECT_THAT(refusal_of_text(grouped("", R"("groups": [{"gate": [1, 2], "size": 3}])")),
+              HasSubstr("groups[0].gate has 2 numbers"));
 }
 
 // An option of another expert would change the number of parameters and be lost in the file.
