@@ -137,13 +137,13 @@ void check_enough_rows(const FitCommand& command, const Dataset& data) {
   // allocation.
   const int experts = command.spec.num_experts;
   const bool enough =
-      data.target.size() >= experts && data.target.size() >= num_free_parameters(command.spec);
+      data.target.rows() >= experts && data.target.size() >= num_free_parameters(command.spec);
   if (!enough) {
-    const std::string needed = data.target.size() < experts
+    const std::string needed = data.target.rows() < experts
                                    ? ""
                                    : fmt::format(" for {} parameters", num_free_parameters(command.spec));
     throw InputError(
-        fmt::format("{}: {} rows are too few{}", source_name(command.data), data.target.size(), needed),
+        fmt::format("{}: {} rows are too few{}", source_name(command.data), data.target.rows(), needed),
         fmt::format("{} gate, {} {} expert(s), {} input(s)", command.spec.gate.kind, experts,
                     command.spec.expert.kind, data.input_names.size()),
         "Take fewer --experts, fewer --inputs or more data.");
@@ -162,16 +162,16 @@ int report_dry_run(const FitCommand& command, const Dataset& data) {
   if (command.common.json) {
     print_json({{"command", "fit"},
                 {"dry_run", true},
-                {"num_samples", data.target.size()},
+                {"num_samples", data.target.rows()},
                 {"inputs", data.input_names},
-                {"target", data.target_name},
+                {"target", one_or_all(data.target_names)},
                 {"num_free_parameters", num_parameters}});
     return kDone;
   }
   write_output(
       "-",
       fmt::format("all is well: {} samples, target {}, inputs {}; {} free parameters; nothing was fitted\n",
-                  data.target.size(), data.target_name, listed(data.input_names), num_parameters));
+                  data.target.rows(), listed(data.target_names), listed(data.input_names), num_parameters));
   return kDone;
 }
 
@@ -198,6 +198,7 @@ int run_fit(const CLI::App& parser, FitCommand command) {
     note(command.common, text);
   }
   command.spec.num_inputs = static_cast<int>(data.input_names.size());
+  command.spec.num_outputs = static_cast<int>(data.target_names.size());
   check(command.spec);
   check_enough_rows(command, data);
   if (command.dry_run) {
@@ -236,8 +237,8 @@ Command make_fit_command(CLI::App& program) {
       ->type_name("DATA")
       ->required();
   const std::string data = "Data";
-  parser->add_option("--target", command->columns.target, "column to predict")
-      ->type_name("COLUMN")
+  add_names(*parser, "--target", command->columns.targets,
+            "column to predict, or several, which share the gate")
       ->required()
       ->group(data);
   add_names(*parser, "--inputs", command->columns.inputs, "columns to predict from (default: all others)")

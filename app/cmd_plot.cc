@@ -1,4 +1,5 @@
 // moest plot: a picture of a model on a table.
+#include <algorithm>
 #include <memory>
 
 #include "app/command.h"
@@ -15,27 +16,41 @@ struct PlotCommand {
   std::string model;
   std::string data;
   std::string kind = "fit";
+  std::string target;
   int threads = 0;
   std::string output;
 };
 
-/// The model's inputs and target from the table; the target must be there and be numbers.
+/// The model's inputs and targets from the table; the targets must be there and be numbers.
 Dataset samples_of(const Model& model, const std::string& path) {
   const Table table = read_table_for(model, path);
-  const std::vector<std::string> target{model.target};
   Dataset data;
   data.input_names = model.inputs;
   data.inputs = input_matrix(table, model.inputs, model.categories);
-  data.target_name = model.target;
-  data.target = input_matrix(table, target, {}).col(0);
+  data.target_names = model.targets;
+  data.target = input_matrix(table, model.targets, {});
   return data;
+}
+
+/// Which of the model's targets is drawn.
+int chosen_target(const Model& model, const std::string& name) {
+  if (name.empty()) {
+    return 0;
+  }
+  const auto found = std::find(model.targets.begin(), model.targets.end(), name);
+  if (found == model.targets.end()) {
+    throw InputError(fmt::format("the model has no target `{}`", name),
+                     fmt::format("its targets: {}", listed(model.targets)), "Name one of them.");
+  }
+  return static_cast<int>(found - model.targets.begin());
 }
 
 int run_plot(const PlotCommand& command) {
   check_files(command.common, {command.model, command.data}, command.output);
   const PlotKind kind = plot_kind(command.kind);
   const Model model = read_model(command.model);
-  plot(model, samples_of(model, command.data), kind, command.output, command.threads);
+  const int target = chosen_target(model, command.target);
+  plot(model, samples_of(model, command.data), kind, target, command.output, command.threads);
   if (command.common.json) {
     print_json({{"command", "plot"}, {"kind", command.kind}, {"output", command.output}});
   }
@@ -53,6 +68,8 @@ Command make_plot_command(CLI::App& program) {
       ->required();
   parser->add_option("--kind", command->kind, "picture: " + listed(plot_kind_names()) + " (default fit)")
       ->type_name("KIND");
+  parser->add_option("--target", command->target, "which target of a model with several (default: the first)")
+      ->type_name("COLUMN");
   parser->add_option("--output", command->output, "the picture: .svg, .pdf or .png")
       ->type_name("PICTURE")
       ->required();

@@ -33,17 +33,20 @@ struct Columns {
   }
 };
 
-/// Where the table has the target too, says how far the predictions are from it.
-void note_error(const PredictCommand& command, const Model& model, const Table& table,
-                const Eigen::VectorXd& mean) {
-  const Column* target = table.find(model.target);
-  if (target == nullptr || target->num_missing + target->num_bad > 0) {
-    return;
+/// Where the table has a target too, says how far the predictions are from it.
+void note_errors(const PredictCommand& command, const Model& model, const Table& table,
+                 const Eigen::MatrixXd& mean) {
+  for (Eigen::Index j = 0; j < mean.cols(); ++j) {
+    const std::string& name = model.targets[static_cast<std::size_t>(j)];
+    const Column* target = table.find(name);
+    if (target == nullptr || target->num_missing + target->num_bad > 0) {
+      continue;
+    }
+    const Eigen::Map<const Eigen::VectorXd> observed(target->values.data(), mean.rows());
+    const double rmse = std::sqrt((observed - mean.col(j)).squaredNorm() / static_cast<double>(mean.rows()));
+    note(command.common,
+         fmt::format("root mean square error against the column {}: {}", name, short_number(rmse)));
   }
-  const Eigen::Map<const Eigen::VectorXd> observed(target->values.data(), mean.size());
-  const double rmse = std::sqrt((observed - mean).squaredNorm() / static_cast<double>(mean.size()));
-  note(command.common,
-       fmt::format("root mean square error against the column {}: {}", model.target, short_number(rmse)));
 }
 
 int run_predict(const PredictCommand& command) {
@@ -58,24 +61,31 @@ int run_predict(const PredictCommand& command) {
   }
 
   Columns columns;
-  columns.add("prediction", predictions.mean);
+  const auto num_experts = predictions.weights.cols();
+  const auto of_target = [&](Eigen::Index j) {
+    return predictions.mean.cols() > 1 ? "_" + model.targets[static_cast<std::size_t>(j)] : "";
+  };
+  for (Eigen::Index j = 0; j < predictions.mean.cols(); ++j) {
+    columns.add("prediction" + of_target(j), predictions.mean.col(j));
+  }
   for (Eigen::Index i = 0; command.weights && i < predictions.weights.cols(); ++i) {
     columns.add(fmt::format("weight_{}", i + 1), predictions.weights.col(i));
   }
   for (Eigen::Index i = 0; command.experts && i < predictions.experts.cols(); ++i) {
-    columns.add(fmt::format("expert_{}", i + 1), predictions.experts.col(i));
+    columns.add(fmt::format("expert_{}{}", i % num_experts + 1, of_target(i / num_experts)),
+                predictions.experts.col(i));
   }
   if (command.common.json) {
     nlohmann::ordered_json lists = nlohmann::ordered_json::object();
     for (std::size_t j = 0; j < columns.names.size(); ++j) {
       lists[columns.names[j]] = columns.values[j];
     }
-    print_json({{"command", "predict"}, {"num_samples", predictions.mean.size()}, {"columns", lists}});
+    print_json({{"command", "predict"}, {"num_samples", predictions.mean.rows()}, {"columns", lists}});
   }
   if (!command.output.empty() || !command.common.json) {
     write_output(command.output.empty() ? "-" : command.output, csv_text(columns.names, columns.values));
   }
-  note_error(command, model, table, predictions.mean);
+  note_errors(command, model, table, predictions.mean);
   return kDone;
 }
 

@@ -46,16 +46,21 @@ InputDistribution parse_distribution(const std::string& text) {
                    "For example --inputs uniform:-1,1.");
 }
 
-double noise_sd(const SimulateCommand& command, const Model& model) {
+/// One number per target.
+std::vector<double> noise_sd(const SimulateCommand& command, const Model& model) {
   if (command.noise) {
     check_range("noise", *command.noise, 0, 1e150);
-    return *command.noise;
+    return std::vector<double>(model.targets.size(), *command.noise);
   }
-  if (!model.noise_variance) {
+  if (model.noise_variance.empty()) {
     throw InputError("the noise is not known", "the model has no noise_variance and --noise was not given",
                      "Give --noise SD, for example --noise 0.1, or --noise 0.");
   }
-  return std::sqrt(*model.noise_variance);
+  std::vector<double> sd;
+  for (const double variance : model.noise_variance) {
+    sd.push_back(std::sqrt(variance));
+  }
+  return sd;
 }
 
 int run_simulate(const SimulateCommand& command) {
@@ -72,12 +77,12 @@ int run_simulate(const SimulateCommand& command) {
                      "the model has indicator inputs, which are not numbers to draw",
                      "Simulate from a model of numeric inputs.");
   }
-  const double noise = noise_sd(command, model);
+  const std::vector<double> noise = noise_sd(command, model);
   const SimulatedData data = simulate(model, static_cast<Eigen::Index>(command.num_samples), distribution,
                                       noise, command.seed, command.threads);
   std::vector<std::string> names = model.inputs;
-  names.push_back(model.target);
-  Eigen::MatrixXd values(data.inputs.rows(), data.inputs.cols() + 1);
+  names.insert(names.end(), model.targets.begin(), model.targets.end());
+  Eigen::MatrixXd values(data.inputs.rows(), data.inputs.cols() + data.target.cols());
   values << data.inputs, data.target;
   if (command.common.json) {
     nlohmann::ordered_json lists = nlohmann::ordered_json::object();
@@ -87,7 +92,7 @@ int run_simulate(const SimulateCommand& command) {
     }
     print_json({{"command", "simulate"},
                 {"num_samples", values.rows()},
-                {"noise", noise},
+                {"noise", one_or_all(noise)},
                 {"seed", command.seed},
                 {"columns", lists}});
   }

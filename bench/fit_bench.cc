@@ -165,7 +165,7 @@ void predict_rows(benchmark::State& state) {
   Model model;
   model.spec = problem.chart.spec();
   model.inputs = {"x1", "x2"};
-  model.target = "y";
+  model.targets = {"y"};
   model.atoms = problem.chart.measure(problem.truth).atoms;
   for (auto _ : state) {
     benchmark::DoNotOptimize(predict(model, problem.inputs, static_cast<int>(state.range(0))).mean.data());

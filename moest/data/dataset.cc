@@ -33,22 +33,33 @@ const Column& chosen_column(const Table& table, const std::string& name, std::st
                    near.empty() ? "Name one of its columns." : fmt::format("Did you mean {}?", shown(near)));
 }
 
-void check_inputs_differ(std::span<const std::string> inputs, const std::string& target) {
+bool contains(std::span<const std::string> names, const std::string& name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+void check_differ(std::span<const std::string> names, std::string_view role) {
   std::unordered_set<std::string_view> seen;
-  for (const std::string& name : inputs) {
-    if (name == target) {
+  for (const std::string& name : names) {
+    if (!seen.insert(name).second) {
+      throw InputError(fmt::format("the {} {} is given twice", role, shown(name)),
+                       fmt::format("{}s must differ", role), "Name it once.");
+    }
+  }
+}
+
+void check_roles(const DatasetOptions& options) {
+  check_differ(options.targets, "target");
+  check_differ(options.inputs, "input");
+  for (const std::string& name : options.inputs) {
+    if (contains(options.targets, name)) {
       throw InputError(fmt::format("the target {} is among the inputs", shown(name)),
                        "a target cannot predict itself", "Leave it out of --inputs.");
-    }
-    if (!seen.insert(name).second) {
-      throw InputError(fmt::format("the input {} is given twice", shown(name)), "inputs must differ",
-                       "Name it once.");
     }
   }
 }
 
 std::vector<const Column*> chosen_inputs(const Table& table, const DatasetOptions& options) {
-  check_inputs_differ(options.inputs, options.target);
+  check_roles(options);
   std::vector<const Column*> columns;
   columns.reserve(options.inputs.size());
   for (const std::string& name : options.inputs) {
@@ -56,14 +67,14 @@ std::vector<const Column*> chosen_inputs(const Table& table, const DatasetOption
   }
   if (options.inputs.empty()) {
     for (const Column& column : table.columns) {
-      if (column.name != options.target) {
+      if (!contains(options.targets, column.name)) {
         columns.push_back(&column);
       }
     }
   }
   if (columns.empty()) {
     throw InputError(fmt::format("{} has no input", table.source),
-                     fmt::format("its only column is the target {}", shown(options.target)),
+                     fmt::format("all its columns are targets: {}", shown_list(options.targets)),
                      "Add a column to predict from.");
   }
   return columns;
@@ -75,15 +86,12 @@ void check_categorical(const Table& table, std::span<const Column* const> inputs
     const Column& column = chosen_column(table, name, "categorical input");
     MOEST_EXPECT(column.is_categorical);
     if (std::find(inputs.begin(), inputs.end(), &column) == inputs.end()) {
-      throw InputError(fmt::format("the categorical column {} is not an input", shown(name)),
-                       name == options.target ? "the target must be a number" : "the inputs are given",
-                       "Leave it out of --categorical, or add it to --inputs.");
+      throw InputError(
+          fmt::format("the categorical column {} is not an input", shown(name)),
+          contains(options.targets, name) ? "the target must be a number" : "the inputs are given",
+          "Leave it out of --categorical, or add it to --inputs.");
     }
   }
-}
-
-bool contains(std::span<const std::string> names, const std::string& name) {
-  return std::find(names.begin(), names.end(), name) != names.end();
 }
 
 // --- checking cells
@@ -277,13 +285,17 @@ void set_inputs(InputBlocks inputs, const Table& table, Dataset& data) {
   }
 }
 
-void set_target(const Table& table, const Column& column, Dataset& data) {
-  data.target_name = column.name;
-  data.target = numbers(column, data.rows);
-  if (is_constant(data.target)) {
-    throw InputError(fmt::format("{}: the target {} is {} in every row", table.source, shown(column.name),
-                                 exact_text(data.target(0))),
-                     "there is nothing to fit", "Check the choice of the target.");
+void set_targets(const Table& table, std::span<const Column* const> columns, Dataset& data) {
+  data.target.resize(static_cast<Eigen::Index>(data.rows.size()), static_cast<Eigen::Index>(columns.size()));
+  for (const Column* const column : columns) {
+    const Eigen::VectorXd values = numbers(*column, data.rows);
+    if (is_constant(values)) {
+      throw InputError(fmt::format("{}: the target {} is {} in every row", table.source, shown(column->name),
+                                   exact_text(values(0))),
+                       "there is nothing to fit", "Check the choice of the target.");
+    }
+    data.target.col(static_cast<Eigen::Index>(data.target_names.size())) = values;
+    data.target_names.push_back(column->name);
   }
 }
 
@@ -294,12 +306,18 @@ constexpr std::string_view kPredictionRole = "model's input";
 }  // namespace
 
 Dataset make_dataset(const Table& table, const DatasetOptions& options) {
-  const Column& target = chosen_column(table, options.target, "target");
+  MOEST_EXPECT(!options.targets.empty());
+  std::vector<const Column*> targets;
+  for (const std::string& name : options.targets) {
+    targets.push_back(&chosen_column(table, name, "target"));
+  }
   const std::vector<const Column*> inputs = chosen_inputs(table, options);
   check_categorical(table, inputs, options);
   const auto is_categorical = [&](const Column& c) { return contains(options.categorical, c.name); };
 
-  check_numbers(table, target, "The target must be a number in every row.");
+  for (const Column* const target : targets) {
+    check_numbers(table, *target, "The target must be a number in every row.");
+  }
   for (const Column* const column : inputs) {
     if (is_categorical(*column)) {
       check_labels(table, *column);
@@ -312,9 +330,9 @@ Dataset make_dataset(const Table& table, const DatasetOptions& options) {
 
   Dataset data;
   std::vector<const Column*> used = inputs;
-  used.push_back(&target);
+  used.insert(used.end(), targets.begin(), targets.end());
   data.rows = kept_rows(table, used, options.missing, data.notes);
-  set_target(table, target, data);
+  set_targets(table, targets, data);
   InputBlocks blocks;
   for (const Column* const column : inputs) {
     if (is_categorical(*column)) {

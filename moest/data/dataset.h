@@ -18,20 +18,20 @@ enum class MissingPolicy {
 };
 
 struct DatasetOptions {
-  std::string target;
-  std::vector<std::string> inputs = {};       // empty: all columns but the target
+  std::vector<std::string> targets;           // at least one
+  std::vector<std::string> inputs = {};       // empty: all columns but the targets
   std::vector<std::string> categorical = {};  // inputs whose cells are labels; the table was read with these
   MissingPolicy missing = MissingPolicy::refuse;
 };
 
 struct Dataset {
-  std::vector<std::string> input_names;  // d names; of an indicator `column=level`
-  Eigen::MatrixXd inputs;                // n x d
-  std::string target_name;
-  Eigen::VectorXd target;          // n
-  std::vector<std::size_t> rows;   // n: the table's row of each sample
-  Categories categories;           // of the categorical inputs that were kept
-  std::vector<std::string> notes;  // sentences for the user: rows and columns that were left out
+  std::vector<std::string> input_names;   // d names; of an indicator `column=level`
+  Eigen::MatrixXd inputs;                 // n x d
+  std::vector<std::string> target_names;  // m names
+  Eigen::MatrixXd target;                 // n x m
+  std::vector<std::size_t> rows;          // n: the table's row of each sample
+  Categories categories;                  // of the categorical inputs that were kept
+  std::vector<std::string> notes;         // sentences for the user: rows and columns that were left out
 };
 
 /// The largest magnitude of a number in a used column: sums of squares of 1e8 such numbers are finite.
@@ -41,10 +41,10 @@ inline constexpr double kLargestValue = 1e150;
 /// in all rows is left out with a note. Requires that the table was read with `categorical`.
 ///
 /// Throws InputError, naming columns and where there is one the line and the value, for: a target or input
-/// that the table lacks, an input given twice, the target among the inputs, a categorical name that is no
-/// input, no input, text, nan, infinity or a number beyond kLargestValue in a used column, missing values
-/// unless they are to be dropped, no row or no input left, a constant target, a categorical input of more
-/// than kMostLevels levels or with two levels that are the same number, two inputs of the same name.
+/// that the table lacks, an input or target given twice, a target among the inputs, a categorical name that
+/// is no input, no input, text, nan, infinity or a number beyond kLargestValue in a used column, missing
+/// values unless they are to be dropped, no row or no input left, a constant target, a categorical input of
+/// more than kMostLevels levels or with two levels that are the same number, two inputs of the same name.
 Dataset make_dataset(const Table& table, const DatasetOptions& options);
 
 /// The inputs of a prediction: columns by name, indicators by the categories of the fit; n x

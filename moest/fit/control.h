@@ -26,10 +26,11 @@ std::string_view name_of(FitStatus status);
 
 struct FitProgress {
   int starts_done = 0;
-  int starts_planned = 0;          // may grow while the fit runs
-  double share_done = 0;           // of the planned starts, those that have found their valley counted half
-  std::int64_t iterations = 0;     // of all starts so far
-  std::optional<double> best_rss;  // in squared units of the target, once a start is done
+  int starts_planned = 0;       // may grow while the fit runs
+  double share_done = 0;        // of the planned starts, those that have found their valley counted half
+  std::int64_t iterations = 0;  // of all starts so far
+  // Once a start is done; in squared units of the target or, with several, summed over the scaled targets.
+  std::optional<double> best_rss;
   double seconds = 0;
 };
 

@@ -5,6 +5,7 @@
 #include <Eigen/Eigenvalues>
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <limits>
 #include <numbers>
 #include <numeric>
@@ -33,7 +34,7 @@ std::span<const double> as_span(const Eigen::Ref<const Eigen::VectorXd>& column)
 /// Into the expert's range, unless an output weight stretches that; to mean 0 and variance 1 where it has no
 /// end. Where the weights do not sum to one, an offset is no matter of the experts: there is none, unless
 /// experts that only rise from 0 need it.
-Affine target_scaling(const MixtureSpec& spec, const Eigen::VectorXd& target) {
+Affine target_scaling(const MixtureSpec& spec, const Eigen::Ref<const Eigen::VectorXd>& target) {
   const ExpertForm form = expert_form(spec.expert);
   const ExpertShape& shape = form.shape;
   const bool is_free = form.weight || !std::isfinite(shape.low);
@@ -68,7 +69,9 @@ std::optional<Scaling> choose_scaling(const MixtureSpec& spec, const Dataset& da
   for (Eigen::Index j = 0; j < data.inputs.cols(); ++j) {
     scaling.inputs.push_back(standardisation(as_span(data.inputs.col(j))));
   }
-  scaling.targets.push_back(target_scaling(spec, data.target));
+  for (Eigen::Index target = 0; target < data.target.cols(); ++target) {
+    scaling.targets.push_back(target_scaling(spec, data.target.col(target)));
+  }
   return scaling;
 }
 
@@ -96,23 +99,40 @@ void check_start(const MixtureSpec& spec, const Dataset& data, const Model& star
     refuse("expert", given.expert.kind + " " + options_json(expert_options(), given.expert).dump(),
            spec.expert.kind + " " + options_json(expert_options(), spec.expert).dump());
   }
+  if (start.targets != data.target_names) {
+    refuse("list of targets", listed(start.targets), listed(data.target_names));
+  }
   if (start.inputs != data.input_names) {
     refuse("list of inputs", listed(start.inputs), listed(data.input_names));
   }
 }
 
-/// The samples as the kernel reads them, with what leads back to the target's units.
+/// The samples as the kernel reads them, with what leads back to the targets' squared units.
 struct ScaledSamples {
   SampleBlocks blocks;
-  double target_scale;
+  std::vector<double> to_rss;  // by target
+
+  /// Of a fit by problem.
+  std::vector<double> rss_by_target(Problem& problem, const LocalFit& fit) const {
+    std::vector<double> sums =
+        to_rss.size() == 1 ? std::vector<double>{fit.rss} : problem.residual_sums_of_squares(fit.theta);
+    std::transform(sums.begin(), sums.end(), to_rss.begin(), sums.begin(), std::multiplies<>());
+    return sums;
+  }
+  double rss(Problem& problem, const LocalFit& fit) const {
+    const std::vector<double> sums = rss_by_target(problem, fit);
+    return std::accumulate(sums.begin(), sums.end(), 0.0);
+  }
 };
 
 ScaledSamples scale_samples(const MixtureChart& chart, const Dataset& data,
                             const std::optional<Scaling>& scaling) {
-  const Affine target = scaling ? scaling->targets.front() : Affine{};
-  ScaledSamples samples{chart.blocks(scaling ? scaled(data.inputs, scaling->inputs) : data.inputs),
-                        target.scale};
-  samples.blocks.set_target((data.target.array() - target.offset) / target.scale);
+  ScaledSamples samples{chart.blocks(scaling ? scaled(data.inputs, scaling->inputs) : data.inputs), {}};
+  for (int j = 0; j < chart.spec().num_outputs; ++j) {
+    const Affine target = scaling ? scaling->targets[static_cast<std::size_t>(j)] : Affine{};
+    samples.blocks.set_target((data.target.col(j).array() - target.offset) / target.scale, j);
+    samples.to_rss.push_back(target.scale * target.scale);
+  }
   return samples;
 }
 
@@ -145,7 +165,7 @@ Eigen::VectorXd ordered(Problem& problem, const Eigen::VectorXd& theta, const Da
   const Arrangement order = arranged(chart.spec(), comes_first);
   shares.clear();
   for (const int atom : order.atoms) {
-    shares.push_back(weight[static_cast<std::size_t>(atom)] / static_cast<double>(data.target.size()));
+    shares.push_back(weight[static_cast<std::size_t>(atom)] / static_cast<double>(data.target.rows()));
   }
   return chart.rearranged(chart, theta, order);
 }
@@ -198,15 +218,21 @@ std::int64_t count_near_ties(MixtureSpec spec, double bound, const SampleBlocks&
 
 void add_statistics(const Dataset& data, FitSummary& summary) {
   const auto n = static_cast<double>(summary.num_samples);
-  const double mean = data.target.mean();
-  summary.r_squared = 1 - summary.rss / (data.target.array() - mean).square().sum();
-  const double degrees = n - summary.num_identifiable_parameters;
-  if (degrees > 0) {
-    summary.noise_variance = summary.rss / degrees;
+  const auto num_targets = static_cast<double>(data.target.cols());
+  const double degrees = n - summary.num_identifiable_parameters / num_targets;
+  double deviance = 0;
+  for (Eigen::Index j = 0; j < data.target.cols(); ++j) {
+    const double rss = summary.rss_by_target[static_cast<std::size_t>(j)];
+    const auto target = data.target.col(j).array();
+    summary.r_squared_by_target.push_back(1 - rss / (target - target.mean()).square().sum());
+    summary.r_squared += summary.r_squared_by_target.back() / num_targets;
+    if (degrees > 0) {
+      summary.noise_variance.push_back(rss / degrees);
+    }
+    deviance += n * (std::log(2 * std::numbers::pi * rss / n) + 1);
   }
-  if (summary.rss > 0) {
-    const double deviance = n * (std::log(2 * std::numbers::pi * summary.rss / n) + 1);
-    const double num_parameters = summary.num_identifiable_parameters + 1;
+  if (std::isfinite(deviance)) {  // no target is fitted without any error
+    const double num_parameters = summary.num_identifiable_parameters + num_targets;
     summary.aic = deviance + 2 * num_parameters;
     summary.bic = deviance + std::log(n) * num_parameters;
   }
@@ -241,8 +267,8 @@ std::string sentence_of(const FitSummary& summary, const LocalFit& best) {
   return "no start had a finite residual sum of squares; look for huge values in the data or lower --bound";
 }
 
-/// RSS of one expert alone; empty if its fit did not converge.
-std::optional<double> single_expert_rss(MixtureSpec spec, const SampleBlocks& blocks,
+/// RSS of one expert alone, in the targets' units; empty if its fit did not converge.
+std::optional<double> single_expert_rss(MixtureSpec spec, const ScaledSamples& samples,
                                         const FitOptions& options, const FitControl& control) {
   spec = with_experts(spec, 1);
   spec.gate.top_k = 0;
@@ -253,9 +279,13 @@ std::optional<double> single_expert_rss(MixtureSpec spec, const SampleBlocks& bl
   single.starts = 1;
   const FitControl silent{control.interrupt, {}};
   Monitor monitor(silent, options.max_seconds);
-  const MultistartResult result = run_starts(spec, blocks, std::nullopt, single, monitor);
+  const MultistartResult result = run_starts(spec, samples.blocks, std::nullopt, single, monitor);
   const LocalFit& only = result.starts.front().fit;
-  return only.status == FitStatus::converged ? std::optional(only.rss) : std::nullopt;
+  if (only.status != FitStatus::converged) {
+    return std::nullopt;
+  }
+  Problem problem(spec, options.bound, samples.blocks);
+  return samples.rss(problem, only);
 }
 
 // What the model file remembers; nothing here may depend on the machine's speed or the number of threads.
@@ -278,9 +308,10 @@ int num_free_parameters(const MixtureSpec& spec) { return MixtureChart(spec, 1.0
 
 FitResult fit(MixtureSpec spec, const Dataset& data, const FitOptions& options, const FitControl& control,
               const std::optional<Model>& start) {
-  MOEST_EXPECT(data.inputs.rows() == data.target.size() && data.inputs.rows() > 0);
+  MOEST_EXPECT(data.inputs.rows() == data.target.rows() && data.inputs.rows() > 0);
   check_options(options, fit_options());
   spec.num_inputs = static_cast<int>(data.inputs.cols());
+  spec.num_outputs = static_cast<int>(data.target.cols());
   if (start) {
     check_start(spec, data, *start);
   }
@@ -288,19 +319,18 @@ FitResult fit(MixtureSpec spec, const Dataset& data, const FitOptions& options, 
   const std::optional<Scaling> scaling = choose_scaling(spec, data, options, start);
   check_inputs(spec, data.inputs, scaling);
   const ScaledSamples samples = scale_samples(chart, data, scaling);
-  const double to_rss = samples.target_scale * samples.target_scale;
 
   FitControl in_units = control;
   if (control.progress) {
     in_units.progress = [&](FitProgress progress) {
       if (progress.best_rss) {
-        *progress.best_rss *= to_rss;
+        *progress.best_rss *= samples.to_rss.size() == 1 ? samples.to_rss.front() : 1;
       }
       control.progress(progress);
     };
   }
   Monitor monitor(in_units, options.max_seconds);
-  const std::optional<double> single_rss = single_expert_rss(spec, samples.blocks, options, control);
+  const std::optional<double> single_rss = single_expert_rss(spec, samples, options, control);
   const std::optional<Eigen::VectorXd> given =
       start ? std::optional(MixtureChart(start->spec, options.bound).coordinates(start->measure()))
             : std::nullopt;
@@ -314,29 +344,28 @@ FitResult fit(MixtureSpec spec, const Dataset& data, const FitOptions& options, 
   FitResult outcome;
   FitSummary& summary = outcome.summary;
   summary.options = options;
-  summary.num_samples = data.target.size();
+  summary.num_samples = data.target.rows();
   summary.num_parameters = chart.num_gates() * (1 + num_gate_parameters(spec)) +
                            chart.num_experts() * num_expert_parameters(spec) +
                            (learns_temperature(spec.gate) ? 1 : 0);
-  summary.rss = best.rss * to_rss;
   summary.status = result.stopped.value_or(best.status);
+  Problem problem(spec, options.bound, samples.blocks, resolve_threads(options.threads));
   for (const StartResult& row : result.starts) {
     if (row.fit.theta.size() > 0) {
-      summary.starts.push_back({row.kind, row.fit.rss * to_rss, row.fit.iterations, row.fit.status});
+      summary.starts.push_back({row.kind, samples.rss(problem, row.fit), row.fit.iterations, row.fit.status});
     }
   }
-  Problem problem(spec, options.bound, samples.blocks, resolve_threads(options.threads));
+  summary.rss_by_target = samples.rss_by_target(problem, best);
+  summary.rss = samples.rss(problem, best);
   const Eigen::VectorXd theta = ordered(problem, best.theta, data, summary.expert_shares);
   describe_optimum(problem, theta, summary);
   if (spec.gate.top_k > 0 && spec.gate.top_k < spec.num_experts) {
     summary.samples_near_tie = count_near_ties(spec, options.bound, samples.blocks, theta);
   }
   add_statistics(data, summary);
-  summary.agreeing_starts =
-      count_agreeing(result.starts, best.rss, summary.noise_variance.value_or(0.0) / to_rss);
-  if (single_rss) {
-    summary.best_single_expert_rss = to_rss * *single_rss;
-  }
+  const double degrees = samples.blocks.num_residuals() - summary.num_identifiable_parameters;
+  summary.agreeing_starts = count_agreeing(result.starts, best.rss, degrees > 0 ? best.rss / degrees : 0);
+  summary.best_single_expert_rss = single_rss;
   summary.message = sentence_of(summary, best);
   summary.seconds = monitor.seconds();
 
@@ -344,7 +373,7 @@ FitResult fit(MixtureSpec spec, const Dataset& data, const FitOptions& options, 
   spec.gate = chart.gate_of(theta);
   spec.gate.groups = {0, group_sizes(spec)};
   outcome.model = {
-      spec,    data.input_names, data.target_name,   std::move(measure.atoms), summary.noise_variance,
+      spec,    data.input_names, data.target_names,  std::move(measure.atoms), summary.noise_variance,
       scaling, data.categories,  record_of(summary), std::move(measure.groups)};
   return outcome;
 }

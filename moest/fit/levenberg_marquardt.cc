@@ -38,8 +38,10 @@ class Damping {
 /// RSS this small is rounding of the targets.
 double rounding_level(const SampleBlocks& samples) {
   double sum_sq = 0;
-  for (int block = 0; block < samples.num_blocks(); ++block) {
-    sum_sq += Eigen::Map<const Eigen::VectorXd>(samples.target(block), kBlockSize).squaredNorm();
+  for (int target = 0; target < samples.num_targets(); ++target) {
+    for (int block = 0; block < samples.num_blocks(); ++block) {
+      sum_sq += Eigen::Map<const Eigen::VectorXd>(samples.target(block, target), kBlockSize).squaredNorm();
+    }
   }
   const double epsilon = std::numeric_limits<double>::epsilon();
   return 4 * epsilon * epsilon * sum_sq;
@@ -91,7 +93,7 @@ class Descent {
       : problem_(problem),
         options_(options),
         zero_rss_(rounding_level(problem.samples())),
-        threshold_(options.tolerance / static_cast<double>(problem.samples().num_samples())),
+        threshold_(options.tolerance / problem.samples().num_residuals()),
         fit_(std::move(begin)),
         damping_(fit_.lambda),
         curvature_(fit_.curvature) {

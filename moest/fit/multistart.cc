@@ -83,7 +83,6 @@ class Starter {
   /// From there to the bottom. Starts that can hardly come as low as best_rss, the lowest that any has found,
   /// are abandoned.
   LocalFit descend(const LocalFit& found, double best_rss) const {
-    const auto n = static_cast<double>(samples_.num_samples());
     if (options_.abandoning && thinned_ && !searches_elsewhere() && found.status == FitStatus::converged &&
         found.rss > best_rss * (1 + largest_share_lost())) {
       LocalFit abandoned = found;
@@ -92,7 +91,7 @@ class Starter {
     }
     LocalOptions options = full_effort();
     if (options_.abandoning) {
-      options.worst_rss = best_rss * (1 + 1 / n);
+      options.worst_rss = best_rss * (1 + 1 / samples_.num_residuals());
     }
     Problem problem = problem_on(samples_);
     return resume(problem, found, options, monitor_);
@@ -122,7 +121,7 @@ class Starter {
   /// deviations are taken, and all of it twice, for noise that is uneven or not the whole of the residuals.
   double largest_share_lost() const {
     const double p = MixtureChart(spec_, options_.bound).num_free_parameters();
-    return 2 * (p + 4 * std::sqrt(2 * p)) / static_cast<double>(few_samples_.num_samples());
+    return 2 * (p + 4 * std::sqrt(2 * p)) / few_samples_.num_residuals();
   }
 
   LocalOptions full_effort() const { return effort(options_.tolerance, options_.max_iterations); }
@@ -220,7 +219,7 @@ bool best_is_settled(const MultistartResult& result, const SampleBlocks& samples
     return false;
   }
   const double rss = result.starts[static_cast<std::size_t>(result.best)].fit.rss;
-  const auto degrees = std::max<double>(1, static_cast<double>(samples.num_samples()) - num_parameters);
+  const auto degrees = std::max<double>(1, samples.num_residuals() - num_parameters);
   return count_agreeing(result.starts, rss, rss / degrees) >= kEnoughAgreeing;
 }
 

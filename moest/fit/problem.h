@@ -3,42 +3,47 @@
 
 #include <Eigen/Core>
 #include <span>
+#include <vector>
 
-#include "moest/kernel/fused_pass.h"
+#include "moest/kernel/output_passes.h"
 #include "moest/kernel/sample_blocks.h"
 #include "moest/model/chart.h"
 
 namespace moest {
 
-/// minimise RSS(theta) = sum_i (Y_i - f(X_i; theta))^2 over the chart's regions. Has a workspace: one per
+/// minimise RSS(theta) = sum_i |Y_i - f(X_i; theta)|^2 over the chart's regions. Has a workspace: one per
 /// thread that uses it. A pass over the samples may itself take several threads. The samples must outlive it.
 class Problem {
  public:
   Problem(const MixtureSpec& spec, double bound, const SampleBlocks& samples, int threads_per_pass = 1)
-      : chart_(spec, bound), pass_(chart_.layout(), samples, threads_per_pass) {}
+      : chart_(spec, bound), passes_(chart_.layouts(), samples, threads_per_pass) {}
 
   const MixtureChart& chart() const { return chart_; }
-  const SampleBlocks& samples() const { return pass_.samples(); }
+  const SampleBlocks& samples() const { return passes_.samples(); }
 
   /// RSS, J'e and the curvature's matrix at theta, J = df/dtheta.
   void linearise(const Eigen::VectorXd& theta, NormalEquations& result,
                  Curvature curvature = Curvature::gauss_newton) {
-    pass_.linearise(kernel_point(theta), in_kernel_, curvature);
+    passes_.linearise(kernel_point(theta), in_kernel_, curvature);
     chart_.pull_back(theta, curvature, in_kernel_, result);
   }
   /// RSS at theta.
   double residual_sum_of_squares(const Eigen::VectorXd& theta) {
-    return pass_.residual_sum_of_squares(kernel_point(theta));
+    return passes_.residual_sum_of_squares(kernel_point(theta));
+  }
+  /// Of each output.
+  std::vector<double> residual_sums_of_squares(const Eigen::VectorXd& theta) {
+    return passes_.residual_sums_of_squares(kernel_point(theta));
   }
   /// J'f'', f'' the second derivative of f along the direction. Not where the chart is curved.
   void bend(const Eigen::VectorXd& theta, const Eigen::VectorXd& direction, Eigen::VectorXd& result) {
     chart_.to_kernel(direction, kernel_direction_);
-    pass_.bend(kernel_point(theta), as_span(kernel_direction_), in_kernel_.gradient);
+    passes_.bend(kernel_point(theta), as_span(kernel_direction_), in_kernel_.gradient);
     chart_.pull_back(in_kernel_.gradient, result);
   }
-  /// Values of the mixture on one block of samples.
+  /// Values of the mixture on one block of samples; mean and experts are those of the first output.
   const BlockValues& evaluate(const Eigen::VectorXd& theta, int block) {
-    return pass_.evaluate(kernel_point(theta), block);
+    return passes_.evaluate(kernel_point(theta), block);
   }
 
  private:
@@ -51,7 +56,7 @@ class Problem {
   }
 
   MixtureChart chart_;
-  FusedPass pass_;
+  OutputPasses passes_;
   NormalEquations in_kernel_;
   Eigen::VectorXd kernel_point_, kernel_direction_;
 };

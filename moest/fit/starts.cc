@@ -4,6 +4,8 @@
 #include <tuple>
 #include <utility>
 
+#include "moest/model/catalogue.h"
+
 namespace moest {
 namespace {
 
@@ -74,28 +76,35 @@ Eigen::VectorXd random_displacement(const Problem& problem, const SampleStatisti
 
 void randomise_expert(const Problem& problem, const SampleStatistics& statistics, Stream& stream,
                       Eigen::Ref<Eigen::VectorXd> expert) {
-  const ExpertUnits& units = problem.chart().layout().experts[0];
-  const RidgeUnit& inner = units.neurons.front().inner;
-  const FeatureSet& set = problem.chart().layout().feature_sets[static_cast<std::size_t>(inner.feature_set)];
-  const bool identity = inner.link == Link::identity;
-  const double height = identity ? statistics.target_sd : 1.0;
-  Eigen::Index next = 0;
-  for (const NeuronUnits& neuron : units.neurons) {
-    for (int j = 0; j < set.num_columns; ++j) {
-      expert[next++] =
-          height * stream.normal() /
-          (statistics.feature_sd[set.first_column + j] * std::sqrt(static_cast<double>(set.num_columns)));
+  const ExpertPlaces places = expert_places(problem.chart().spec());
+  for (const MixtureLayout& layout : problem.chart().layouts()) {
+    const ExpertUnits& units = layout.experts[0];
+    const RidgeUnit& inner = units.neurons.front().inner;
+    const FeatureSet& set = layout.feature_sets[static_cast<std::size_t>(inner.feature_set)];
+    const bool identity = inner.link == Link::identity;
+    const double mean = statistics.target_mean[layout.target];
+    const double sd = statistics.target_sd[layout.target];
+    const double height = identity ? sd : 1.0;
+    const auto num_neurons = static_cast<int>(units.neurons.size());
+    for (int m = 0; m < num_neurons; ++m) {
+      if (layout.target == 0 || !places.shares_neurons()) {
+        int next = places.inner(layout.target, m);
+        for (int j = 0; j < set.num_columns; ++j) {
+          expert[next++] =
+              height * stream.normal() /
+              (statistics.feature_sd[set.first_column + j] * std::sqrt(static_cast<double>(set.num_columns)));
+        }
+        if (set.constant) {
+          expert[next] = height * stream.normal() + (identity ? mean : 0.0);
+        }
+      }
+      if (const int weight = places.weight(layout.target, m); weight >= 0) {
+        expert[weight] = sd * stream.normal() / std::sqrt(static_cast<double>(num_neurons));
+      }
     }
-    if (set.constant) {
-      expert[next++] = height * stream.normal() + (identity ? statistics.target_mean : 0.0);
+    if (const int offset = places.offset(layout.target); offset >= 0) {
+      expert[offset] = mean;
     }
-    if (neuron.weight >= 0) {
-      expert[next++] =
-          statistics.target_sd * stream.normal() / std::sqrt(static_cast<double>(units.neurons.size()));
-    }
-  }
-  if (units.shift >= 0) {
-    expert[next] = statistics.target_mean;
   }
 }
 
@@ -125,7 +134,9 @@ int row_of_expert(Problem& problem, const Eigen::VectorXd& theta, int expert, St
 }  // namespace
 
 SampleStatistics::SampleStatistics(const SampleBlocks& samples)
-    : feature_sd(Eigen::VectorXd::Ones(samples.num_features())) {
+    : feature_sd(Eigen::VectorXd::Ones(samples.num_features())),
+      target_mean(samples.num_targets()),
+      target_sd(samples.num_targets()) {
   const auto n = static_cast<double>(samples.num_samples());
   const auto moments = [&](auto&& run) {
     double sum = 0;
@@ -143,7 +154,10 @@ SampleStatistics::SampleStatistics(const SampleBlocks& samples)
   for (int column = 0; column < samples.num_features(); ++column) {
     feature_sd[column] = moments([&](int block) { return samples.feature(block, column); }).second;
   }
-  std::tie(target_mean, target_sd) = moments([&](int block) { return samples.target(block); });
+  for (int target = 0; target < samples.num_targets(); ++target) {
+    std::tie(target_mean[target], target_sd[target]) =
+        moments([&](int block) { return samples.target(block, target); });
+  }
 }
 
 Eigen::VectorXd random_start(const Problem& problem, const SampleStatistics& statistics, Stream& stream) {

@@ -15,9 +15,8 @@ namespace moest {
 struct SampleStatistics {
   explicit SampleStatistics(const SampleBlocks& samples);
 
-  Eigen::VectorXd feature_sd;  // per column; 1 for a constant column
-  double target_mean = 0;
-  double target_sd = 1;  // 1 for a constant target
+  Eigen::VectorXd feature_sd;              // per column; 1 for a constant column
+  Eigen::VectorXd target_mean, target_sd;  // per target; sd 1 for a constant one
 };
 
 /// A random point of the regions. Each gate is a random hyperplane through a random sample whose

@@ -11,6 +11,11 @@ using Json = nlohmann::ordered_json;
 
 Json optional_json(const std::optional<double>& value) { return value ? Json(*value) : Json(nullptr); }
 
+/// A number for a single target.
+Json by_target_json(const std::vector<double>& values) {
+  return values.empty() ? Json(nullptr) : values.size() == 1 ? Json(values.front()) : Json(values);
+}
+
 }  // namespace
 
 bool FitSummary::any_start_converged() const {
@@ -32,7 +37,9 @@ Json to_json(const FitSummary& summary) {
           {"message", summary.message},
           {"rss", summary.rss},
           {"r_squared", summary.r_squared},
-          {"noise_variance", optional_json(summary.noise_variance)},
+          {"rss_by_target", summary.rss_by_target},
+          {"r_squared_by_target", summary.r_squared_by_target},
+          {"noise_variance", by_target_json(summary.noise_variance)},
           {"num_samples", summary.num_samples},
           {"num_parameters", summary.num_parameters},
           {"num_identifiable_parameters", summary.num_identifiable_parameters},

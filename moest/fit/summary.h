@@ -24,13 +24,16 @@ struct StartRow {
   FitStatus status;
 };
 
-/// All numbers are in the target's units. A field that could not be computed is empty.
+/// All numbers are in the targets' units. A field that could not be computed is empty. What is said by target
+/// has one number for each.
 struct FitSummary {
   FitStatus status = FitStatus::failed;
-  std::string message;  // one sentence with the numbers behind the status
-  double rss = 0;       // residual sum of squares of the best start
-  double r_squared = 0;
-  std::optional<double> noise_variance;  // rss / (n - num_identifiable_parameters); empty if n is not larger
+  std::string message;   // one sentence with the numbers behind the status
+  double rss = 0;        // residual sum of squares of the best start, over all targets
+  double r_squared = 0;  // mean over the targets
+  std::vector<double> rss_by_target, r_squared_by_target;
+  // By target: its rss / (n - num_identifiable_parameters / number of targets); empty if n is not larger.
+  std::vector<double> noise_variance;
   std::int64_t num_samples = 0;
   int num_parameters = 0;               // numbers in the atoms, gauges included
   int num_identifiable_parameters = 0;  // rank of the Jacobian at the optimum, in the free directions

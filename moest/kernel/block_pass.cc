@@ -264,7 +264,7 @@ template <Task kTask, Combiner kCombiner, int kExperts>
 HWY_FLATTEN void visit_points(const BlockPlan& plan, const double* direction, const SampleBlocks& samples,
                               int block, BlockWorkspace& work) {
   const int count = padded_samples(samples, block);
-  const double* target = samples.target(block);
+  const double* target = samples.target(block, plan.layout.target);
   const double* weights = samples.weight(block);
   Lanes rss = Lanes::load(work.rss);
   for (int s = 0; s < count; s += kLanes) {

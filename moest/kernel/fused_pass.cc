@@ -39,6 +39,7 @@ void scatter(const BlockTotals& totals, const std::vector<BlockPlan::Place>& pla
 FusedPass::FusedPass(MixtureLayout layout, const SampleBlocks& samples, int num_threads)
     : plan_(std::move(layout)), samples_(&samples) {
   MOEST_EXPECT(num_threads >= 1);
+  MOEST_EXPECT(plan_.layout.target >= 0 && plan_.layout.target < samples.num_targets());
   for (const FeatureSet& set : plan_.layout.feature_sets) {
     MOEST_EXPECT(set.first_column >= 0 && set.first_column + set.num_columns <= samples.num_features());
   }

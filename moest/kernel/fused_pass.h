@@ -33,7 +33,7 @@ struct BlockValues {
 /// use by two threads at once; the blocks may be shared, and must outlive the pass.
 class FusedPass {
  public:
-  /// The feature sets of `layout` must name columns that `samples` has. num_threads >= 1.
+  /// The feature sets and the target of `layout` must name columns that `samples` has. num_threads >= 1.
   FusedPass(MixtureLayout layout, const SampleBlocks& samples, int num_threads = 1);
   FusedPass(FusedPass&&) = default;
   FusedPass& operator=(FusedPass&&) = default;

@@ -71,6 +71,7 @@ struct MixtureLayout {
   std::vector<ExpertUnits> experts;   // k experts
   int constant_set = 0;               // the feature set [1] of every c, c_0, bias of a router and its factor
   int num_parameters = 0;             // length of v
+  int target = 0;                     // which one of the samples f is compared with
 
   int num_experts() const { return static_cast<int>(experts.size()); }
 };

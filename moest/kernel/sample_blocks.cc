@@ -6,13 +6,14 @@
 
 namespace moest {
 
-SampleBlocks::SampleBlocks(Eigen::Index num_samples, int num_features)
+SampleBlocks::SampleBlocks(Eigen::Index num_samples, int num_features, int num_targets)
     : num_samples_(num_samples),
       num_features_(num_features),
+      num_targets_(num_targets),
       num_blocks_(static_cast<int>((num_samples + kBlockSize - 1) / kBlockSize)) {
   MOEST_EXPECT(num_samples >= 1);
-  MOEST_EXPECT(num_features >= 0);
-  const auto columns = static_cast<std::size_t>(num_features) + 1;
+  MOEST_EXPECT(num_features >= 0 && num_targets >= 1);
+  const auto columns = static_cast<std::size_t>(num_columns());
   values_.assign(columns * static_cast<std::size_t>(num_blocks_) * kBlockSize, 0.0);
   weights_.assign(static_cast<std::size_t>(kBlockSize) * 2, 0.0);
   std::fill_n(weights_.begin(), kBlockSize + block_samples(num_blocks_ - 1), 1.0);
@@ -28,15 +29,16 @@ void SampleBlocks::set_feature(int column, const Eigen::Ref<const Eigen::VectorX
   set_column(column, values);
 }
 
-void SampleBlocks::set_target(const Eigen::Ref<const Eigen::VectorXd>& values) {
-  set_column(num_features_, values);
+void SampleBlocks::set_target(const Eigen::Ref<const Eigen::VectorXd>& values, int target) {
+  MOEST_EXPECT(target >= 0 && target < num_targets_);
+  set_column(num_features_ + target, values);
 }
 
 SampleBlocks SampleBlocks::thinned(Eigen::Index size) const {
   MOEST_EXPECT(size >= 1 && size <= num_samples_);
-  SampleBlocks result(size, num_features_);
+  SampleBlocks result(size, num_features_, num_targets_);
   Eigen::VectorXd values(size);
-  for (int column = 0; column <= num_features_; ++column) {
+  for (int column = 0; column < num_columns(); ++column) {
     for (Eigen::Index i = 0; i < size; ++i) {
       const Eigen::Index row = i * num_samples_ / size;
       values[i] = at(static_cast<int>(row / kBlockSize), column)[row % kBlockSize];
@@ -47,7 +49,7 @@ SampleBlocks SampleBlocks::thinned(Eigen::Index size) const {
 }
 
 const double* SampleBlocks::at(int block, int column) const {
-  const auto columns = static_cast<std::size_t>(num_features_) + 1;
+  const auto columns = static_cast<std::size_t>(num_columns());
   return values_.data() +
          (static_cast<std::size_t>(block) * columns + static_cast<std::size_t>(column)) * kBlockSize;
 }

@@ -12,29 +12,33 @@ namespace moest {
 /// Samples per block: large enough to amortise a block's fixed cost, small enough for the first cache.
 inline constexpr int kBlockSize = 256;
 
-/// n samples of `num_features` columns, a target and a weight. In each block every column is a run of
-/// kBlockSize numbers; the last block is padded with zeros, whose weight 0 takes them out of every sum.
+/// n samples of `num_features` columns, `num_targets` targets and a weight. In each block every column is a
+/// run of kBlockSize numbers; the last block is padded with zeros, whose weight 0 takes them out of every
+/// sum.
 class SampleBlocks {
  public:
   /// n = num_samples >= 1; all features and targets are zero, the weights of the samples one.
-  SampleBlocks(Eigen::Index num_samples, int num_features);
+  SampleBlocks(Eigen::Index num_samples, int num_features, int num_targets = 1);
 
   Eigen::Index num_samples() const { return num_samples_; }
   int num_blocks() const { return num_blocks_; }
   int num_features() const { return num_features_; }
+  int num_targets() const { return num_targets_; }
+  /// Of all targets, as a number to divide by.
+  double num_residuals() const { return static_cast<double>(num_samples_) * num_targets_; }
   /// Samples of a block that are not padding.
   int block_samples(int block) const;
 
   /// values: n numbers.
   void set_feature(int column, const Eigen::Ref<const Eigen::VectorXd>& values);
-  void set_target(const Eigen::Ref<const Eigen::VectorXd>& values);
+  void set_target(const Eigen::Ref<const Eigen::VectorXd>& values, int target = 0);
 
   /// `size` samples in even steps, 1 <= size <= n: sample i is sample floor(i n / size) of these.
   SampleBlocks thinned(Eigen::Index size) const;
 
   /// kBlockSize numbers each.
   const double* feature(int block, int column) const { return at(block, column); }
-  const double* target(int block) const { return at(block, num_features_); }
+  const double* target(int block, int target = 0) const { return at(block, num_features_ + target); }
   const double* weight(int block) const {
     return weights_.data() + (block + 1 == num_blocks_ ? kBlockSize : 0);
   }
@@ -42,11 +46,13 @@ class SampleBlocks {
  private:
   using Memory = std::vector<double, oneapi::tbb::cache_aligned_allocator<double>>;
 
+  int num_columns() const { return num_features_ + num_targets_; }
   const double* at(int block, int column) const;
   void set_column(int column, const Eigen::Ref<const Eigen::VectorXd>& values);
 
   Eigen::Index num_samples_;
   int num_features_;
+  int num_targets_;
   int num_blocks_;
   Memory values_;
   Memory weights_;  // of a full block, and of the last one

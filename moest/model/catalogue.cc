@@ -152,9 +152,13 @@ ExpertShape network_shape(const ExpertSpec& spec) { return expert_kind(spec.acti
 ExpertForm expert_form(const ExpertSpec& spec) {
   const ExpertKind& kind = expert_kind(spec.kind);
   if (kind.is_network) {
-    return {kind.shape(spec), spec.hidden, kind.uses_inputs, true, true, true};
+    return {kind.shape(spec), spec.hidden, kind.uses_inputs, true, true, true, true};
   }
   return {kind.shape(spec), 1, kind.uses_inputs, spec.bias, spec.output_weight, spec.output_offset};
+}
+
+ExpertPlaces expert_places(const MixtureSpec& spec) {
+  return {expert_form(spec.expert), spec.num_inputs, spec.num_outputs};
 }
 
 void check(const MixtureSpec& spec) {
@@ -164,6 +168,7 @@ void check(const MixtureSpec& spec) {
     throw InputError(fmt::format("a mixture of {} experts is not possible", spec.num_experts),
                      "the number of experts must be at least 1", "Give --experts a positive number.");
   }
+  MOEST_EXPECT(spec.num_outputs >= 1);
   if (spec.num_inputs < min_inputs) {
     throw InputError(
         fmt::format("the {} gate cannot be used with {} input(s)", spec.gate.kind, spec.num_inputs),

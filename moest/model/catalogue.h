@@ -60,6 +60,7 @@ const ExpertKind& expert_kind(std::string_view kind);
 
 /// What a legal specification's experts are made of.
 ExpertForm expert_form(const ExpertSpec& spec);
+ExpertPlaces expert_places(const MixtureSpec& spec);
 
 std::vector<std::string> gate_names();
 std::vector<std::string> expert_names();

@@ -9,8 +9,8 @@
 namespace moest {
 namespace {
 
-// In the order of v: gates, biases of the router, experts, factor of the router.
-MixtureLayout make_layout(const MixtureSpec& spec, int num_gate_features) {
+// One per output. In the order of v: gates, biases of the router, experts, factor of the router.
+std::vector<MixtureLayout> make_layouts(const MixtureSpec& spec, int num_gate_features) {
   const ExpertForm expert = expert_form(spec.expert);
   const bool has_router = gate_bias_is_outside(spec.gate);
   const bool shared = gate_sees_inputs(spec.gate) && expert.bias && expert.uses_inputs && !has_router;
@@ -38,21 +38,31 @@ MixtureLayout make_layout(const MixtureSpec& spec, int num_gate_features) {
       layout.router->biases.push_back(offset++);
     }
   }
-  for (int i = 0; i < spec.num_experts; ++i) {
-    ExpertUnits& units = layout.experts.emplace_back();
-    for (int m = 0; m < expert.num_neurons; ++m) {
-      NeuronUnits& neuron = units.neurons.emplace_back();
-      neuron.inner = {shared ? 0 : 1, offset, expert.shape.link};
-      offset += layout.feature_sets[1].size();
-      neuron.weight = expert.weight ? offset++ : -1;
-    }
-    units.shift = expert.offset ? offset++ : -1;
-  }
+  const ExpertPlaces places = expert_places(spec);
+  const int first_expert = offset;
+  offset += spec.num_experts * places.size();
   if (has_router && learns_temperature(spec.gate)) {
     layout.router->factor = offset++;
   }
   layout.num_parameters = offset;
-  return layout;
+
+  std::vector<MixtureLayout> layouts(static_cast<std::size_t>(spec.num_outputs), layout);
+  for (int output = 0; output < spec.num_outputs; ++output) {
+    MixtureLayout& own = layouts[static_cast<std::size_t>(output)];
+    own.target = output;
+    for (int i = 0; i < spec.num_experts; ++i) {
+      const auto at = [first = first_expert + i * places.size()](int place) {
+        return place < 0 ? -1 : first + place;
+      };
+      ExpertUnits& units = own.experts.emplace_back();
+      units.shift = at(places.offset(output));
+      for (int m = 0; m < expert.num_neurons; ++m) {
+        units.neurons.push_back(
+            {{shared ? 0 : 1, at(places.inner(output, m)), expert.shape.link}, at(places.weight(output, m))});
+      }
+    }
+  }
+  return layouts;
 }
 
 std::span<const double> as_span(const Eigen::Ref<const Eigen::VectorXd>& vector) {
@@ -68,7 +78,7 @@ MixtureChart::MixtureChart(const MixtureSpec& spec, double bound) : spec_(spec) 
       visit_gate(spec.gate.kind, [&](auto gate) { return gate.num_features(spec.num_inputs); });
   num_gate_coordinates_ = moest::num_gate_coordinates(spec);
   num_expert_parameters_ = moest::num_expert_parameters(spec);
-  layout_ = make_layout(spec, num_gate_features_);
+  layouts_ = make_layouts(spec, num_gate_features_);
   find_softmaxes();
   num_coordinates_ = expert_offset(num_experts()) + (finds_factor() ? 1 : 0);
   find_sources();
@@ -76,34 +86,34 @@ MixtureChart::MixtureChart(const MixtureSpec& spec, double bound) : spec_(spec) 
 }
 
 void MixtureChart::find_softmaxes() {
-  if (layout_.group_ends.empty()) {
+  if (layout().group_ends.empty()) {
     softmaxes_.push_back({0, num_experts()});
     return;
   }
   int first = 0;
-  for (const int end : layout_.group_ends) {
+  for (const int end : layout().group_ends) {
     softmaxes_.push_back({first, end});
     first = end;
   }
-  softmaxes_.push_back({num_experts(), num_experts() + static_cast<int>(layout_.group_ends.size())});
+  softmaxes_.push_back({num_experts(), num_experts() + static_cast<int>(layout().group_ends.size())});
 }
 
 void MixtureChart::find_sources() {
   const int k = num_experts();
-  const int size = is_curved() ? num_gate_coordinates_ : layout_.feature_sets[0].size();
+  const int size = is_curved() ? num_gate_coordinates_ : layout().feature_sets[0].size();
   const auto add = [&](int gate, int reference) {
     for (int j = 0; j < size; ++j) {
       sources_.push_back({gate_offset(gate) + j, slopes_are_relative() ? gate_offset(reference) + j : -1});
     }
   };
-  if (layout_.group_ends.empty()) {
-    for (int i = 0; i < static_cast<int>(layout_.gates.size()); ++i) {
+  if (layout().group_ends.empty()) {
+    for (int i = 0; i < static_cast<int>(layout().gates.size()); ++i) {
       add(i, k - 1);
     }
   }
   int group = k;
   int gate = 0;
-  for (const int end : layout_.group_ends) {
+  for (const int end : layout().group_ends) {
     for (; gate < end - 1; ++gate) {
       add(gate, end - 1);
     }
@@ -114,7 +124,7 @@ void MixtureChart::find_sources() {
     ++group;
     gate = end;
   }
-  if (layout_.router) {
+  if (layout().router) {
     for (int i = 0; i + 1 < k; ++i) {
       sources_.push_back(
           {gate_offset(i) + num_gate_coordinates_, gate_offset(k - 1) + num_gate_coordinates_});
@@ -124,7 +134,7 @@ void MixtureChart::find_sources() {
     sources_.push_back({p, -1});
   }
   const int num_curved = num_experts() * (num_gate_features_ - num_gate_coordinates_);
-  MOEST_EXPECT(static_cast<int>(sources_.size()) + num_curved == layout_.num_parameters);
+  MOEST_EXPECT(static_cast<int>(sources_.size()) + num_curved == layout().num_parameters);
 }
 
 void MixtureChart::find_regions(double bound) {
@@ -173,8 +183,8 @@ Eigen::VectorXd MixtureChart::kernel_parameters(const Eigen::VectorXd& theta) co
 
 void MixtureChart::to_kernel(const Eigen::VectorXd& theta, Eigen::VectorXd& v) const {
   MOEST_EXPECT(theta.size() == num_coordinates_);
-  v.resize(layout_.num_parameters);
-  const Eigen::Index first = layout_.num_parameters - static_cast<Eigen::Index>(sources_.size());
+  v.resize(layout().num_parameters);
+  const Eigen::Index first = layout().num_parameters - static_cast<Eigen::Index>(sources_.size());
   for (std::size_t p = 0; p < sources_.size(); ++p) {
     const auto [plus, minus] = sources_[p];
     v[first + static_cast<Eigen::Index>(p)] = minus < 0 ? theta[plus] : theta[plus] - theta[minus];
@@ -182,7 +192,7 @@ void MixtureChart::to_kernel(const Eigen::VectorXd& theta, Eigen::VectorXd& v) c
   for (int i = 0; is_curved() && i < num_experts(); ++i) {
     const auto gate = theta.segment(gate_offset(i), num_gate_coordinates_);
     const std::vector<double> slopes = gate_slopes<double>(spec_, {gate.begin(), gate.end()});
-    std::copy(slopes.begin(), slopes.end(), v.begin() + layout_.gates[static_cast<std::size_t>(i)].offset);
+    std::copy(slopes.begin(), slopes.end(), v.begin() + layout().gates[static_cast<std::size_t>(i)].offset);
   }
 }
 
@@ -395,7 +405,7 @@ Eigen::VectorXd MixtureChart::rearranged(const MixtureChart& from, const Eigen::
 SampleBlocks MixtureChart::blocks(const Eigen::MatrixXd& inputs) const {
   MOEST_EXPECT(inputs.cols() == spec_.num_inputs);
   const int first_input = gate_sees_inputs(spec_.gate) ? 0 : num_gate_features_;
-  SampleBlocks blocks(inputs.rows(), first_input + spec_.num_inputs);
+  SampleBlocks blocks(inputs.rows(), first_input + spec_.num_inputs, spec_.num_outputs);
   for (int j = 0; j < spec_.num_inputs; ++j) {
     blocks.set_feature(first_input + j, inputs.col(j));
   }

@@ -41,7 +41,9 @@ class MixtureChart {
   MixtureChart(const MixtureSpec& spec, double bound);
 
   const MixtureSpec& spec() const { return spec_; }
-  const MixtureLayout& layout() const { return layout_; }
+  /// What the kernel sees of each output; they have gates and parameters in common.
+  const std::vector<MixtureLayout>& layouts() const { return layouts_; }
+  const MixtureLayout& layout() const { return layouts_.front(); }
   int num_experts() const { return spec_.num_experts; }
   /// Of atoms and of groups.
   int num_gates() const { return softmaxes_.back().last; }
@@ -60,8 +62,8 @@ class MixtureChart {
   /// Coordinates less common shifts that change nothing: what the data can determine, at most.
   int num_free_parameters() const { return static_cast<int>(sources_.size()); }
   /// Whether the kernel sees the v_i, and the biases, relative to those of the last gate.
-  bool slopes_are_relative() const { return layout_.gates.size() < layout_.experts.size(); }
-  bool biases_are_relative() const { return slopes_are_relative() || layout_.router.has_value(); }
+  bool slopes_are_relative() const { return layout().gates.size() < layout().experts.size(); }
+  bool biases_are_relative() const { return slopes_are_relative() || layout().router.has_value(); }
 
   bool is_curved() const { return num_gate_coordinates_ < num_gate_features_; }
   /// Of an atom's gate or, gate = num_experts() + g, that of group g.
@@ -99,7 +101,7 @@ class MixtureChart {
   Measure measure(const Eigen::VectorXd& theta) const;
   GateSpec gate_of(const Eigen::VectorXd& theta) const;
 
-  /// Features of the (scaled) inputs, n x d, in the layout's columns; the target is zero.
+  /// Features of the (scaled) inputs, n x d, in the layout's columns; the targets are zero.
   SampleBlocks blocks(const Eigen::MatrixXd& inputs) const;
 
   /// Coordinates with the atoms and groups of a point of another chart, which may have another number of
@@ -111,7 +113,7 @@ class MixtureChart {
   NormalEquations straightened(const Eigen::VectorXd& theta, Curvature curvature,
                                const NormalEquations& in_v) const;
   void subtract(const NormalEquations& in_v, NormalEquations& in_theta) const;
-  bool finds_factor() const { return layout_.router && layout_.router->factor >= 0; }
+  bool finds_factor() const { return layout().router && layout().router->factor >= 0; }
   void find_softmaxes();
   void find_sources();
   void find_regions(double bound);
@@ -124,7 +126,7 @@ class MixtureChart {
   int num_gate_coordinates_;
   int num_expert_parameters_;
   int num_coordinates_ = 0;
-  MixtureLayout layout_;
+  std::vector<MixtureLayout> layouts_;
   std::vector<Softmax> softmaxes_;
   std::vector<Source> sources_;
   std::vector<RegionBlock> regions_;

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <limits>
+#include <vector>
 
 #include "moest/kernel/links.h"
 #include "moest/model/specification.h"
@@ -28,8 +29,7 @@ struct ExpertKind {
 };
 
 /// What an expert of a legal specification is made of: h = sum_m c_m phi(a_m . x + b_m) + c_0 over the
-/// neurons. Its parameters are, for each neuron, a_1..a_d if it uses the inputs, b and c where they are, then
-/// c_0 where it is.
+/// neurons.
 struct ExpertForm {
   ExpertShape shape;
   int num_neurons = 1;
@@ -37,11 +37,39 @@ struct ExpertForm {
   bool bias = true;
   bool weight = false;
   bool offset = false;
+  bool is_network = false;
+};
 
-  int neuron_size(int num_inputs) const {
-    return (uses_inputs ? num_inputs : 0) + (bias ? 1 : 0) + (weight ? 1 : 0);
-  }
-  int size(int num_inputs) const { return num_neurons * neuron_size(num_inputs) + (offset ? 1 : 0); }
+/// Where an expert's parameters are among those of its atom. In general each output has a list of its own:
+/// for each neuron a_1..a_d if it uses the inputs, b and c where they are, then c_0 where it is. The outputs
+/// of a network share its neurons: with more than one output there is first the list of all a and b, and then
+/// for each output that of its c_1..c_H and c_0.
+class ExpertPlaces {
+ public:
+  ExpertPlaces(const ExpertForm& form, int num_inputs, int num_outputs);
+
+  /// Of the first of neuron m's a and b.
+  int inner(int output, int m) const { return shares_ ? m * inner_size_ : own(output) + m * neuron_size(); }
+  int inner_size() const { return inner_size_; }
+  /// Of c_m and c_0; -1 where there is none.
+  int weight(int output, int m) const;
+  int offset(int output) const;
+  /// Whether neurons are those of all outputs.
+  bool shares_neurons() const { return shares_; }
+  /// Lengths of the lists, in their order.
+  std::vector<int> list_sizes() const;
+  int size() const { return own(num_outputs_); }
+
+ private:
+  int neuron_size() const { return inner_size_ + (form_.weight ? 1 : 0); }
+  // The beginning of an output's list.
+  int own(int output) const { return shared_size_ + output * own_size_; }
+
+  ExpertForm form_;
+  int num_outputs_;
+  bool shares_;
+  int inner_size_;
+  int shared_size_, own_size_;
 };
 
 inline constexpr std::array<std::string_view, 1> kLinearOptions{"bias"};

@@ -14,26 +14,28 @@
 
 namespace moest {
 
-/// h(x; eta) of one expert.
+/// An output of h(x; eta) of one expert.
 template <class T>
-T expert_value(const MixtureSpec& spec, std::span<const T> expert, std::span<const T> x) {
+T expert_value(const MixtureSpec& spec, std::span<const T> expert, std::span<const T> x, int output = 0) {
   const ExpertForm form = expert_form(spec.expert);
-  std::size_t next = 0;
+  const ExpertPlaces places = expert_places(spec);
+  const auto parameter = [&](int place) { return expert[static_cast<std::size_t>(place)]; };
   T h = T(0);
   for (int m = 0; m < form.num_neurons; ++m) {
+    int next = places.inner(output, m);
     T t = T(0);
     if (form.uses_inputs) {
       for (const T& value : x) {
-        t = t + expert[next++] * value;
+        t = t + parameter(next++) * value;
       }
     }
     if (form.bias) {
-      t = t + expert[next++];
+      t = t + parameter(next);
     }
     const T phi = visit_link(form.shape.link, [&](auto link) { return link(t).value; });
-    h = h + (form.weight ? expert[next++] * phi : phi);
+    h = h + (form.weight ? parameter(places.weight(output, m)) * phi : phi);
   }
-  return form.offset ? h + expert[next] : h;
+  return form.offset ? h + parameter(places.offset(output)) : h;
 }
 
 /// The score of an atom in the chart's coordinates; `factor` is 1 / temperature where that stands outside the
@@ -83,16 +85,16 @@ std::vector<T> weights_in_chart(const MixtureSpec& spec, const BasicMeasure<T>& 
   return weights;
 }
 
-/// f(x) = sum_i w_i(x) h(x; eta_i) with the gates of the measure in the chart's coordinates and
+/// An output of f(x) = sum_i w_i(x) h(x; eta_i) with the gates of the measure in the chart's coordinates and
 /// z = gate_features(spec, x). Built from the same features, links and combiners as the fit, without its
 /// kernel: in a wide type the reference for its derivatives.
 template <class T>
 T mixture_value_in_chart(const MixtureSpec& spec, const BasicMeasure<T>& measure, std::span<const T> z,
-                         std::span<const T> x, const T& factor) {
+                         std::span<const T> x, const T& factor, int output = 0) {
   const std::vector<T> weights = weights_in_chart(spec, measure, z, factor);
   T value = T(0);
   for (std::size_t i = 0; i < weights.size(); ++i) {
-    value = value + weights[i] * expert_value<T>(spec, measure.atoms[i].expert, x);
+    value = value + weights[i] * expert_value<T>(spec, measure.atoms[i].expert, x, output);
   }
   return value;
 }
@@ -100,9 +102,10 @@ T mixture_value_in_chart(const MixtureSpec& spec, const BasicMeasure<T>& measure
 /// The same for a raw measure, in scaled coordinates if the model has a scaling: the reference for the
 /// kernel's values.
 template <class T>
-T mixture_value(const MixtureSpec& spec, const BasicMeasure<T>& measure, std::span<const T> x) {
+T mixture_value(const MixtureSpec& spec, const BasicMeasure<T>& measure, std::span<const T> x,
+                int output = 0) {
   return mixture_value_in_chart<T>(spec, measure_in_chart(spec, measure), gate_features<T>(spec, x), x,
-                                   T(1) / T(spec.gate.temperature.value));
+                                   T(1) / T(spec.gate.temperature.value), output);
 }
 
 }  // namespace moest

@@ -22,27 +22,33 @@ std::vector<std::string> gate_parameter_names(const MixtureSpec& spec,
   return visit_gate(spec.gate.kind, [&](auto gate) { return gate.raw_names(inputs); });
 }
 
-int num_expert_parameters(const MixtureSpec& spec) { return expert_form(spec.expert).size(spec.num_inputs); }
+int num_expert_parameters(const MixtureSpec& spec) { return expert_places(spec).size(); }
 
 std::vector<std::string> expert_parameter_names(const MixtureSpec& spec,
-                                                const std::vector<std::string>& inputs) {
+                                                const std::vector<std::string>& inputs,
+                                                const std::vector<std::string>& targets) {
   const ExpertForm form = expert_form(spec.expert);
-  const bool is_network = expert_kind(spec.expert.kind).is_network;
-  std::vector<std::string> names;
-  for (int m = 1; m <= form.num_neurons; ++m) {
-    const std::string number = is_network ? std::to_string(m) : "";
-    for (std::size_t j = 0; form.uses_inputs && j < inputs.size(); ++j) {
-      names.push_back(fmt::format("a{}_{}", number, inputs[j]));
+  const ExpertPlaces places = expert_places(spec);
+  std::vector<std::string> names(static_cast<std::size_t>(places.size()));
+  const auto set = [&](int place, const std::string& name) {
+    if (place >= 0) {
+      names[static_cast<std::size_t>(place)] = name;
     }
-    if (form.bias) {
-      names.push_back("b" + number);
+  };
+  for (int output = 0; output < spec.num_outputs; ++output) {
+    const std::string of_target =
+        spec.num_outputs > 1 ? " of " + targets[static_cast<std::size_t>(output)] : "";
+    const std::string of_neuron = places.shares_neurons() ? "" : of_target;
+    for (int m = 0; m < form.num_neurons; ++m) {
+      const std::string number = form.is_network ? std::to_string(m + 1) : "";
+      int next = places.inner(output, m);
+      for (std::size_t j = 0; form.uses_inputs && j < inputs.size(); ++j) {
+        set(next++, fmt::format("a{}_{}{}", number, inputs[j], of_neuron));
+      }
+      set(form.bias ? next : -1, "b" + number + of_neuron);
+      set(places.weight(output, m), "c" + number + of_target);
     }
-    if (form.weight) {
-      names.push_back("c" + number);
-    }
-  }
-  if (form.offset) {
-    names.emplace_back("c_0");
+    set(places.offset(output), "c_0" + of_target);
   }
   return names;
 }
@@ -67,6 +73,10 @@ void check(const Model& model) {
   };
   expect_length("inputs", model.inputs.size(), model.spec.num_inputs, "entries");
   expect_length("atoms", model.atoms.size(), model.spec.num_experts, "entries");
+  expect_length("target", model.targets.size(), model.spec.num_outputs, "entries");
+  if (!model.noise_variance.empty()) {
+    expect_length("noise_variance", model.noise_variance.size(), model.spec.num_outputs);
+  }
   expect_length("groups", model.groups.size(), static_cast<int>(group_sizes(model.spec).size()), "entries");
   const auto check_atom = [&](const std::string& path, const Atom& atom, int num_expert_parameters) {
     expect_length(path + ".gate", atom.gate.size(), num_gate_parameters(model.spec));
@@ -94,7 +104,7 @@ void check(const Model& model) {
   }
   if (model.scaling) {
     expect_length("scaling.inputs", model.scaling->inputs.size(), model.spec.num_inputs, "entries");
-    expect_length("scaling.targets", model.scaling->targets.size(), 1, "entries");
+    expect_length("scaling.targets", model.scaling->targets.size(), model.spec.num_outputs, "entries");
   }
 }
 

@@ -18,7 +18,7 @@ template <class T>
 struct BasicAtom {
   T bias = T(0);          // b_i of the gate
   std::vector<T> gate;    // omega_i, d numbers
-  std::vector<T> expert;  // a_1..a_d, b, output weight, output offset: those that the kind has
+  std::vector<T> expert;  // a_1..a_d, b, output weight, output offset: those that the kind has; by output
 };
 using Atom = BasicAtom<double>;
 
@@ -31,14 +31,14 @@ struct BasicMeasure {
 };
 using Measure = BasicMeasure<double>;
 
-/// A mixture of experts. The atoms act on scaled inputs and give the scaled target when `scaling` is present;
-/// everything a user sees is in the data's units.
+/// A mixture of experts. The atoms act on scaled inputs and give the scaled targets when `scaling` is
+/// present; everything a user sees is in the data's units.
 struct Model {
   MixtureSpec spec;
-  std::vector<std::string> inputs;  // d names, categorical levels as `column=level`
-  std::string target;
-  std::vector<Atom> atoms;               // k
-  std::optional<double> noise_variance;  // in squared units of the target
+  std::vector<std::string> inputs;     // d names, categorical levels as `column=level`
+  std::vector<std::string> targets;    // as many as outputs
+  std::vector<Atom> atoms;             // k
+  std::vector<double> noise_variance;  // by target, in its squared units; empty where it is not known
   std::optional<Scaling> scaling;
   Categories categories;                      // levels of the categorical columns behind the inputs
   std::optional<nlohmann::ordered_json> fit;  // how the model was fitted, for the record
@@ -54,9 +54,11 @@ int num_expert_parameters(const MixtureSpec& spec);
 /// Names of a gate's parameters in the order of Atom::gate: "omega_<input>".
 std::vector<std::string> gate_parameter_names(const MixtureSpec& spec,
                                               const std::vector<std::string>& inputs);
-/// Names of an expert's parameters in the order of Atom::expert: "a_<input>", "b", "c", "c_0".
+/// Names of an expert's parameters in the order of Atom::expert: "a_<input>", "b", "c", "c_0", with several
+/// targets followed by " of <target>".
 std::vector<std::string> expert_parameter_names(const MixtureSpec& spec,
-                                                const std::vector<std::string>& inputs);
+                                                const std::vector<std::string>& inputs,
+                                                const std::vector<std::string>& targets);
 
 /// Throws InputError unless the specification is legal, every length fits it and every atom is finite.
 void check(const Model& model);

@@ -90,6 +90,20 @@ auto list_of(const Json& json, const std::string& path, Item&& item) {
   return values;
 }
 
+/// A list, or one item in place of a list of one.
+template <class Item>
+auto one_or_list_of(const Json& json, const std::string& path, Item&& item) {
+  if (json.is_array()) {
+    return list_of(json, path, item);
+  }
+  return std::vector{item(json, path)};
+}
+
+template <class T>
+Json one_or_all(const std::vector<T>& values) {
+  return values.size() == 1 ? Json(values.front()) : Json(values);
+}
+
 // Runs `action`; an InputError that it throws gets the path of the field in front.
 template <class Action>
 decltype(auto) at_path(const std::string& path, Action&& action) {
@@ -197,10 +211,52 @@ Atom gate_of(ObjectReader& reader) {
   return atom;
 }
 
-Atom atom_of(const Json& json, const std::string& path) {
+/// The lists of a model with several outputs, one after the other.
+std::vector<double> joined(const Json& json, const std::string& path, const std::vector<int>& sizes) {
+  const auto lists = list_of(json, path, [](const Json& list, const std::string& path_of_list) {
+    return list_of(list, path_of_list, number_of);
+  });
+  const auto expect = [&](const std::string& where, std::size_t given, std::size_t wanted,
+                          std::string_view what) {
+    if (given != wanted) {
+      throw InputError(fmt::format("{} has {} {}", where, given, what),
+                       fmt::format("this expert, its inputs and targets need {}", wanted),
+                       "Correct the list or the expert, inputs and target fields.");
+    }
+  };
+  expect(path, lists.size(), sizes.size(), "lists");
+  std::vector<double> all;
+  for (std::size_t i = 0; i < lists.size(); ++i) {
+    expect(fmt::format("{}[{}]", path, i), lists[i].size(), static_cast<std::size_t>(sizes[i]), "numbers");
+    all.insert(all.end(), lists[i].begin(), lists[i].end());
+  }
+  return all;
+}
+
+Json expert_json(const MixtureSpec& spec, const std::vector<double>& expert) {
+  if (spec.num_outputs == 1) {
+    return expert;
+  }
+  Json lists = Json::array();
+  auto next = expert.begin();
+  for (const int size : expert_places(spec).list_sizes()) {
+    lists.push_back(std::vector<double>(next, next + size));
+    next += size;
+  }
+  return lists;
+}
+
+Atom atom_of(const Json& json, const std::string& path, const MixtureSpec& spec) {
   ObjectReader reader(json, path);
   Atom atom = gate_of(reader);
-  atom.expert = list_of(reader.require("expert"), reader.path_of("expert"), number_of);
+  const Json& expert = reader.require("expert");
+  const bool is_flat =
+      spec.num_outputs == 1 && !(expert.is_array() && !expert.empty() && expert[0].is_array());
+  if (is_flat) {
+    atom.expert = list_of(expert, reader.path_of("expert"), number_of);
+  } else {
+    atom.expert = joined(expert, reader.path_of("expert"), expert_places(spec).list_sizes());
+  }
   reader.refuse_the_rest();
   return atom;
 }
@@ -289,10 +345,11 @@ Json to_json(const Model& model) {
       {"gate", kind_json(gate_info(model.spec.gate.kind), gate_options(), gate)},
       {"expert", kind_json(expert_kind(model.spec.expert.kind).info, expert_options(), model.spec.expert)},
       {"inputs", model.inputs},
-      {"target", model.target}};
+      {"target", one_or_all(model.targets)}};
   Json& atoms = json["atoms"] = Json::array();
   for (const Atom& atom : model.atoms) {
-    atoms.push_back({{"bias", atom.bias}, {"gate", atom.gate}, {"expert", atom.expert}});
+    atoms.push_back(
+        {{"bias", atom.bias}, {"gate", atom.gate}, {"expert", expert_json(model.spec, atom.expert)}});
   }
   for (std::size_t g = 0; g < model.groups.size(); ++g) {
     const Atom& group = model.groups[g];
@@ -301,16 +358,19 @@ Json to_json(const Model& model) {
   if (gate.temperature.learned.value_or(false)) {
     json["shared"] = {{"temperature", gate.temperature.value}};
   }
-  if (model.noise_variance) {
-    json["noise_variance"] = *model.noise_variance;
+  if (!model.noise_variance.empty()) {
+    json["noise_variance"] = one_or_all(model.noise_variance);
   }
   if (model.scaling) {
     Json inputs = Json::array();
     for (const Affine& affine : model.scaling->inputs) {
       inputs.push_back(affine_json(affine));
     }
-    json["scaling"] = {{"inputs", inputs},
-                       {"targets", Json::array({affine_json(model.scaling->targets.front())})}};
+    Json targets = Json::array();
+    for (const Affine& affine : model.scaling->targets) {
+      targets.push_back(affine_json(affine));
+    }
+    json["scaling"] = {{"inputs", inputs}, {"targets", targets}};
   }
   if (!model.categories.empty()) {
     json["categories"] = model.categories;
@@ -341,9 +401,15 @@ Model model_from_json(const Json& json) {
   expert.refuse_the_rest();
 
   model.inputs = list_of(reader.require("inputs"), "inputs", string_of);
-  model.target = string_of(reader.require("target"), "target");
-  model.atoms = list_of(reader.require("atoms"), "atoms", atom_of);
+  model.targets = one_or_list_of(reader.require("target"), "target", string_of);
+  if (model.targets.empty()) {
+    refuse_type("target", reader.require("target"), "a text, or a list of them");
+  }
   model.spec.num_inputs = static_cast<int>(model.inputs.size());
+  model.spec.num_outputs = static_cast<int>(model.targets.size());
+  model.atoms = list_of(reader.require("atoms"), "atoms", [&](const Json& atom, const std::string& path) {
+    return atom_of(atom, path, model.spec);
+  });
   model.spec.num_experts = static_cast<int>(model.atoms.size());
   if (has_groups(model.spec.gate)) {
     read_groups(reader.require("groups"), model);
@@ -360,9 +426,10 @@ Model model_from_json(const Json& json) {
                      R"(Remove it, or write "temperature": "learned" in gate.)");
   }
   if (const Json* variance = reader.find("noise_variance")) {
-    model.noise_variance = number_of(*variance, "noise_variance");
-    if (*model.noise_variance < 0) {
-      refuse_type("noise_variance", *variance, "a number >= 0");
+    model.noise_variance = one_or_list_of(*variance, "noise_variance", number_of);
+    if (std::any_of(model.noise_variance.begin(), model.noise_variance.end(),
+                    [](double value) { return value < 0; })) {
+      refuse_type("noise_variance", *variance, "a number >= 0, or one per target");
     }
   }
   if (const Json* scaling = reader.find("scaling")) {

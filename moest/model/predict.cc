@@ -5,6 +5,7 @@
 
 #include "moest/base/error.h"
 #include "moest/base/parallel.h"
+#include "moest/kernel/output_passes.h"
 #include "moest/model/catalogue.h"
 #include "moest/model/chart.h"
 
@@ -17,18 +18,24 @@ constexpr Eigen::Index kRowsPerTask = 64 * Eigen::Index{kBlockSize};
 void predict_rows(const MixtureChart& chart, const Eigen::VectorXd& v, const Eigen::MatrixXd& inputs,
                   Eigen::Index first_row, Predictions& result) {
   const SampleBlocks blocks = chart.blocks(inputs);
-  FusedPass pass(chart.layout(), blocks);
+  OutputPasses passes(chart.layouts(), blocks);
+  const int k = chart.num_experts();
   for (int block = 0; block < blocks.num_blocks(); ++block) {
-    const BlockValues& values = pass.evaluate({v.data(), static_cast<std::size_t>(v.size())}, block);
     const Eigen::Index row = first_row + Eigen::Index{block} * kBlockSize;
     const int count = blocks.block_samples(block);
     const auto copy = [&](const double* run, Eigen::Ref<Eigen::VectorXd> column) {
       column.segment(row, count) = Eigen::Map<const Eigen::VectorXd>(run, count);
     };
-    copy(values.mean, result.mean);
-    for (int i = 0; i < chart.num_experts(); ++i) {
-      copy(values.weights[static_cast<std::size_t>(i)], result.weights.col(i));
-      copy(values.experts[static_cast<std::size_t>(i)], result.experts.col(i));
+    for (int output = 0; output < passes.num_outputs(); ++output) {
+      const BlockValues& values =
+          passes.evaluate({v.data(), static_cast<std::size_t>(v.size())}, block, output);
+      copy(values.mean, result.mean.col(output));
+      for (int i = 0; i < k; ++i) {
+        copy(values.experts[static_cast<std::size_t>(i)], result.experts.col(output * k + i));
+        if (output == 0) {
+          copy(values.weights[static_cast<std::size_t>(i)], result.weights.col(i));
+        }
+      }
     }
   }
 }
@@ -51,20 +58,24 @@ Predictions predict(const Model& model, const Eigen::MatrixXd& inputs, int num_t
   const Eigen::VectorXd v = exact_kernel_parameters(spec, model.measure());
   const Eigen::Index n = inputs.rows();
   const int k = model.spec.num_experts;
-  Predictions result{Eigen::VectorXd(n), Eigen::MatrixXd(n, k), Eigen::MatrixXd(n, k)};
+  const int num_outputs = model.spec.num_outputs;
+  Predictions result{Eigen::MatrixXd(n, num_outputs), Eigen::MatrixXd(n, k),
+                     Eigen::MatrixXd(n, num_outputs * k)};
   const auto num_tasks = static_cast<int>((n + kRowsPerTask - 1) / kRowsPerTask);
   parallel_for(num_threads, num_tasks, [&](int task) {
     const Eigen::Index first = task * kRowsPerTask;
     const Eigen::MatrixXd rows = inputs.middleRows(first, std::min(kRowsPerTask, n - first));
     predict_rows(chart, v, model.scaling ? scaled(rows, model.scaling->inputs) : rows, first, result);
   });
-  if (model.scaling) {
-    const Affine& target = model.scaling->targets.front();
-    result.mean = (target.scale * result.mean).array() + target.offset;
+  for (int output = 0; model.scaling && output < num_outputs; ++output) {
+    const Affine& target = model.scaling->targets[static_cast<std::size_t>(output)];
+    auto mean = result.mean.col(output);
+    mean = (target.scale * mean).array() + target.offset;
     // The mean is the sum of weight times expert, and where weights do not sum to one, of that and the
     // offset.
     const bool sums_to_one = weights_sum_to_one(model.spec.gate);
-    result.experts = (target.scale * result.experts).array() + (sums_to_one ? target.offset : 0.0);
+    auto experts = result.experts.middleCols(output * k, k);
+    experts = (target.scale * experts).array() + (sums_to_one ? target.offset : 0.0);
   }
   return result;
 }

@@ -9,9 +9,9 @@ namespace moest {
 
 /// All in the data's units, but for the weights, which are >= 0 and sum to one in each row.
 struct Predictions {
-  Eigen::VectorXd mean;     // n: f(x)
+  Eigen::MatrixXd mean;     // n x m: f(x), a column for each target
   Eigen::MatrixXd weights;  // n x k
-  Eigen::MatrixXd experts;  // n x k: h_i(x)
+  Eigen::MatrixXd experts;  // n x m k: h_i(x), the experts for the first target, then for the second, ..
 };
 
 /// Values of the model at inputs (n x d, in the data's units, columns in the order of model.inputs). The same

@@ -3,6 +3,7 @@
 
 #include <Eigen/Core>
 #include <cstdint>
+#include <vector>
 
 #include "moest/model/model.h"
 
@@ -20,12 +21,13 @@ struct InputDistribution {
 
 struct SimulatedData {
   Eigen::MatrixXd inputs;  // n x d
-  Eigen::VectorXd target;  // n
+  Eigen::MatrixXd target;  // n x m
 };
 
-/// Draws X from `distribution` and Y = f(X) + noise_sd * N(0, 1), all in the data's units. The bits depend on
+/// Draws X from `distribution` and Y = f(X) + noise_sd * N(0, 1), all in the data's units, independently for
+/// each target, noise_sd a number per target. The bits depend on
 /// the model, n, distribution, noise_sd and seed alone.
 SimulatedData simulate(const Model& model, Eigen::Index num_samples, const InputDistribution& distribution,
-                       double noise_sd, std::uint64_t seed, int num_threads);
+                       const std::vector<double>& noise_sd, std::uint64_t seed, int num_threads);
 
 }  // namespace moest

@@ -41,12 +41,14 @@ struct ExpertSpec {
   bool operator==(const ExpertSpec&) const = default;
 };
 
-/// A mixture of k experts of one kind over d inputs.
+/// A mixture of k experts of one kind over d inputs. With several outputs each expert has as many values, and
+/// all share the gate.
 struct MixtureSpec {
   GateSpec gate;
   ExpertSpec expert;
   int num_inputs = 1;
   int num_experts = 1;
+  int num_outputs = 1;
 };
 
 inline constexpr std::array<std::string_view, 1> kInputMapOnly{"input_map"};

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <span>
 
 #include "moest/base/error.h"
 #include "moest/base/option_json.h"
@@ -40,11 +41,13 @@ bool expert_unscales(const Model& model) {
   const bool sums_to_one = weights_sum_to_one(model.spec.gate);
   const ExpertForm form = expert_form(model.spec.expert);
   return form.shape.link == Link::identity && form.bias &&
-         (sums_to_one || !model.scaling || model.scaling->targets.front().offset == 0);
+         (sums_to_one || !model.scaling ||
+          std::all_of(model.scaling->targets.begin(), model.scaling->targets.end(),
+                      [](const Affine& target) { return target.offset == 0; }));
 }
 
 /// a . z + b with z_j = (x_j - offset_j) / scale_j, as slopes and constant in x. `values`: a_1..a_d, then b.
-void unscale_inputs(std::vector<double>& values, const std::vector<Affine>& inputs) {
+void unscale_inputs(std::span<double> values, const std::vector<Affine>& inputs) {
   double& constant = values.back();
   for (std::size_t j = 0; j + 1 < values.size(); ++j) {
     values[j] /= inputs[j].scale;
@@ -64,12 +67,16 @@ std::vector<double> shown_gate(const Model& model, const Atom& atom) {
 std::vector<double> shown_expert(const Model& model, const Atom& atom) {
   std::vector<double> values = atom.expert;
   if (model.scaling && expert_unscales(model)) {
-    unscale_inputs(values, model.scaling->inputs);
-    const Affine& target = model.scaling->targets.front();
-    for (double& value : values) {
-      value *= target.scale;
+    std::span<double> rest(values);
+    for (const Affine& target : model.scaling->targets) {
+      const std::span<double> own = rest.first(values.size() / model.targets.size());
+      unscale_inputs(own, model.scaling->inputs);
+      for (double& value : own) {
+        value *= target.scale;
+      }
+      own.back() += target.offset;
+      rest = rest.subspan(own.size());
     }
-    values.back() += target.offset;
   }
   return values;
 }
@@ -119,11 +126,22 @@ std::string group_table(const Model& model, const std::vector<double>& shares) {
     table.add_row(std::move(cells));
   }
   std::vector<std::vector<double>> gates;
-  for (const Atom& group : model.groups) {
-    gates.push_back(shown_gate(model, group));
-  }
+  std::transform(model.groups.begin(), model.groups.end(), std::back_inserter(gates),
+                 [&](const Atom& group) { return shown_gate(model, group); });
   add_rows(gate_rows(model), gates, table);
   return "\n" + table.text();
+}
+
+/// "target y", "targets y, z".
+std::string targets_text(const Model& model) {
+  return fmt::format("target{} {}", model.targets.size() > 1 ? "s" : "", listed_briefly(model.targets));
+}
+
+std::string roots_text(const std::vector<double>& variances) {
+  std::vector<std::string> roots;
+  std::transform(variances.begin(), variances.end(), std::back_inserter(roots),
+                 [](double variance) { return short_number(std::sqrt(variance)); });
+  return listed(roots);
 }
 
 /// What an expert's formula has instead of a parameter that is switched off.
@@ -190,8 +208,10 @@ std::string scaling_text(const Model& model) {
     const Affine& affine = model.scaling->inputs[j];
     table.add_row({model.inputs[j], short_number(affine.offset), short_number(affine.scale)});
   }
-  const Affine& target = model.scaling->targets.front();
-  table.add_row({model.target, short_number(target.offset), short_number(target.scale)});
+  for (std::size_t j = 0; j < model.targets.size(); ++j) {
+    const Affine& affine = model.scaling->targets[j];
+    table.add_row({model.targets[j], short_number(affine.offset), short_number(affine.scale)});
+  }
   return text + table.text();
 }
 
@@ -273,7 +293,7 @@ std::string coefficient_table(const Model& model, const std::vector<double>& sha
   }
   const std::string expert_units = model.scaling && !expert_unscales(model) ? " (scaled)" : "";
   std::vector<std::string> expert_rows;
-  for (const std::string& name : expert_parameter_names(model.spec, model.inputs)) {
+  for (const std::string& name : expert_parameter_names(model.spec, model.inputs, model.targets)) {
     expert_rows.push_back("expert: " + name + expert_units);
   }
   std::vector<std::vector<double>> gates;
@@ -292,15 +312,14 @@ std::string coefficient_table(const Model& model, const std::vector<double>& sha
 std::string describe_model(const Model& model) {
   const KindInfo& gate = gate_info(model.spec.gate.kind);
   const KindInfo& expert = expert_kind(model.spec.expert.kind).info;
-  std::string text = wrapped(fmt::format("{}, target {}", model_title(model), model.target), 0) + "\n\n";
+  std::string text = wrapped(fmt::format("{}, {}", model_title(model), targets_text(model)), 0) + "\n\n";
   text += "  f(x) = sum_i w_i(x) h_i(x)\n";
   text += fmt::format("  w_i(x) = {}{}\n", gate.formula, gate_options_text(model.spec));
   text += fmt::format("  h_i(x) = {}{}\n", expert.formula,
                       options_text(expert, options_json(expert_options(), model.spec.expert)));
-  text += fmt::format("  noise:   {}\n", model.noise_variance
-                                             ? fmt::format("standard deviation {}",
-                                                           short_number(std::sqrt(*model.noise_variance)))
-                                             : "not known");
+  text += fmt::format("  noise:   {}\n", model.noise_variance.empty()
+                                             ? "not known"
+                                             : "standard deviation " + roots_text(model.noise_variance));
   text += fmt::format("  scaling: {}\n\n", model.scaling ? "inside, see below" : "none");
   text += coefficient_table(model, {}, std::nullopt);
   if (model.atoms.size() > 1 && !gate.section.empty()) {
@@ -325,15 +344,20 @@ std::string fit_report(const std::string& source, const Model& model, const FitS
     text += fmt::format("  {:<14}{}\n", name, wrapped(value, kValueColumn));
   };
   line("data",
-       fmt::format("{}: {}, target {}", source, counted(summary.num_samples, "sample"), model.target));
+       fmt::format("{}: {}, {}", source, counted(summary.num_samples, "sample"), targets_text(model)));
   line("status", fmt::format("{}: {}", name_of(summary.status), summary.message));
-  line("fit", fmt::format("residual sum of squares {}, R-squared {:.4f}", fmt::format("{:.8g}", summary.rss),
-                          summary.r_squared));
-  line("noise", summary.noise_variance
-                    ? fmt::format("standard deviation {} ({} samples less {} identifiable parameters)",
-                                  short_number(std::sqrt(*summary.noise_variance)), summary.num_samples,
-                                  summary.num_identifiable_parameters)
-                    : "not known: there are not more samples than parameters");
+  for (std::size_t j = 0; j < model.targets.size(); ++j) {
+    line("fit", fmt::format("{}residual sum of squares {:.8g}, R-squared {:.4f}",
+                            model.targets.size() > 1 ? model.targets[j] + ": " : "", summary.rss_by_target[j],
+                            summary.r_squared_by_target[j]));
+  }
+  line("noise",
+       summary.noise_variance.empty()
+           ? "not known: there are not more samples than parameters"
+           : fmt::format(
+                 "standard deviation {} ({} samples less {} identifiable parameters{})",
+                 roots_text(summary.noise_variance), summary.num_samples, summary.num_identifiable_parameters,
+                 model.targets.size() > 1 ? fmt::format(" shared by {} targets", model.targets.size()) : ""));
   if (model.spec.num_experts > 1) {
     const std::optional<double> single = summary.best_single_expert_rss;
     const std::string gain =

@@ -120,13 +120,15 @@ constexpr std::string_view kStyle =
     "NaN\n";
 
 // x, f, w_1..w_k, h_1..h_k over the range of the input; h_i only where it counts.
-Eigen::MatrixXd curves(const Model& model, const Eigen::VectorXd& x, int num_threads) {
+Eigen::MatrixXd curves(const Model& model, const Eigen::VectorXd& x, int target, int num_threads) {
   const Eigen::VectorXd grid = Eigen::VectorXd::LinSpaced(kGridPoints, x.minCoeff(), x.maxCoeff());
   Predictions values = predict(model, grid, num_threads);
-  values.experts = (values.weights.array() >= kVisibleWeight)
-                       .select(values.experts, std::numeric_limits<double>::quiet_NaN());
-  Eigen::MatrixXd rows(grid.size(), 2 + 2 * values.weights.cols());
-  rows << grid, values.mean, values.weights, values.experts;
+  const Eigen::Index k = values.weights.cols();
+  const Eigen::MatrixXd experts =
+      (values.weights.array() >= kVisibleWeight)
+          .select(values.experts.middleCols(target * k, k), std::numeric_limits<double>::quiet_NaN());
+  Eigen::MatrixXd rows(grid.size(), 2 + 2 * k);
+  rows << grid, values.mean.col(target), values.weights, experts;
   return rows;
 }
 
@@ -151,23 +153,25 @@ std::string gate_panel(const Model& model) {
   return text + "\n";
 }
 
-std::string fit_over_input(const Model& model, const Dataset& data, int num_threads) {
+std::string fit_over_input(const Model& model, const Dataset& data, int target, int num_threads) {
   const auto k = static_cast<Eigen::Index>(model.atoms.size());
-  const Eigen::Index step = thinning(data.target.size());
-  Eigen::MatrixXd samples((data.target.size() + step - 1) / step, 2);
+  const auto y = data.target.col(target);
+  const Eigen::Index step = thinning(y.size());
+  Eigen::MatrixXd samples((y.size() + step - 1) / step, 2);
   for (Eigen::Index row = 0; row < samples.rows(); ++row) {
-    samples.row(row) << data.inputs(row * step, 0), data.target(row * step);
+    samples.row(row) << data.inputs(row * step, 0), y(row * step);
   }
   std::string text = data_block("samples", samples);
-  text += data_block("curves", curves(model, data.inputs.col(0), num_threads));
+  text += data_block("curves", curves(model, data.inputs.col(0), target, num_threads));
   text += kStyle;
   // The picture shows the data's range; an expert may run out of it where its weight is small.
-  const double low = data.target.minCoeff();
-  const double high = data.target.maxCoeff();
+  const double low = y.minCoeff();
+  const double high = y.maxCoeff();
   const double margin = high > low ? 0.06 * (high - low) : std::max(1.0, std::abs(low));
   text += "set multiplot\nset lmargin 11\nset rmargin 3\nset origin 0,0.36\nset size 1,0.64\n";
-  text += fmt::format("set ylabel {}\nset yrange [{}:{}]\nset key top left opaque\n", in_quotes(model.target),
-                      low - margin, high + margin);
+  text += fmt::format("set ylabel {}\nset yrange [{}:{}]\nset key top left opaque\n",
+                      in_quotes(data.target_names[static_cast<std::size_t>(target)]), low - margin,
+                      high + margin);
   text += fmt::format("plot $samples using 1:2 with points pt 7 ps {} lc rgb '#909090' title 'data{}', ",
                       point_size(samples.rows()), thinning_note(step));
   for (Eigen::Index i = 0; i < k; ++i) {
@@ -180,7 +184,7 @@ std::string fit_over_input(const Model& model, const Dataset& data, int num_thre
 }
 
 std::string gate_over_input(const Model& model, const Dataset& data, int num_threads) {
-  return data_block("curves", curves(model, data.inputs.col(0), num_threads)) + std::string(kStyle) +
+  return data_block("curves", curves(model, data.inputs.col(0), 0, num_threads)) + std::string(kStyle) +
          "set key outside top center horizontal\n" + gate_panel(model);
 }
 
@@ -217,8 +221,8 @@ Eigen::MatrixXd gate_colours(const Model& model, const Dataset& data, int num_th
 }
 
 std::string gate_over_plane(const Model& model, const Dataset& data, int num_threads) {
-  const Eigen::Index step = thinning(data.target.size());
-  const auto num_points = (data.target.size() + step - 1) / step;
+  const Eigen::Index step = thinning(data.inputs.rows());
+  const auto num_points = (data.inputs.rows() + step - 1) / step;
   const Eigen::MatrixXd points = data.inputs(Eigen::seqN(0, num_points, step), Eigen::seqN(0, 2));
   const auto [left, right] = range_of(data.inputs.col(0));
   const auto [bottom, top] = range_of(data.inputs.col(1));
@@ -303,11 +307,13 @@ PlotKind plot_kind(const std::string& name) {
   return static_cast<PlotKind>(found - kKindNames.begin());
 }
 
-void plot(const Model& model, const Dataset& data, PlotKind kind, const std::string& path, int num_threads) {
+void plot(const Model& model, const Dataset& data, PlotKind kind, int target, const std::string& path,
+          int num_threads) {
+  MOEST_EXPECT(target >= 0 && target < data.target.cols());
   terminal(path);
   const bool one_input = data.inputs.cols() == 1;
   if (kind == PlotKind::fit && one_input) {
-    run_gnuplot(fit_over_input(model, data, num_threads), path);
+    run_gnuplot(fit_over_input(model, data, target, num_threads), path);
     return;
   }
   if (kind == PlotKind::gate) {
@@ -318,12 +324,15 @@ void plot(const Model& model, const Dataset& data, PlotKind kind, const std::str
   }
   const Predictions values = predict(model, data.inputs, num_threads);
   const bool residuals = kind == PlotKind::residuals;
-  const Eigen::VectorXd y = residuals ? Eigen::VectorXd(data.target - values.mean) : values.mean;
-  const Eigen::VectorXd& x = residuals ? values.mean : data.target;
-  const std::string labels = fmt::format("set xlabel {}\nset ylabel {}\n",
-                                         in_quotes((residuals ? "fitted " : "observed ") + model.target +
-                                                   thinning_note(thinning(data.target.size()))),
-                                         in_quotes(residuals ? "residual" : "fitted " + model.target));
+  const Eigen::VectorXd fitted = values.mean.col(target);
+  const Eigen::VectorXd observed = data.target.col(target);
+  const Eigen::VectorXd y = residuals ? Eigen::VectorXd(observed - fitted) : fitted;
+  const Eigen::VectorXd& x = residuals ? fitted : observed;
+  const std::string& name = data.target_names[static_cast<std::size_t>(target)];
+  const std::string labels = fmt::format(
+      "set xlabel {}\nset ylabel {}\n",
+      in_quotes((residuals ? "fitted " : "observed ") + name + thinning_note(thinning(data.target.rows()))),
+      in_quotes(residuals ? "residual" : "fitted " + name));
   const std::string_view reference = residuals ? "0 with lines lc rgb '#000000' notitle"
                                                : "x with lines lc rgb '#000000' title 'perfect fit'";
   run_gnuplot(labels + scatter(x, y, values.weights, reference), path);

@@ -41,10 +41,10 @@ Eigen::MatrixXd matrix(Eigen::Index rows, std::initializer_list<double> values) 
 // --- choosing columns
 
 TEST(Dataset, TakesAllColumnsButTheTargetAsInputs) {
-  const Dataset data = dataset("a,y,b\n1,2,3\n4,5,6\n", {.target = "y"});
+  const Dataset data = dataset("a,y,b\n1,2,3\n4,5,6\n", {.targets = {"y"}});
   EXPECT_THAT(data.input_names, ElementsAre("a", "b"));
   EXPECT_EQ(data.inputs, matrix(2, {1, 3, 4, 6}));
-  EXPECT_EQ(data.target_name, "y");
+  EXPECT_THAT(data.target_names, ElementsAre("y"));
   EXPECT_EQ(data.target, matrix(2, {2, 5}));
   EXPECT_THAT(data.rows, ElementsAre(0, 1));
   EXPECT_THAT(data.notes, IsEmpty());
@@ -52,68 +52,70 @@ TEST(Dataset, TakesAllColumnsButTheTargetAsInputs) {
 }
 
 TEST(Dataset, TakesTheGivenInputsInTheirOrder) {
-  const Dataset data = dataset("a,y,b,c\n1,2,3,text\n4,5,6,text\n", {.target = "y", .inputs = {"b", "a"}});
+  const Dataset data = dataset("a,y,b,c\n1,2,3,text\n4,5,6,text\n", {.targets = {"y"}, .inputs = {"b", "a"}});
   EXPECT_THAT(data.input_names, ElementsAre("b", "a"));
   EXPECT_EQ(data.inputs, matrix(2, {3, 1, 6, 4}));
 }
 
 TEST(Dataset, RefusesAnUnknownColumnAndSuggestsTheNearest) {
   const std::string_view text = "weight,height\n1,2\n3,4\n";
-  expect_refused(text, {.target = "heigth"}, "data.csv", "`heigth`", "target", "`weight`, `height`",
+  expect_refused(text, {.targets = {"heigth"}}, "data.csv", "`heigth`", "target", "`weight`, `height`",
                  "Did you mean `height`?");
-  expect_refused(text, {.target = "height", .inputs = {"wait"}}, "`wait`", "input", "`weight`, `height`");
-  expect_refused(text, {.target = "mpg"}, "Name one of its columns");
+  expect_refused(text, {.targets = {"height"}, .inputs = {"wait"}}, "`wait`", "input", "`weight`, `height`");
+  expect_refused(text, {.targets = {"mpg"}}, "Name one of its columns");
 }
 
 TEST(Dataset, RefusesTheTargetAmongTheInputs) {
-  expect_refused("a,y\n1,2\n3,4\n", {.target = "y", .inputs = {"a", "y"}}, "target `y` is among the inputs");
+  expect_refused("a,y\n1,2\n3,4\n", {.targets = {"y"}, .inputs = {"a", "y"}},
+                 "target `y` is among the inputs");
 }
 
 TEST(Dataset, RefusesAnInputGivenTwice) {
-  expect_refused("a,y\n1,2\n3,4\n", {.target = "y", .inputs = {"a", "a"}}, "`a` is given twice");
+  expect_refused("a,y\n1,2\n3,4\n", {.targets = {"y"}, .inputs = {"a", "a"}}, "`a` is given twice");
 }
 
 TEST(Dataset, RefusesATableOfTheTargetAlone) {
-  expect_refused("y\n1\n2\n", {.target = "y"}, "no input", "`y`");
+  expect_refused("y\n1\n2\n", {.targets = {"y"}}, "no input", "`y`");
 }
 
 // --- cells
 
 TEST(Dataset, RefusesTextNamingLineColumnAndValue) {
-  expect_refused("a,b,y\n1,2,3\n4,five,6\n", {.target = "y"}, "data.csv, line 3", "column `b`", "`five`",
+  expect_refused("a,b,y\n1,2,3\n4,five,6\n", {.targets = {"y"}}, "data.csv, line 3", "column `b`", "`five`",
                  "--categorical b", "--inputs");
-  expect_refused("a,y\n1,2\n3,four\n", {.target = "y"}, "line 3", "column `y`", "`four`",
+  expect_refused("a,y\n1,2\n3,four\n", {.targets = {"y"}}, "line 3", "column `y`", "`four`",
                  "target must be a number");
 }
 
 TEST(Dataset, SuggestsADecimalPointForADecimalComma) {
-  expect_refused("a;y\n1,5;2\n3;4\n", {.target = "y"}, "line 2", "`1,5`", "decimal point");
+  expect_refused("a;y\n1,5;2\n3;4\n", {.targets = {"y"}}, "line 2", "`1,5`", "decimal point");
 }
 
 TEST(Dataset, DoesNotMindTextInAColumnThatIsNotUsed) {
-  EXPECT_NO_THROW(dataset("a,b,y\n1,x,3\n4,y,6\n", {.target = "y", .inputs = {"a"}}));
+  EXPECT_NO_THROW(dataset("a,b,y\n1,x,3\n4,y,6\n", {.targets = {"y"}, .inputs = {"a"}}));
 }
 
 TEST(Dataset, RefusesNumbersThatAreNotFiniteOrTooLarge) {
-  expect_refused("a,y\n1,2\nnan,4\n", {.target = "y"}, "line 3", "column `a`", "`nan`",
+  expect_refused("a,y\n1,2\nnan,4\n", {.targets = {"y"}}, "line 3", "column `a`", "`nan`",
                  "not a finite number");
-  expect_refused("a,y\n1,2\n3,-inf\n", {.target = "y"}, "line 3", "column `y`", "`-inf`",
+  expect_refused("a,y\n1,2\n3,-inf\n", {.targets = {"y"}}, "line 3", "column `y`", "`-inf`",
                  "not a finite number");
-  expect_refused("a,y\n1,2\n1e999,4\n", {.target = "y"}, "line 3", "column `a`", "`1e999`", "out of range");
-  expect_refused("a,y\n1,2\n-2e150,4\n", {.target = "y"}, "line 3", "column `a`", "-2e+150", "too large");
-  EXPECT_NO_THROW(dataset("a,y\n1e150,2\n-1e150,4\n", {.target = "y"}));
+  expect_refused("a,y\n1,2\n1e999,4\n", {.targets = {"y"}}, "line 3", "column `a`", "`1e999`",
+                 "out of range");
+  expect_refused("a,y\n1,2\n-2e150,4\n", {.targets = {"y"}}, "line 3", "column `a`", "-2e+150", "too large");
+  EXPECT_NO_THROW(dataset("a,y\n1e150,2\n-1e150,4\n", {.targets = {"y"}}));
 }
 
 TEST(Dataset, RefusesMissingValuesCountingThem) {
   const std::string_view text = "a,b,y\n1,,3\n4,NA,6\n,,9\n1,2,3\n";
-  expect_refused(text, {.target = "y"}, "4 values in 3 rows", "columns `a`, `b`", "lines 2, 3, 4",
+  expect_refused(text, {.targets = {"y"}}, "4 values in 3 rows", "columns `a`, `b`", "lines 2, 3, 4",
                  "--drop-missing");
-  expect_refused(text, {.target = "y", .inputs = {"a"}}, "1 value in 1 row", "column `a`", "line 4");
+  expect_refused(text, {.targets = {"y"}, .inputs = {"a"}}, "1 value in 1 row", "column `a`", "line 4");
 }
 
 TEST(Dataset, DropsRowsWithMissingValuesWhenAsked) {
   const Dataset data = dataset("a,b,y,c\n1,2,3,\n4,,6,\n7,8,NA,\n9,1,2,\n",
-                               {.target = "y", .inputs = {"a", "b"}, .missing = MissingPolicy::drop});
+                               {.targets = {"y"}, .inputs = {"a", "b"}, .missing = MissingPolicy::drop});
   EXPECT_EQ(data.inputs, matrix(2, {1, 2, 9, 1}));
   EXPECT_EQ(data.target, matrix(2, {3, 2}));
   EXPECT_THAT(data.rows, ElementsAre(0, 3));
@@ -121,46 +123,46 @@ TEST(Dataset, DropsRowsWithMissingValuesWhenAsked) {
 }
 
 TEST(Dataset, RefusesADropOfEveryRow) {
-  expect_refused("a,b,y\n1,,3\n,2,6\n", {.target = "y", .missing = MissingPolicy::drop}, "no complete row",
+  expect_refused("a,b,y\n1,,3\n,2,6\n", {.targets = {"y"}, .missing = MissingPolicy::drop}, "no complete row",
                  "`a`, `b`");
 }
 
 TEST(Dataset, RefusesTextEvenWhereMissingValuesAreDropped) {
-  expect_refused("a,b,y\n1,,3\nx,2,6\n", {.target = "y", .missing = MissingPolicy::drop}, "line 3", "`x`");
+  expect_refused("a,b,y\n1,,3\nx,2,6\n", {.targets = {"y"}, .missing = MissingPolicy::drop}, "line 3", "`x`");
 }
 
 // --- constant columns
 
 TEST(Dataset, LeavesOutAConstantInputWithANote) {
-  const Dataset data = dataset("a,b,y\n1,7,3\n4,7,6\n", {.target = "y"});
+  const Dataset data = dataset("a,b,y\n1,7,3\n4,7,6\n", {.targets = {"y"}});
   EXPECT_THAT(data.input_names, ElementsAre("a"));
   EXPECT_THAT(data.notes, ElementsAre("input `b` left out: it is 7 in every row"));
 }
 
 TEST(Dataset, JudgesConstancyInTheKeptRows) {
   const Dataset data =
-      dataset("a,b,y\n1,7,3\n4,7,6\n2,8,\n", {.target = "y", .missing = MissingPolicy::drop});
+      dataset("a,b,y\n1,7,3\n4,7,6\n2,8,\n", {.targets = {"y"}, .missing = MissingPolicy::drop});
   EXPECT_THAT(data.input_names, ElementsAre("a"));
 }
 
 TEST(Dataset, KeepsAnInputThatVariesInItsLastBit) {
-  EXPECT_THAT(dataset("a,y\n1,3\n1.0000000000000002,6\n", {.target = "y"}).input_names, ElementsAre("a"));
+  EXPECT_THAT(dataset("a,y\n1,3\n1.0000000000000002,6\n", {.targets = {"y"}}).input_names, ElementsAre("a"));
 }
 
 TEST(Dataset, RefusesConstantInputsOnly) {
-  expect_refused("a,b,y\n1,7,3\n1,7,6\n", {.target = "y"}, "no input that varies", "`a`", "`b`");
-  expect_refused("a,y\n1,3\n", {.target = "y"}, "y");
+  expect_refused("a,b,y\n1,7,3\n1,7,6\n", {.targets = {"y"}}, "no input that varies", "`a`", "`b`");
+  expect_refused("a,y\n1,3\n", {.targets = {"y"}}, "y");
 }
 
 TEST(Dataset, RefusesAConstantTarget) {
-  expect_refused("a,y\n1,3\n2,3\n", {.target = "y"}, "data.csv", "target `y` is 3 in every row");
+  expect_refused("a,y\n1,3\n2,3\n", {.targets = {"y"}}, "data.csv", "target `y` is 3 in every row");
 }
 
 // --- categories
 
 TEST(CategoricalInput, BecomesOneIndicatorPerLevelButTheFirst) {
   const Dataset data =
-      dataset("a,origin,y\n5,3,1\n6,1,2\n7,2,3\n8,3,4\n", {.target = "y", .categorical = {"origin"}});
+      dataset("a,origin,y\n5,3,1\n6,1,2\n7,2,3\n8,3,4\n", {.targets = {"y"}, .categorical = {"origin"}});
   EXPECT_THAT(data.input_names, ElementsAre("a", "origin=2", "origin=3"));
   EXPECT_EQ(data.inputs, matrix(4, {5, 0, 1, 6, 0, 0, 7, 1, 0, 8, 0, 1}));
   EXPECT_THAT(data.categories.at("origin"), ElementsAre("1", "2", "3"));
@@ -168,14 +170,14 @@ TEST(CategoricalInput, BecomesOneIndicatorPerLevelButTheFirst) {
 
 TEST(CategoricalInput, OrdersLevelsAsNumbersOnlyIfAllAre) {
   const auto levels = [](std::string_view text) {
-    return dataset(text, {.target = "y", .categorical = {"c"}}).categories.at("c");
+    return dataset(text, {.targets = {"y"}, .categorical = {"c"}}).categories.at("c");
   };
   EXPECT_THAT(levels("c,y\n10,1\n9,2\n-1,3\n"), ElementsAre("-1", "9", "10"));
   EXPECT_THAT(levels("c,y\n10,1\n9,2\nb,3\n"), ElementsAre("10", "9", "b"));
 }
 
 TEST(CategoricalInput, OfOneLevelIsLeftOutAsConstant) {
-  const Dataset data = dataset("a,c,y\n1,red,1\n2,red,2\n", {.target = "y", .categorical = {"c"}});
+  const Dataset data = dataset("a,c,y\n1,red,1\n2,red,2\n", {.targets = {"y"}, .categorical = {"c"}});
   EXPECT_THAT(data.input_names, ElementsAre("a"));
   EXPECT_THAT(data.notes, ElementsAre("input `c` left out: it is `red` in every row"));
   EXPECT_THAT(data.categories, IsEmpty());
@@ -183,13 +185,13 @@ TEST(CategoricalInput, OfOneLevelIsLeftOutAsConstant) {
 
 TEST(CategoricalInput, HasOnlyTheLevelsOfTheKeptRows) {
   const Dataset data = dataset("c,y\nred,1\nblue,2\ngreen,\nNA,4\n",
-                               {.target = "y", .categorical = {"c"}, .missing = MissingPolicy::drop});
+                               {.targets = {"y"}, .categorical = {"c"}, .missing = MissingPolicy::drop});
   EXPECT_THAT(data.categories.at("c"), ElementsAre("blue", "red"));
   EXPECT_EQ(data.inputs, matrix(2, {1, 0}));
 }
 
 TEST(CategoricalInput, MayBeMissing) {
-  expect_refused("c,y\nred,1\nNA,2\nblue,3\n", {.target = "y", .categorical = {"c"}}, "1 value", "`c`",
+  expect_refused("c,y\nred,1\nNA,2\nblue,3\n", {.targets = {"y"}, .categorical = {"c"}}, "1 value", "`c`",
                  "line 3");
 }
 
@@ -198,34 +200,34 @@ TEST(CategoricalInput, MayHoldAThousandLevelsAndNoMore) {
   for (int i = 0; i < 1000; ++i) {
     text += "level" + std::to_string(i) + "," + std::to_string(i) + "\n";
   }
-  EXPECT_EQ(dataset(text, {.target = "y", .categorical = {"c"}}).inputs.cols(), 999);
-  expect_refused(text + "more,1\n", {.target = "y", .categorical = {"c"}}, "`c`", "more than 1000 levels");
+  EXPECT_EQ(dataset(text, {.targets = {"y"}, .categorical = {"c"}}).inputs.cols(), 999);
+  expect_refused(text + "more,1\n", {.targets = {"y"}, .categorical = {"c"}}, "`c`", "more than 1000 levels");
 }
 
 TEST(CategoricalInput, MustBeAnInput) {
-  expect_refused("a,c,y\n1,2,3\n4,5,6\n", {.target = "y", .inputs = {"a"}, .categorical = {"c"}}, "`c`",
+  expect_refused("a,c,y\n1,2,3\n4,5,6\n", {.targets = {"y"}, .inputs = {"a"}, .categorical = {"c"}}, "`c`",
                  "is not an input");
-  expect_refused("a,y\n1,2\n3,4\n", {.target = "y", .categorical = {"y"}}, "`y`", "must be a number");
-  expect_refused("a,y\n1,2\n3,4\n", {.target = "y", .categorical = {"b"}}, "`b`", "no column");
+  expect_refused("a,y\n1,2\n3,4\n", {.targets = {"y"}, .categorical = {"y"}}, "`y`", "must be a number");
+  expect_refused("a,y\n1,2\n3,4\n", {.targets = {"y"}, .categorical = {"b"}}, "`b`", "no column");
 }
 
 TEST(CategoricalInput, MustWriteANumberInOneWay) {
-  expect_refused("c,y\n1,2\n1.0,4\n2,3\n", {.target = "y", .categorical = {"c"}}, "`1`", "`1.0`",
+  expect_refused("c,y\n1,2\n1.0,4\n2,3\n", {.targets = {"y"}, .categorical = {"c"}}, "`1`", "`1.0`",
                  "same number");
 }
 
 TEST(CategoricalInput, MustBeUtf8) {
-  expect_refused("c,y\na,2\n\xF6,4\n", {.target = "y", .categorical = {"c"}}, "line 3", "column `c`",
+  expect_refused("c,y\na,2\n\xF6,4\n", {.targets = {"y"}, .categorical = {"c"}}, "line 3", "column `c`",
                  "UTF-8");
 }
 
 TEST(CategoricalInput, MustNotTakeTheNameOfAnotherInput) {
-  expect_refused("c,c=2,y\n1,3,3\n2,4,6\n", {.target = "y", .categorical = {"c"}}, "two inputs", "`c=2`");
+  expect_refused("c,c=2,y\n1,3,3\n2,4,6\n", {.targets = {"y"}, .categorical = {"c"}}, "two inputs", "`c=2`");
 }
 
 TEST(CategoricalInput, MustHaveBeenReadAsSuch) {
   const Table table = table_of("c,y\n1,2\n2,3\n");
-  EXPECT_THROW(make_dataset(table, {.target = "y", .categorical = {"c"}}), ContractError);
+  EXPECT_THROW(make_dataset(table, {.targets = {"y"}, .categorical = {"c"}}), ContractError);
 }
 
 // --- prediction
@@ -251,7 +253,7 @@ TEST(InputMatrix, FindsColumnsByNameInAnyOrder) {
 
 TEST(InputMatrix, RepeatsTheInputsOfTheFit) {
   const std::string_view text = "a,origin,y\n5,3,1\n6,1,2\n7,2,3\n8,3,4\n";
-  const Dataset data = dataset(text, {.target = "y", .categorical = {"origin"}});
+  const Dataset data = dataset(text, {.targets = {"y"}, .categorical = {"origin"}});
   EXPECT_EQ(input_matrix(table_of(text, {"origin"}), data.input_names, data.categories), data.inputs);
 }
 

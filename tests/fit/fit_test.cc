@@ -22,13 +22,13 @@ namespace {
 Dataset two_lines(Eigen::Index n, double noise_sd) {
   Dataset data;
   data.input_names = {"x"};
-  data.target_name = "y";
+  data.target_names = {"y"};
   data.inputs = Eigen::VectorXd::LinSpaced(n, -1, 1);
-  data.target.resize(n);
+  data.target.resize(n, 1);
   Stream stream(1, 0, "two lines");
   for (Eigen::Index row = 0; row < n; ++row) {
     const double x = data.inputs(row, 0);
-    data.target[row] = (x < 0.2 ? 3 - 2 * x : 1.6 + 5 * x) + noise_sd * stream.normal();
+    data.target(row) = (x < 0.2 ? 3 - 2 * x : 1.6 + 5 * x) + noise_sd * stream.normal();
   }
   return data;
 }
@@ -44,7 +44,7 @@ double piecewise_rss(const Dataset& data) {
   const auto line_rss = [&](Eigen::Index first, Eigen::Index count) {
     Eigen::MatrixXd design(count, 2);
     design << data.inputs.middleRows(first, count), Eigen::VectorXd::Ones(count);
-    const Eigen::VectorXd y = data.target.segment(first, count);
+    const Eigen::VectorXd y = data.target.col(0).segment(first, count);
     const Eigen::VectorXd solution = (design.transpose() * design).ldlt().solve(design.transpose() * y);
     return (y - design * solution).squaredNorm();
   };
@@ -87,7 +87,7 @@ TEST(Fit, ReportsResidualsInTheTargetsUnits) {
   const double tss = (data.target.array() - data.target.mean()).square().sum();
   EXPECT_NEAR(result.summary.r_squared, 1 - result.summary.rss / tss, 1e-12);
   const double degrees = 200 - result.summary.num_identifiable_parameters;
-  EXPECT_NEAR(*result.summary.noise_variance, result.summary.rss / degrees, 1e-12);
+  EXPECT_NEAR(result.summary.noise_variance.at(0), result.summary.rss / degrees, 1e-12);
   const double log_likelihood = -100 * (std::log(2 * std::acos(-1.0) * result.summary.rss / 200) + 1);
   EXPECT_NEAR(*result.summary.aic, -2 * log_likelihood + 2 * (result.summary.num_identifiable_parameters + 1),
               1e-8);
@@ -185,7 +185,7 @@ TEST(Fit, KeepsTheLargestScoresAndCountsSamplesBesideATie) {
   }
   Stream stream(6, 0, "top k noise");
   test.data.target = predict(test.truth, test.data.inputs, 1).mean;
-  for (double& value : test.data.target) {
+  for (double& value : test.data.target.reshaped()) {
     value += 0.05 * stream.normal();
   }
   const FitResult result = fit(test.truth.spec, test.data, {});

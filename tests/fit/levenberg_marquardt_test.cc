@@ -260,7 +260,7 @@ TEST(LevenbergMarquardt, DoesNotCallTheIterationLimitConvergence) {
 
 TEST(LevenbergMarquardt, ReportsAStartWithoutAFiniteObjectiveAsFailed) {
   TestProblem test = random_problem("softmax", "linear", 1, 1, 10, 0.1, 13);
-  test.data.target[4] = std::numeric_limits<double>::quiet_NaN();
+  test.data.target(4) = std::numeric_limits<double>::quiet_NaN();
   const LocalFit fit = minimise_from(test, 200, Eigen::VectorXd::Zero(4));
   EXPECT_EQ(fit.status, FitStatus::failed);
 }

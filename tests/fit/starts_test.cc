@@ -25,8 +25,8 @@ TEST(SampleStatistics, AreTheMomentsOfTheSamplesWithoutThePadding) {
   const SampleBlocks blocks = blocks_of(MixtureChart(test.truth.spec, 200), test.data);
   const SampleStatistics statistics(blocks);
   const double mean = test.data.target.mean();
-  EXPECT_NEAR(statistics.target_mean, mean, 1e-12);
-  EXPECT_NEAR(statistics.target_sd, std::sqrt((test.data.target.array() - mean).square().mean()), 1e-12);
+  EXPECT_NEAR(statistics.target_mean[0], mean, 1e-12);
+  EXPECT_NEAR(statistics.target_sd[0], std::sqrt((test.data.target.array() - mean).square().mean()), 1e-12);
   const double input_mean = test.data.inputs.col(1).mean();
   EXPECT_NEAR(statistics.feature_sd[1],
               std::sqrt((test.data.inputs.col(1).array() - input_mean).square().mean()), 1e-12);

@@ -34,7 +34,9 @@ TestProblem random_problem(const MixtureSpec& spec, Eigen::Index num_samples, do
   problem.noise_sd = noise_sd;
   Model& truth = problem.truth;
   truth.spec = spec;
-  truth.target = "y";
+  for (int j = 0; j < spec.num_outputs; ++j) {
+    truth.targets.push_back(spec.num_outputs > 1 ? fmt::format("y{}", j + 1) : "y");
+  }
   for (int j = 0; j < num_inputs; ++j) {
     truth.inputs.push_back(fmt::format("x{}", j + 1));
   }
@@ -59,18 +61,20 @@ TestProblem random_problem(const MixtureSpec& spec, Eigen::Index num_samples, do
       group.gate.push_back(2 * scale * stream.normal());
     }
   }
-  SimulatedData sample =
-      simulate(truth, num_samples, {InputDistribution::Kind::normal, 0, 1}, noise_sd, seed, 1);
+  SimulatedData sample = simulate(truth, num_samples, {InputDistribution::Kind::normal, 0, 1},
+                                  std::vector<double>(truth.targets.size(), noise_sd), seed, 1);
   problem.data.input_names = truth.inputs;
   problem.data.inputs = std::move(sample.inputs);
-  problem.data.target_name = truth.target;
+  problem.data.target_names = truth.targets;
   problem.data.target = std::move(sample.target);
   return problem;
 }
 
 SampleBlocks blocks_of(const MixtureChart& chart, const Dataset& data) {
   SampleBlocks blocks = chart.blocks(data.inputs);
-  blocks.set_target(data.target);
+  for (int j = 0; j < blocks.num_targets(); ++j) {
+    blocks.set_target(data.target.col(j), j);
+  }
   return blocks;
 }
 

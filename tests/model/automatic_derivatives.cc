@@ -41,20 +41,20 @@ std::vector<Real> gradient_of(std::span<const Real> point, const Value& value) {
 }  // namespace
 
 std::vector<Real> automatic_gradient(const MixtureChart& chart, std::span<const Real> theta,
-                                     std::span<const Real> z, std::span<const Real> x) {
+                                     std::span<const Real> z, std::span<const Real> x, int output) {
   const std::vector<Jet> features = constants(z);
   const std::vector<Jet> inputs = constants(x);
   return gradient_of(theta, [&](std::span<const Jet> at) {
     return mixture_value_in_chart<Jet>(chart.spec(), measure_at(chart, at), features, inputs,
-                                       factor_at(chart, at));
+                                       factor_at(chart, at), output);
   });
 }
 
 std::vector<Real> automatic_raw_gradient(const MixtureSpec& spec, const RealMeasure& measure,
-                                         std::span<const Real> x) {
+                                         std::span<const Real> x, int output) {
   const std::vector<Jet> inputs = constants(x);
   return gradient_of(flattened(measure), [&](std::span<const Jet> at) {
-    return mixture_value<Jet>(spec, unflattened(at, measure), inputs);
+    return mixture_value<Jet>(spec, unflattened(at, measure), inputs, output);
   });
 }
 

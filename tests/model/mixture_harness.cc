@@ -12,6 +12,7 @@
 
 #include "moest/base/error.h"
 #include "moest/base/option_json.h"
+#include "moest/kernel/output_passes.h"
 #include "moest/model/catalogue.h"
 #include "moest/model/groups.h"
 #include "moest/model/mixture_value.h"
@@ -172,6 +173,27 @@ const std::map<std::string, ExpertFormula>& expert_formulas() {
   return formulas;
 }
 
+// The numbers of one output in the order of a model that has no other.
+std::vector<Real> eta_of_output(const MixtureSpec& spec, Numbers eta, int output) {
+  const auto num_outputs = static_cast<std::size_t>(spec.num_outputs);
+  const auto at = static_cast<std::size_t>(output);
+  if (num_outputs == 1 || spec.expert.kind != "ffn") {
+    const Numbers own = eta.subspan(at * (eta.size() / num_outputs), eta.size() / num_outputs);
+    return {own.begin(), own.end()};
+  }
+  const auto hidden = static_cast<std::size_t>(spec.expert.hidden);
+  const auto inner = static_cast<std::size_t>(spec.num_inputs) + 1;
+  const Numbers own = eta.subspan(hidden * inner + at * (hidden + 1), hidden + 1);
+  std::vector<Real> result;
+  for (std::size_t m = 0; m < hidden; ++m) {
+    const Numbers shared = eta.subspan(m * inner, inner);
+    result.insert(result.end(), shared.begin(), shared.end());
+    result.push_back(own[m]);
+  }
+  result.push_back(own[hidden]);
+  return result;
+}
+
 template <class Formula>
 const Formula& formula_of(const std::map<std::string, Formula>& formulas, const std::string& kind) {
   const auto found = formulas.find(kind);
@@ -266,9 +288,9 @@ RealMeasure measure_at(const MixtureChart& chart, const RealVector& theta) {
   return measure_at(chart, numbers_of(theta));
 }
 
-Real value_at(const MixtureChart& chart, const RealVector& theta, Numbers z, Numbers x) {
+Real value_at(const MixtureChart& chart, const RealVector& theta, Numbers z, Numbers x, int output) {
   return mixture_value_in_chart<Real>(chart.spec(), measure_at(chart, theta), z, x,
-                                      factor_at(chart, numbers_of(theta)));
+                                      factor_at(chart, numbers_of(theta)), output);
 }
 
 // Of the fourth order, with the step h.
@@ -283,19 +305,20 @@ Real central_difference(Real& argument, Real h, const std::function<Real()>& val
   return slope;
 }
 
-RealVector row_of_differences(const MixtureChart& chart, RealVector theta, Numbers x, Real largest_feature) {
+RealVector row_of_differences(const MixtureChart& chart, RealVector theta, Numbers x, int output,
+                              Real largest_feature) {
   RealVector row(theta.size());
   const std::vector<Real> z = gate_features<Real>(chart.spec(), x);
   for (Eigen::Index p = 0; p < theta.size(); ++p) {
-    row[p] =
-        central_difference(theta[p], 2e-4L / largest_feature, [&] { return value_at(chart, theta, z, x); });
+    row[p] = central_difference(theta[p], 2e-4L / largest_feature,
+                                [&] { return value_at(chart, theta, z, x, output); });
   }
   return row;
 }
 
-RealVector row_of_jacobian(const MixtureChart& chart, const RealVector& theta, Numbers x) {
+RealVector row_of_jacobian(const MixtureChart& chart, const RealVector& theta, Numbers x, int output) {
   const std::vector<Real> row =
-      automatic_gradient(chart, numbers_of(theta), gate_features<Real>(chart.spec(), x), x);
+      automatic_gradient(chart, numbers_of(theta), gate_features<Real>(chart.spec(), x), x, output);
   return Eigen::Map<const RealVector>(row.data(), static_cast<Eigen::Index>(row.size()));
 }
 
@@ -389,9 +412,12 @@ bool is_near_kink(const MixtureSpec& spec, const std::vector<RealAtom>& atoms, N
   return std::any_of(atoms.begin(), atoms.end(), [&](const RealAtom& atom) {
     bool is_near = false;
     for (int m = 0; m < form.num_neurons; ++m) {
-      const auto size = static_cast<std::size_t>(form.neuron_size(spec.num_inputs));
-      const Numbers own = Numbers(atom.expert).subspan(static_cast<std::size_t>(m) * size);
-      is_near |= std::abs(dot(own.first(x.size()), x) + (form.bias ? own[x.size()] : 0)) < 1e-3L;
+      const std::size_t size = x.size() + (form.bias ? 1 : 0) + (form.weight ? 1 : 0);
+      for (int output = 0; output < spec.num_outputs; ++output) {
+        const std::vector<Real> eta = eta_of_output(spec, atom.expert, output);
+        const Numbers own = Numbers(eta).subspan(static_cast<std::size_t>(m) * size);
+        is_near |= std::abs(dot(own.first(x.size()), x) + (form.bias ? own[x.size()] : 0)) < 1e-3L;
+      }
     }
     return is_near;
   });
@@ -422,12 +448,14 @@ Real gap_at_top_k(const ReferenceValues& values) {
 
 std::vector<double> means(const HarnessPoint& point, const Eigen::VectorXd& theta) {
   const SampleBlocks samples = point.chart.blocks(point.inputs);
-  FusedPass pass(point.chart.layout(), samples);
+  OutputPasses passes(point.chart.layouts(), samples);
   const Eigen::VectorXd v = point.chart.kernel_parameters(theta);
   std::vector<double> result;
-  for (int block = 0; block < samples.num_blocks(); ++block) {
-    const double* mean = pass.evaluate(as_span(v), block).mean;
-    result.insert(result.end(), mean, mean + samples.block_samples(block));
+  for (int output = 0; output < passes.num_outputs(); ++output) {
+    for (int block = 0; block < samples.num_blocks(); ++block) {
+      const double* mean = passes.evaluate(as_span(v), block, output).mean;
+      result.insert(result.end(), mean, mean + samples.block_samples(block));
+    }
   }
   return result;
 }
@@ -480,14 +508,16 @@ std::vector<MixtureSpec> variants(const std::string& gate, const std::string& ex
     if (!(one == expert_spec)) {
       add(gate_spec, one);
     }
+    result.push_back({gate_spec, one, std::max(2, min_inputs), 3, 2});
   }
   return result;
 }
 
 std::string describe(const MixtureSpec& spec) {
-  return fmt::format("{} {} x {} {}, d {}, k {}", spec.gate.kind,
+  return fmt::format("{} {} x {} {}, d {}, k {}, m {}", spec.gate.kind,
                      options_json(gate_options(), spec.gate).dump(), spec.expert.kind,
-                     options_json(expert_options(), spec.expert).dump(), spec.num_inputs, spec.num_experts);
+                     options_json(expert_options(), spec.expert).dump(), spec.num_inputs, spec.num_experts,
+                     spec.num_outputs);
 }
 
 HarnessPoint::HarnessPoint(const MixtureSpec& spec, Eigen::Index num_rows, Stream& stream)
@@ -537,7 +567,7 @@ void Worst::see(Real difference, Real tolerance, const std::string& place) {
   }
 }
 
-ReferenceValues reference_values(const MixtureSpec& spec, const RealMeasure& measure, Numbers x) {
+ReferenceValues reference_values(const MixtureSpec& spec, const RealMeasure& measure, Numbers x, int output) {
   const std::vector<RealAtom>& atoms = measure.atoms;
   const Score& score = formula_of(scores(), spec.gate.kind);
   std::vector<Real> seen(x.begin(), x.end());
@@ -550,7 +580,7 @@ ReferenceValues reference_values(const MixtureSpec& spec, const RealMeasure& mea
   ReferenceValues values;
   for (const RealAtom& atom : atoms) {
     values.scores.push_back(score(spec.gate, atom, seen));
-    values.experts.push_back(expert(spec.expert, atom.expert, x));
+    values.experts.push_back(expert(spec.expert, eta_of_output(spec, atom.expert, output), x));
   }
   for (std::size_t g = 0, i = 0; g < measure.groups.size(); ++g) {
     const auto first = values.scores.begin() + static_cast<std::ptrdiff_t>(i);
@@ -617,21 +647,24 @@ Magnitudes::Magnitudes(const MixtureSpec& spec, const RealMeasure& measure, Numb
   const ExpertForm form = expert_form(spec.expert);
   for (const RealAtom& atom : measure.atoms) {
     score = std::max(score, of_groups + see_gate(atom));
-    std::size_t next = 0;
-    Real sum = 0;
-    for (int m = 0; m < form.num_neurons; ++m) {
-      Real argument = 0;
-      for (std::size_t j = 0; form.uses_inputs && j < x.size(); ++j) {
-        argument += std::abs(atom.expert[next++] * x[j]);
+    for (int output = 0; output < spec.num_outputs; ++output) {
+      const std::vector<Real> eta = eta_of_output(spec, atom.expert, output);
+      std::size_t next = 0;
+      Real sum = 0;
+      for (int m = 0; m < form.num_neurons; ++m) {
+        Real argument = 0;
+        for (std::size_t j = 0; form.uses_inputs && j < x.size(); ++j) {
+          argument += std::abs(eta[next++] * x[j]);
+        }
+        argument += form.bias ? std::abs(eta[next++]) : Real{0};
+        const Real c = form.weight ? std::abs(eta[next++]) : Real{1};
+        // |phi(t)|, |t phi'(t)| and a 32nd of the fifth derivative are at most p^2 (1 + |t|)^p, p = 1 for all
+        // but powers.
+        const int p = spec.expert.kind == "polynomial" ? spec.expert.degree : 1;
+        sum += std::max(c, Real{1}) * p * p * std::pow(1 + argument, p);
       }
-      argument += form.bias ? std::abs(atom.expert[next++]) : Real{0};
-      const Real c = form.weight ? std::abs(atom.expert[next++]) : Real{1};
-      // |phi(t)|, |t phi'(t)| and a 32nd of the fifth derivative are at most p^2 (1 + |t|)^p, p = 1 for all
-      // but powers.
-      const int p = spec.expert.kind == "polynomial" ? spec.expert.degree : 1;
-      sum += std::max(c, Real{1}) * p * p * std::pow(1 + argument, p);
+      height = std::max(height, sum + (form.offset ? std::abs(eta[next]) : Real{0}));
     }
-    height = std::max(height, sum + (form.offset ? std::abs(atom.expert[next]) : Real{0}));
   }
   height *= weights_sum_to_one(spec) ? 1 : spec.num_experts;
 }
@@ -673,14 +706,16 @@ Worst value_discrepancy(const HarnessPoint& point) {
   const Eigen::VectorXd v =
       point.chart.kernel_parameters(MixtureChart(spec, kHarnessBound).coordinates(measure));
   const SampleBlocks samples = point.chart.blocks(point.inputs);
-  FusedPass pass(point.chart.layout(), samples);
+  OutputPasses passes(point.chart.layouts(), samples);
   Worst worst;
-  for (Eigen::Index row = 0; row < point.inputs.rows(); ++row) {
+  for (Eigen::Index place = 0; place < point.inputs.rows() * spec.num_outputs; ++place) {
+    const Eigen::Index row = place / spec.num_outputs;
+    const auto output = static_cast<int>(place % spec.num_outputs);
     const std::vector<Real> x = widened_row(point.inputs, row);
     const std::vector<double> narrow_x(x.begin(), x.end());
-    const ReferenceValues expected = reference_values(spec, real_measure, x);
+    const ReferenceValues expected = reference_values(spec, real_measure, x, output);
     const Magnitudes magnitudes(spec, measure_in_chart(spec, real_measure), x);
-    const BlockValues& values = pass.evaluate(as_span(v), static_cast<int>(row / kBlockSize));
+    const BlockValues& values = passes.evaluate(as_span(v), static_cast<int>(row / kBlockSize), output);
     const auto s = static_cast<std::size_t>(row % kBlockSize);
     worst.see(values.mean[s] - expected.mean, magnitudes.value_tolerance(), "kernel mean");
     Real total = 0;
@@ -696,19 +731,19 @@ Worst value_discrepancy(const HarnessPoint& point) {
       worst.see(total - 1, std::numeric_limits<double>::epsilon() * static_cast<Real>(measure.atoms.size()),
                 "sum of weights");
     }
-    worst.see(mixture_value<double>(spec, measure, narrow_x) - expected.mean, magnitudes.value_tolerance(),
-              "mixture_value<double>");
-    worst.see(mixture_value<Real>(spec, real_measure, x) - expected.mean, magnitudes.value_tolerance() / 1000,
-              "mixture_value<long double>");
+    worst.see(mixture_value<double>(spec, measure, narrow_x, output) - expected.mean,
+              magnitudes.value_tolerance(), "mixture_value<double>");
+    worst.see(mixture_value<Real>(spec, real_measure, x, output) - expected.mean,
+              magnitudes.value_tolerance() / 1000, "mixture_value<long double>");
   }
   return worst;
 }
 
 void linearise(const MixtureChart& chart, const SampleBlocks& samples, const Eigen::VectorXd& theta,
                NormalEquations& in_kernel, NormalEquations& in_theta) {
-  FusedPass pass(chart.layout(), samples);
+  OutputPasses passes(chart.layouts(), samples);
   const Eigen::VectorXd v = chart.kernel_parameters(theta);
-  pass.linearise(as_span(v), in_kernel);
+  passes.linearise(as_span(v), in_kernel);
   chart.pull_back(theta, Curvature::gauss_newton, in_kernel, in_theta);
 }
 
@@ -718,15 +753,18 @@ Worst derivative_discrepancy(const HarnessPoint& point, const Linearise& lineari
   const RealMeasure measure = measure_at(chart, theta);
   const Eigen::Index num_rows = point.inputs.rows();
   Worst worst;
+  // Of each row and output in turn.
+  const int num_outputs = chart.spec().num_outputs;
   std::vector<RealVector> rows;
   std::vector<Magnitudes> magnitudes;
   std::vector<Real> values;
-  for (Eigen::Index row = 0; row < num_rows; ++row) {
-    const std::vector<Real> x = widened_row(point.inputs, row);
+  for (Eigen::Index place = 0; place < num_rows * num_outputs; ++place) {
+    const std::vector<Real> x = widened_row(point.inputs, place / num_outputs);
+    const auto output = static_cast<int>(place % num_outputs);
     magnitudes.emplace_back(chart.spec(), measure, x);
-    values.push_back(value_at(chart, theta, gate_features<Real>(chart.spec(), x), x));
-    rows.push_back(row_of_jacobian(chart, theta, x));
-    const RealVector differences = row_of_differences(chart, theta, x, magnitudes.back().feature);
+    values.push_back(value_at(chart, theta, gate_features<Real>(chart.spec(), x), x, output));
+    rows.push_back(row_of_jacobian(chart, theta, x, output));
+    const RealVector differences = row_of_differences(chart, theta, x, output, magnitudes.back().feature);
     for (Eigen::Index p = 0; p < theta.size(); ++p) {
       worst.see(rows.back()[p] - differences[p], magnitudes.back().derivative_tolerance(),
                 fmt::format("automatic derivative[{}] against differences", p));
@@ -745,14 +783,16 @@ Worst derivative_discrepancy(const HarnessPoint& point, const Linearise& lineari
   NormalEquations theta_equations;
   const auto check = [&](Eigen::Index first, Eigen::Index n, const std::function<Real(Eigen::Index)>& error) {
     Eigen::MatrixXd inputs(n, point.inputs.cols());
-    Eigen::VectorXd target(n);
+    Eigen::MatrixXd target(n, num_outputs);
     std::vector<std::vector<Real>> errors(rows.size());
     for (Eigen::Index s = 0; s < n; ++s) {
       const Eigen::Index row = (first + s) % num_rows;
-      const auto i = static_cast<std::size_t>(row);
       inputs.row(s) = point.inputs.row(row);
-      target[s] = static_cast<double>(values[i] + error(s));
-      errors[i].push_back(target[s] - values[i]);
+      for (Eigen::Index output = 0; output < num_outputs; ++output) {
+        const auto i = static_cast<std::size_t>(row * num_outputs + output);
+        target(s, output) = static_cast<double>(values[i] + static_cast<Real>(1 + output) * error(s));
+        errors[i].push_back(target(s, output) - values[i]);
+      }
     }
     ExpectedSums expected(theta.size());
     for (std::size_t i = 0; i < rows.size(); ++i) {
@@ -761,7 +801,9 @@ Worst derivative_discrepancy(const HarnessPoint& point, const Linearise& lineari
       }
     }
     SampleBlocks samples = chart.blocks(inputs);
-    samples.set_target(target);
+    for (int output = 0; output < num_outputs; ++output) {
+      samples.set_target(target.col(output), output);
+    }
     linearise(chart, samples, point.theta, kernel_equations, theta_equations);
     // Where the chart is curved, the kernel's coordinates are others.
     if (!chart.is_curved()) {
@@ -796,14 +838,15 @@ Worst raw_derivative_discrepancy(const HarnessPoint& point) {
   Worst worst;
   for (Eigen::Index row = 0; row < std::min(kMostRows, point.inputs.rows()); ++row) {
     const std::vector<Real> x = widened_row(point.inputs, row);
+    const auto output = static_cast<int>(row) % spec.num_outputs;
     const Magnitudes magnitudes(spec, measure_in_chart(spec, measure), x);
-    const std::vector<Real> automatic = automatic_raw_gradient(spec, measure, x);
+    const std::vector<Real> automatic = automatic_raw_gradient(spec, measure, x, output);
     for (std::size_t p = 0; p < numbers.size(); ++p) {
       if (units[p] == 0) {
         continue;  // where |omega| has its kink
       }
       const Real slope = central_difference(numbers[p], 1e-4L * units[p] / magnitudes.feature, [&] {
-        return mixture_value<Real>(spec, unflattened(Numbers(numbers), measure), x);
+        return mixture_value<Real>(spec, unflattened(Numbers(numbers), measure), x, output);
       });
       worst.see(automatic[p] - slope, magnitudes.derivative_tolerance() / units[p],
                 fmt::format("raw derivative[{}]", p));
@@ -819,8 +862,9 @@ Worst gauge_discrepancy(const HarnessPoint& point, Stream& stream) {
   Worst worst;
   const auto compare = [&](const std::vector<double>& given, Real shift, const std::string& what) {
     for (std::size_t row = 0; row < expected.size(); ++row) {
-      const Magnitudes magnitudes(chart.spec(), real_measure,
-                                  widened_row(point.inputs, static_cast<Eigen::Index>(row)));
+      const Magnitudes magnitudes(
+          chart.spec(), real_measure,
+          widened_row(point.inputs, static_cast<Eigen::Index>(row) % point.inputs.rows()));
       worst.see(given[row] - expected[row],
                 1e-13L * (1 + magnitudes.score + shift * magnitudes.feature) * magnitudes.height, what);
     }
@@ -919,10 +963,14 @@ Worst extreme_discrepancy(const MixtureSpec& spec, Stream& stream) {
   for (const double input_size : {0.0, 1e-300, 1.0, 1e4, 1e100}) {
     for (const double gate_size : {0.0, 1e-300, 1e-9, 1.0, 1e4, 1e100, 1e200}) {
       for (const double expert_size : {0.0, 1e-300, 1.0, 1e4}) {
-        Model model{spec, std::vector<std::string>(static_cast<std::size_t>(spec.num_inputs), "x"),
-                    "y",  {},
-                    {},   {},
-                    {},   {}};
+        Model model{spec,
+                    std::vector<std::string>(static_cast<std::size_t>(spec.num_inputs), "x"),
+                    std::vector<std::string>(static_cast<std::size_t>(spec.num_outputs), "y"),
+                    {},
+                    {},
+                    {},
+                    {},
+                    {}};
         for (int i = 0; i < spec.num_experts; ++i) {
           model.atoms.push_back({numbers(1, std::min(gate_size, 1e4)).front(),
                                  numbers(num_gate_parameters(spec), gate_size),
@@ -941,7 +989,8 @@ Worst extreme_discrepancy(const MixtureSpec& spec, Stream& stream) {
           worst.see(is_refused(model, inputs) ? 0 : 1, 0.5L, "a zero that has no direction is not refused");
           continue;
         }
-        const ReferenceValues expected = reference_values(spec, measure, real_x);
+        const int output = stream.below(spec.num_outputs);
+        const ReferenceValues expected = reference_values(spec, measure, real_x, output);
         const Magnitudes magnitudes(spec, measure_in_chart(spec, measure), real_x);
         if (std::max({magnitudes.score, magnitudes.of_gate, magnitudes.height}) > kLargestIntermediate) {
           continue;
@@ -956,7 +1005,8 @@ Worst extreme_discrepancy(const MixtureSpec& spec, Stream& stream) {
           const auto at = static_cast<std::size_t>(i);
           total += given.weights(0, i);
           worst.see(given.weights(0, i) < 0 ? 1 : 0, 0.5L, where + " negative weight");
-          worst.see(given.experts(0, i) - expected.experts[at], eps * magnitudes.height, where + " expert");
+          worst.see(given.experts(0, output * spec.num_experts + i) - expected.experts[at],
+                    eps * magnitudes.height, where + " expert");
           // Where scores are so large that their rounding is not small, only a clear winner is certain.
           std::vector<Real> sorted = expected.scores;
           std::sort(sorted.rbegin(), sorted.rend());
@@ -969,7 +1019,7 @@ Worst extreme_discrepancy(const MixtureSpec& spec, Stream& stream) {
             worst.see(given.weights(0, i) - expected.weights[at],
                       is_certain ? Real{std::numeric_limits<double>::min()} : eps * (1 + magnitudes.score),
                       where + " weight");
-            worst.see(given.mean[0] - expected.mean,
+            worst.see(given.mean(0, output) - expected.mean,
                       (is_certain ? eps : eps * (1 + magnitudes.score)) * magnitudes.height, where + " mean");
           }
         }
@@ -977,11 +1027,13 @@ Worst extreme_discrepancy(const MixtureSpec& spec, Stream& stream) {
           worst.see(total - 1, std::numeric_limits<double>::epsilon() * spec.num_experts,
                     where + " sum of weights");
         }
-        worst.see(std::isfinite(given.mean[0]) ? 0 : 1, 0.5L, where + " mean is not finite");
+        worst.see(given.mean.allFinite() ? 0 : 1, 0.5L, where + " mean is not finite");
 
         const MixtureChart chart(spec, 1e210);
         SampleBlocks samples = chart.blocks(inputs);
-        samples.set_target(Eigen::VectorXd::Ones(1));
+        for (int j = 0; j < spec.num_outputs; ++j) {
+          samples.set_target(Eigen::VectorXd::Ones(1), j);
+        }
         NormalEquations in_kernel;
         NormalEquations in_theta;
         linearise(chart, samples, chart.coordinates(model.measure()), in_kernel, in_theta);

@@ -27,7 +27,8 @@ std::vector<std::string> kinds_without_reference(std::span<const std::string> ga
 
 /// One gate and one expert, d in {1, 2, 8} (as the gate allows) and k in {1, 2, 5}: every setting of the
 /// gate's options with the expert's defaults and the reverse. Settings are all switches, all words, the first
-/// whole numbers, and one other value of all further numbers, learned where that is possible.
+/// whole numbers, and one other value of all further numbers, learned where that is possible. Then the
+/// defaults, and all settings of the expert, with two outputs.
 std::vector<MixtureSpec> variants(const std::string& gate, const std::string& expert);
 std::string describe(const MixtureSpec& spec);
 
@@ -50,15 +51,15 @@ struct Worst {
   void see(Real difference, Real tolerance, const std::string& place);
 };
 
-/// f, w and h by the formulas, straight from raw atoms in scaled coordinates. Where there are groups, the
-/// scores are the logarithms of the weights up to a common shift.
+/// One output's f and h, and w, by the formulas, straight from raw atoms in scaled coordinates. Where there
+/// are groups, the scores are the logarithms of the weights up to a common shift.
 struct ReferenceValues {
   Real mean = 0;
   std::vector<Real> scores, weights, experts;
   std::vector<bool> kept;  // among the top_k largest scores
 };
-ReferenceValues reference_values(const MixtureSpec& spec, const RealMeasure& measure,
-                                 std::span<const Real> x);
+ReferenceValues reference_values(const MixtureSpec& spec, const RealMeasure& measure, std::span<const Real> x,
+                                 int output = 0);
 
 /// How large a rounding error can be at one sample. All of double's roundings on the way to f are relative
 /// errors of C = 8 (d + k + 8) units eps, at most, of a score (magnitude S), an expert's argument or an

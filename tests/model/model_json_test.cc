@@ -1,5 +1,6 @@
 #include "moest/model/model_json.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <unistd.h>
 
@@ -77,11 +78,11 @@ TEST(ModelFile, LoadsAHandWrittenModel) {
   EXPECT_EQ(model.spec.num_inputs, 2);
   EXPECT_EQ(model.spec.num_experts, 2);
   EXPECT_THAT(model.inputs, ElementsAre("x1", "x2"));
-  EXPECT_EQ(model.target, "y");
+  EXPECT_THAT(model.targets, ElementsAre("y"));
   EXPECT_EQ(model.atoms[0].bias, 0.3);
   EXPECT_THAT(model.atoms[1].gate, ElementsAre(0.0, 0.7));
   EXPECT_THAT(model.atoms[1].expert, ElementsAre(-1.0, 0.4, 0.5));
-  EXPECT_EQ(model.noise_variance, 0.01);
+  EXPECT_THAT(model.noise_variance, ElementsAre(0.01));
   EXPECT_FALSE(model.scaling || model.fit);
 }
 
@@ -96,7 +97,7 @@ TEST(ModelFile, GivesDefaultsToMissingFields) {
   EXPECT_TRUE(model.spec.expert.bias);
   EXPECT_FALSE(model.spec.expert.output_weight || model.spec.expert.output_offset);
   EXPECT_EQ(model.atoms[0].bias, 0);
-  EXPECT_FALSE(model.noise_variance || model.scaling || model.fit);
+  EXPECT_FALSE(!model.noise_variance.empty() || model.scaling || model.fit);
   EXPECT_TRUE(model.categories.empty());
 }
 
@@ -286,7 +287,9 @@ Model random_model(const MixtureSpec& spec, Stream& stream) {
   for (int j = 0; j < spec.num_inputs; ++j) {
     model.inputs.push_back("x \"\\\t\u00e9" + std::to_string(j));
   }
-  model.target = "y";
+  for (int j = 0; j < spec.num_outputs; ++j) {
+    model.targets.push_back(fmt::format("y{}", j));
+  }
   for (int i = 0; i < spec.num_experts; ++i) {
     model.atoms.push_back(
         {any_finite(stream), numbers(num_gate_parameters(spec)), numbers(num_expert_parameters(spec))});
@@ -299,7 +302,9 @@ Model random_model(const MixtureSpec& spec, Stream& stream) {
     model.groups.push_back({any_finite(stream), numbers(num_gate_parameters(spec)), {}});
   }
   if (stream.below(2) == 0) {
-    model.noise_variance = std::abs(any_finite(stream));
+    for (int j = 0; j < spec.num_outputs; ++j) {
+      model.noise_variance.push_back(std::abs(any_finite(stream)));
+    }
     Scaling scaling;
     for (int j = 0; j < spec.num_inputs; ++j) {
       scaling.inputs.push_back({stream.normal(), std::exp(stream.normal())});
@@ -332,7 +337,7 @@ std::vector<std::uint64_t> bits(const Model& model) {
       }
     }
   }
-  add(model.noise_variance.value_or(-1));
+  std::for_each(model.noise_variance.begin(), model.noise_variance.end(), add);
   for (const double option :
        {model.spec.gate.tau1, model.spec.gate.tau2, model.spec.gate.temperature.value}) {
     add(option);
@@ -362,8 +367,8 @@ TEST(ModelFile, GivesBackEveryBitAndTheSamePredictions) {
         const Predictions expected = predict(model, inputs, 1);
         const Predictions given = predict(again, inputs, 1);
         for (Eigen::Index i = 0; i < 3; ++i) {
-          ASSERT_EQ(std::bit_cast<std::uint64_t>(given.mean[i]),
-                    std::bit_cast<std::uint64_t>(expected.mean[i]));
+          ASSERT_EQ(std::bit_cast<std::uint64_t>(given.mean(i)),
+                    std::bit_cast<std::uint64_t>(expected.mean(i)));
         }
       }
     }

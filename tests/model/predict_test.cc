@@ -53,7 +53,7 @@ TEST(Predict, GivesEachRowTheSameBitsAloneOrAmongOthers) {
   const Predictions all = predict(example(), inputs, 1);
   for (const Eigen::Index row : {0, 1, 255, 256, 16383, 16384, 16999}) {
     const Predictions alone = predict(example(), inputs.row(row), 1);
-    EXPECT_EQ(alone.mean[0], all.mean[row]);
+    EXPECT_EQ(alone.mean(0), all.mean(row));
     EXPECT_TRUE(same_bits(alone.weights, all.weights.row(row)));
     EXPECT_TRUE(same_bits(alone.experts, all.experts.row(row)));
   }
@@ -99,8 +99,8 @@ TEST(Predict, ComputesWhatTheModelSaysHoweverLarge) {
                             "large");
   const Eigen::MatrixXd inputs = Eigen::Vector2d(1, -2);
   const Predictions result = predict(model, inputs, 1);
-  EXPECT_EQ(result.mean[0], -1e250);
-  EXPECT_EQ(result.mean[1], 1e300);
+  EXPECT_EQ(result.mean(0), -1e250);
+  EXPECT_EQ(result.mean(1), 1e300);
   EXPECT_EQ(result.experts(1, 1), 1e300);
 }
 
@@ -111,7 +111,7 @@ TEST(Predict, LetsThePerturbedCosineSaturateForAHugeOmega) {
                             "huge");
   const Eigen::MatrixXd inputs = Eigen::RowVector2d(3e149, 4e149);
   const double score = 7 / (5 * std::sqrt(2.0));
-  EXPECT_NEAR(predict(model, inputs, 1).mean[0], 1 / (1 + std::exp(-score)), 1e-15);
+  EXPECT_NEAR(predict(model, inputs, 1).mean(0), 1 / (1 + std::exp(-score)), 1e-15);
 }
 
 }  // namespace

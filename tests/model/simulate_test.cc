@@ -38,40 +38,40 @@ double worst_z(const Eigen::VectorXd& values, double mean, double sd) {
 }
 
 TEST(Simulate, GivesTheSameBitsForAnyNumberOfThreads) {
-  const SimulatedData one = simulate(example(), 30001, normal(1, 2), 0.1, 42, 1);
-  const SimulatedData two = simulate(example(), 30001, normal(1, 2), 0.1, 42, 2);
+  const SimulatedData one = simulate(example(), 30001, normal(1, 2), {0.1}, 42, 1);
+  const SimulatedData two = simulate(example(), 30001, normal(1, 2), {0.1}, 42, 2);
   EXPECT_EQ(one.inputs, two.inputs);
   EXPECT_EQ(one.target, two.target);
 }
 
 TEST(Simulate, GivesOtherDataForAnotherSeed) {
-  const SimulatedData a = simulate(example(), 500, uniform(-1, 1), 0.1, 42, 1);
-  const SimulatedData b = simulate(example(), 500, uniform(-1, 1), 0.1, 43, 1);
+  const SimulatedData a = simulate(example(), 500, uniform(-1, 1), {0.1}, 42, 1);
+  const SimulatedData b = simulate(example(), 500, uniform(-1, 1), {0.1}, 43, 1);
   EXPECT_FALSE((a.inputs.array() == b.inputs.array()).any());
   EXPECT_FALSE((a.target.array() == b.target.array()).any());
 }
 
 // A longer sample continues a shorter one, and inputs do not depend on the noise.
 TEST(Simulate, KeepsItsFirstRowsWhenMoreAreDrawn) {
-  const SimulatedData few = simulate(example(), 100, normal(0, 1), 0.5, 7, 1);
-  const SimulatedData many = simulate(example(), 1000, normal(0, 1), 0.5, 7, 1);
+  const SimulatedData few = simulate(example(), 100, normal(0, 1), {0.5}, 7, 1);
+  const SimulatedData many = simulate(example(), 1000, normal(0, 1), {0.5}, 7, 1);
   EXPECT_EQ(many.inputs.topRows(100), few.inputs);
-  EXPECT_EQ(many.target.head(100), few.target);
-  EXPECT_EQ(simulate(example(), 100, normal(0, 1), 0, 7, 1).inputs, few.inputs);
+  EXPECT_EQ(many.target.topRows(100), few.target);
+  EXPECT_EQ(simulate(example(), 100, normal(0, 1), {0}, 7, 1).inputs, few.inputs);
 }
 
 TEST(Simulate, WithoutNoiseIsTheMean) {
-  const SimulatedData data = simulate(example(), 300, uniform(-2, 3), 0, 1, 1);
+  const SimulatedData data = simulate(example(), 300, uniform(-2, 3), {0}, 1, 1);
   EXPECT_EQ(data.target, predict(example(), data.inputs, 1).mean);
 }
 
 TEST(Simulate, DrawsTheInputsFromTheirDistribution) {
   constexpr Eigen::Index kN = 100000;
-  const SimulatedData normals = simulate(example(), kN, normal(5, 0.25), 0.1, 11, 1);
+  const SimulatedData normals = simulate(example(), kN, normal(5, 0.25), {0.1}, 11, 1);
   for (Eigen::Index j = 0; j < 2; ++j) {
     EXPECT_LT(worst_z(normals.inputs.col(j), 5, 0.25), kThreshold);
   }
-  const SimulatedData uniforms = simulate(example(), kN, uniform(-3, 1), 0.1, 11, 1);
+  const SimulatedData uniforms = simulate(example(), kN, uniform(-3, 1), {0.1}, 11, 1);
   EXPECT_GE(uniforms.inputs.minCoeff(), -3);
   EXPECT_LT(uniforms.inputs.maxCoeff(), 1);
   for (Eigen::Index j = 0; j < 2; ++j) {
@@ -92,7 +92,7 @@ TEST(Simulate, DrawsTheInputsFromTheirDistribution) {
 }
 
 Eigen::VectorXd noise_of(const Model& model, double sd, std::uint64_t seed) {
-  const SimulatedData data = simulate(model, 100000, uniform(-1, 1), sd, seed, 1);
+  const SimulatedData data = simulate(model, 100000, uniform(-1, 1), {sd}, seed, 1);
   return data.target - predict(model, data.inputs, 1).mean;
 }
 
@@ -106,12 +106,12 @@ TEST(Simulate, AddsTheNoiseInTheUnitsOfTheData) {
   Model model = example();
   model.scaling = Scaling{{{0, 1}, {0, 1}}, {{50, 20}}};
   EXPECT_LT(worst_z(noise_of(model, 0.5, 4), 0, 0.5), kThreshold);
-  const SimulatedData data = simulate(model, 1000, uniform(-1, 1), 0, 4, 1);
+  const SimulatedData data = simulate(model, 1000, uniform(-1, 1), {0}, 4, 1);
   EXPECT_NEAR(data.target.mean(), 50, 20);
 }
 
 TEST(Simulate, AddsNoiseThatDoesNotDependOnTheInputs) {
-  const SimulatedData data = simulate(example(), 100000, normal(0, 1), 1, 5, 1);
+  const SimulatedData data = simulate(example(), 100000, normal(0, 1), {1}, 5, 1);
   const Eigen::ArrayXd noise = (data.target - predict(example(), data.inputs, 1).mean).array();
   for (Eigen::Index j = 0; j < 2; ++j) {
     EXPECT_LT(std::abs((noise * data.inputs.col(j).array()).mean()) * std::sqrt(1e5), kThreshold);
@@ -127,9 +127,9 @@ TEST(Simulate, PowerOfTheseChecks) {
 }
 
 TEST(Simulate, RefusesNoSamplesAndNegativeNoise) {
-  EXPECT_THROW(simulate(example(), 0, uniform(0, 1), 1, 1, 1), ContractError);
-  EXPECT_THROW(simulate(example(), 1, uniform(0, 1), -1, 1, 1), ContractError);
-  EXPECT_THROW(simulate(example(), 1, uniform(0, 1), std::nan(""), 1, 1), ContractError);
+  EXPECT_THROW(simulate(example(), 0, uniform(0, 1), {1}, 1, 1), ContractError);
+  EXPECT_THROW(simulate(example(), 1, uniform(0, 1), {-1}, 1, 1), ContractError);
+  EXPECT_THROW(simulate(example(), 1, uniform(0, 1), {std::nan("")}, 1, 1), ContractError);
 }
 
 }  // namespace

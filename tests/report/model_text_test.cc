@@ -24,11 +24,11 @@ Model scaled_model(const std::string& gate = "softmax", const std::string& exper
   model.spec.num_inputs = 2;
   model.spec.num_experts = 3;
   model.inputs = {"u", "v"};
-  model.target = "y";
+  model.targets = {"y"};
   model.atoms = {{0.3, {1.5, -0.5}, {0.8, 0.25, -0.1}},
                  {-0.7, {0.5, 2.5}, {-1.5, 0.5, 0.75}},
                  {0.0, {0.0, 0.0}, {0.1, -0.9, 1.25}}};
-  model.noise_variance = 0.04;
+  model.noise_variance = {0.04};
   model.scaling = Scaling{{{20.5, 4.9}, {-3.0, 0.02}}, {{4.4, 2.5}}};
   return model;
 }
@@ -160,7 +160,9 @@ FitSummary summary_of_fit() {
   summary.message = "the best start converged";
   summary.rss = 2;
   summary.r_squared = 0.9;
-  summary.noise_variance = 0.25;
+  summary.noise_variance = {0.25};
+  summary.rss_by_target = {2};
+  summary.r_squared_by_target = {0.9};
   summary.num_samples = 20;
   summary.num_identifiable_parameters = 12;
   summary.best_single_expert_rss = 8;
@@ -177,7 +179,7 @@ TEST(FitReport, ComparesWithOneExpert) {
 
 TEST(FitReport, HasNoNumberThatIsNone) {
   FitSummary summary = summary_of_fit();
-  summary.noise_variance.reset();
+  summary.noise_variance.clear();
   summary.aic.reset();
   summary.bic.reset();
   summary.rss = 0;
