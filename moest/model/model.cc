@@ -59,8 +59,8 @@ void check(const Model& model) {
                                 std::string_view what = "numbers") {
     if (given != static_cast<std::size_t>(wanted)) {
       throw InputError(fmt::format("{} has {} {}", path, given, what),
-                       fmt::format("this gate, expert and number of inputs need {}", wanted),
-                       "Correct the list or the gate, expert and inputs fields.");
+                       fmt::format("the rest of the model needs {}", wanted),
+                       "Correct the list, or the gate, expert, inputs and target fields.");
     }
   };
   const auto expect_finite = [](const std::string& path, std::span<const double> numbers) {

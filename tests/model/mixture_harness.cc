@@ -524,8 +524,11 @@ HarnessPoint::HarnessPoint(const MixtureSpec& spec, Eigen::Index num_rows, Strea
     : chart(spec, kHarnessBound), theta(chart.num_coordinates()), inputs(num_rows, spec.num_inputs) {
   for (const RegionBlock& block : chart.regions()) {
     auto part = theta.segment(block.offset, block.size);
+    // Not nearly 0: with a neuron of a hardly any x, all inputs would be near its kink.
+    constexpr double kLeast = 0.01;
     for (double& value : part) {
       value = stream.normal();
+      value = std::copysign(std::max(kLeast, std::abs(value)), value);
     }
     if (block.region.shape == Region::Shape::ball) {
       part *= std::min(stream.uniform(0.1, 0.8) * block.region.size, 10.0) / part.norm();

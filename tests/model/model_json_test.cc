@@ -309,7 +309,9 @@ Model random_model(const MixtureSpec& spec, Stream& stream) {
     for (int j = 0; j < spec.num_inputs; ++j) {
       scaling.inputs.push_back({stream.normal(), std::exp(stream.normal())});
     }
-    scaling.targets.push_back({stream.normal(), std::exp(stream.normal())});
+    for (int j = 0; j < spec.num_outputs; ++j) {
+      scaling.targets.push_back({stream.normal(), std::exp(stream.normal())});
+    }
     model.scaling = scaling;
     model.categories["c=d"] = {"a", "b c", ""};
     model.fit = Json{{"status", "converged"}, {"starts", {{{"rss", 1.5}}, {{"rss", nullptr}}}}};
