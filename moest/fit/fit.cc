@@ -119,10 +119,6 @@ struct ScaledSamples {
     std::transform(sums.begin(), sums.end(), to_rss.begin(), sums.begin(), std::multiplies<>());
     return sums;
   }
-  double rss(Problem& problem, const LocalFit& fit) const {
-    const std::vector<double> sums = rss_by_target(problem, fit);
-    return std::accumulate(sums.begin(), sums.end(), 0.0);
-  }
 };
 
 ScaledSamples scale_samples(const MixtureChart& chart, const Dataset& data,
@@ -285,7 +281,8 @@ std::optional<double> single_expert_rss(MixtureSpec spec, const ScaledSamples& s
     return std::nullopt;
   }
   Problem problem(spec, options.bound, samples.blocks);
-  return samples.rss(problem, only);
+  const std::vector<double> sums = samples.rss_by_target(problem, only);
+  return std::accumulate(sums.begin(), sums.end(), 0.0);
 }
 
 // What the model file remembers; nothing here may depend on the machine's speed or the number of threads.
@@ -350,13 +347,15 @@ FitResult fit(MixtureSpec spec, const Dataset& data, const FitOptions& options, 
                            (learns_temperature(spec.gate) ? 1 : 0);
   summary.status = result.stopped.value_or(best.status);
   Problem problem(spec, options.bound, samples.blocks, resolve_threads(options.threads));
+  summary.rss_by_target = samples.rss_by_target(problem, best);
+  summary.rss = std::accumulate(summary.rss_by_target.begin(), summary.rss_by_target.end(), 0.0);
+  const double to_rss =
+      samples.to_rss.size() == 1 || best.rss == 0 ? samples.to_rss.front() : summary.rss / best.rss;
   for (const StartResult& row : result.starts) {
     if (row.fit.theta.size() > 0) {
-      summary.starts.push_back({row.kind, samples.rss(problem, row.fit), row.fit.iterations, row.fit.status});
+      summary.starts.push_back({row.kind, row.fit.rss * to_rss, row.fit.iterations, row.fit.status});
     }
   }
-  summary.rss_by_target = samples.rss_by_target(problem, best);
-  summary.rss = samples.rss(problem, best);
   const Eigen::VectorXd theta = ordered(problem, best.theta, data, summary.expert_shares);
   describe_optimum(problem, theta, summary);
   if (spec.gate.top_k > 0 && spec.gate.top_k < spec.num_experts) {

@@ -16,7 +16,9 @@ namespace moest {
 /// Scores this close make weights that differ by one per cent.
 inline constexpr double kTieMargin = 0.01;
 
-/// One start: where it came from and where it ended. RSS in squared units of the target.
+/// One start: where it came from and where it ended. RSS in squared units of the target. With several targets
+/// it is the objective, the sum over the scaled targets, in a unit in which that of the best start is the
+/// summary's rss: the starts are in its order.
 struct StartRow {
   StartKind kind;
   double rss;

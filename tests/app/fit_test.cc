@@ -71,6 +71,46 @@ class Fit : public testing::Test {
   Workspace workspace_;
 };
 
+TEST_F(Fit, OfSeveralTargetsGoesThroughEveryCommand) {
+  Stream stream(9, 0, "two targets");
+  std::vector<std::vector<double>> rows;
+  for (int i = 0; i < 200; ++i) {
+    const double x = stream.uniform(-1, 1);
+    rows.push_back(
+        {x, (x < 0 ? -2 * x : 3 * x) + 0.1 * stream.normal(), x < 0 ? 1 : 2 + 0.2 * stream.normal()});
+  }
+  workspace_.write("data.csv", csv("x,y,z", rows));
+  const RunResult fitted = workspace_.moest({"fit", "data.csv", "--target", "y,z", "--output", "model.json"});
+  EXPECT_EQ(fitted.status, 0) << fitted.err;
+  EXPECT_THAT(fitted.out, AllOf(HasSubstr("targets y, z"), HasSubstr("y: residual sum of squares"),
+                                HasSubstr("expert: a_x of y"), HasSubstr("expert: b of z")));
+  const Json model = workspace_.read_json("model.json");
+  EXPECT_EQ(model["target"], Json({"y", "z"}));
+  EXPECT_EQ(model["noise_variance"].size(), 2U);
+  EXPECT_EQ(model["atoms"][0]["expert"].size(), 2U);
+  EXPECT_EQ(model["atoms"][0]["expert"][0].size(), 2U);
+
+  const RunResult predicted =
+      workspace_.moest({"predict", "model.json", "data.csv", "--weights", "--experts"});
+  EXPECT_THAT(predicted.out, StartsWith("prediction_y,prediction_z,weight_1,weight_2,expert_1_y,expert_2_y,"
+                                        "expert_1_z,expert_2_z\n"));
+  EXPECT_THAT(predicted.err, AllOf(HasSubstr("against the column y"), HasSubstr("against the column z")));
+  EXPECT_THAT(workspace_.moest({"simulate", "model.json", "--n", "5"}).out, StartsWith("x,y,z\n"));
+  EXPECT_THAT(workspace_.moest({"describe", "model.json"}).out, HasSubstr("targets y, z"));
+  for (const std::string target : {"y", "z"}) {
+    const RunResult drawn =
+        workspace_.moest({"plot", "model.json", "data.csv", "--target", target, "--output", target + ".svg"});
+    EXPECT_EQ(drawn.status, 0) << drawn.err;
+  }
+  EXPECT_NE(workspace_.read("y.svg"), workspace_.read("z.svg"));
+  const RunResult again = workspace_.moest(
+      {"fit", "data.csv", "--target", "y,z", "--start-from", "model.json", "--starts", "0", "--json"});
+  EXPECT_EQ(again.status, 0) << again.err;
+  EXPECT_EQ(Json::parse(again.out)["summary"]["rss_by_target"].size(), 2U);
+  EXPECT_THAT(workspace_.moest({"fit", "data.csv", "--target", "z,y", "--start-from", "model.json"}).err,
+              HasSubstr("its list of targets is y, z"));
+}
+
 TEST_F(Fit, WritesAModelThatSurvivesReadingAndWritingToTheLastBit) {
   ASSERT_EQ(fit({"--output", "model.json"}).status, 0);
   const RunResult read = workspace_.moest({"describe", "model.json", "--json"});

@@ -93,6 +93,84 @@ TEST(Fit, ReportsResidualsInTheTargetsUnits) {
               1e-8);
 }
 
+// The truth's gate has two experts of three outputs; noise differs by output.
+TestProblem several_targets(const std::string& expert) {
+  MixtureSpec spec;
+  spec.expert.kind = expert;
+  spec.num_inputs = 2;
+  spec.num_experts = 2;
+  spec.num_outputs = 3;
+  return random_problem(spec, 400, 0.05, 9);
+}
+
+TEST(Fit, OfSeveralTargetsWithOneExpertIsARegressionForEach) {
+  const TestProblem test = several_targets("linear");
+  MixtureSpec spec = test.truth.spec;
+  spec.num_experts = 1;
+  const FitSummary all = fit(spec, test.data, {}).summary;
+  ASSERT_EQ(all.rss_by_target.size(), 3U);
+  double sum = 0;
+  for (int j = 0; j < 3; ++j) {
+    const auto at = static_cast<std::size_t>(j);
+    Dataset one = test.data;
+    one.target = test.data.target.col(j);
+    one.target_names = {test.data.target_names[at]};
+    const FitSummary alone = fit(spec, one, {}).summary;
+    EXPECT_NEAR(all.rss_by_target[at], alone.rss, 1e-9 * alone.rss);
+    EXPECT_NEAR(all.r_squared_by_target[at], alone.r_squared, 1e-9);
+    EXPECT_NEAR(all.noise_variance.at(at), alone.noise_variance.at(0), 1e-9);
+    sum += alone.rss;
+  }
+  EXPECT_NEAR(all.rss, sum, 1e-9 * sum);
+  EXPECT_EQ(all.num_identifiable_parameters, 9);
+}
+
+TEST(Fit, OfSeveralTargetsFindsTheGateThatTheyShare) {
+  for (const std::string expert : {"linear", "tanh", "ffn"}) {
+    const TestProblem test = several_targets(expert);
+    FitOptions options;
+    options.scaling = false;
+    const FitResult result = fit(test.truth.spec, test.data, options);
+    EXPECT_LT(result.summary.rss, test.truth_rss()) << expert;
+    const Predictions given = predict(result.model, test.data.inputs, 1);
+    const Eigen::VectorXd errors = (given.mean - test.data.target).colwise().squaredNorm();
+    for (std::size_t j = 0; j < 3; ++j) {
+      EXPECT_NEAR(errors[static_cast<Eigen::Index>(j)], result.summary.rss_by_target[j],
+                  1e-9 * result.summary.rss);
+    }
+    EXPECT_EQ(result.model.targets, test.data.target_names);
+    EXPECT_EQ(result.model.noise_variance, result.summary.noise_variance);
+  }
+}
+
+// In units a thousand times larger, a target counts as much as before.
+TEST(Fit, WeighsTargetsByTheirSpread) {
+  TestProblem test = several_targets("tanh");
+  const FitResult before = fit(test.truth.spec, test.data, {});
+  test.data.target.col(1) *= 1000;
+  const FitResult after = fit(test.truth.spec, test.data, {});
+  const auto best = std::min_element(after.summary.starts.begin(), after.summary.starts.end(),
+                                     [](const StartRow& a, const StartRow& b) { return a.rss < b.rss; });
+  EXPECT_NEAR(best->rss, after.summary.rss, 1e-12 * after.summary.rss);
+  EXPECT_NEAR(after.summary.rss_by_target[1], 1e6 * before.summary.rss_by_target[1],
+              1e-5 * after.summary.rss_by_target[1]);
+  EXPECT_NEAR(after.summary.rss_by_target[0], before.summary.rss_by_target[0],
+              1e-5 * before.summary.rss_by_target[0]);
+}
+
+TEST(Fit, OfSeveralTargetsGivesTheSameBitsForAnyNumberOfThreads) {
+  const TestProblem test = several_targets("ffn");
+  std::string first;
+  for (const int threads : {1, 2, 3}) {
+    FitOptions options;
+    options.threads = threads;
+    options.starts = 4;
+    const std::string text = readable_text(to_json(fit(test.truth.spec, test.data, options).model));
+    first = first.empty() ? text : first;
+    EXPECT_EQ(text, first) << threads << " threads";
+  }
+}
+
 // One start of a large fit: the threads share the passes over the samples.
 TEST(Fit, GivesTheSameBitsWhenThreadsShareAPass) {
   const Dataset data = two_lines(30'000, 0.1);

@@ -23,6 +23,7 @@ struct Configuration {
   int num_experts;
   std::string router = "identity";
   bool learns_temperature = false;
+  int num_outputs = 1;
 
   MixtureSpec spec() const {
     constexpr double kTemperature = 0.3;  // cosines and routers' values differ by about 1
@@ -38,6 +39,7 @@ struct Configuration {
     }
     result.num_inputs = num_inputs;
     result.num_experts = num_experts;
+    result.num_outputs = num_outputs;
     return result;
   }
 };
@@ -67,6 +69,8 @@ std::vector<Configuration> configurations() {
     all.push_back({"hierarchical", "linear", 2, num_experts});
     all.push_back({"hierarchical", "tanh", 2, num_experts});
   }
+  all.push_back({"softmax", "linear", 2, 3, "identity", false, 3});
+  all.push_back({"perturbed_cosine", "tanh", 2, 3, "identity", false, 2});
   for (const std::string router : {"tanh", "gelu", "sigmoid"}) {
     all.push_back({"dense_to_sparse", "linear", 2, 2, router, true});
     all.push_back({"dense_to_sparse", "tanh", 2, 3, router, true});
@@ -130,9 +134,10 @@ TEST(Recovery, DefaultFitsFindTheOptimumAndItIsChiSquareDeep) {
     EXPECT_NEAR(depth, degrees, 3 * std::sqrt(2.0 * degrees))
         << c.gate << " " << c.expert << " " << c.num_inputs;
     fmt::print(
-        "{:<17} {:<8} {:<7} {:<7} d = {} k = {}: found {} of {}, mean depth {:.1f} for {} parameters\n",
+        "{:<17} {:<8} {:<7} {:<7} d = {} k = {} m = {}: found {} of {}, mean depth {:.1f} for {} "
+        "parameters\n",
         c.gate, c.router, c.learns_temperature ? "learned" : "", c.expert, c.num_inputs, c.num_experts,
-        found_here, num_replicates(), depth / num_replicates(), degrees / num_replicates());
+        c.num_outputs, found_here, num_replicates(), depth / num_replicates(), degrees / num_replicates());
     found += found_here;
     all_depth += depth;
     all_degrees += degrees;
