@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""Tables of what tools/bench measured: report.py FOLDER [--compare BASE.json].
+"""Tables of what tools/bench measured: report.py FOLDER [--compare BASE.json | --catalogue].
 
-Reads *_bench.json of FOLDER (Google Benchmark's form), writes FOLDER/result.json with the medians.
+Reads *_bench.json of FOLDER (Google Benchmark's form), writes FOLDER/result.json with the medians. With --catalogue only
+the table of catalogue_bench.
 """
 import argparse
 import json
@@ -31,7 +32,8 @@ def read(folder):
                 continue
             entry["milliseconds"].append(run["real_time"] * MILLISECONDS[run["time_unit"]])
             for key in ("ns", "iterations", "multiply_adds", "exponentials", "reciprocals", "fits_per_second",
-                        "items_per_second", "median_iterations", "share_at_limit", "share_of_best", "extra_mib"):
+                        "items_per_second", "median_iterations", "share_at_limit", "share_of_best", "extra_mib", "error",
+                        "predicted_error", "share_found"):
                 # "iterations" is Google Benchmark's own count unless a counter of that name replaced it.
                 if key in run:
                     entry.setdefault(key, []).append(run[key])
@@ -107,6 +109,19 @@ def fit_tables(runs):
            for threads in (1, 2)])
 
 
+def catalogue_table(runs):
+    kinds = [name.split("/")[1:] for name in runs if name.startswith("catalogue/")]
+    gates = list(dict.fromkeys(gate for gate, _ in kinds))
+    experts = list(dict.fromkeys(expert for _, expert in kinds))
+
+    def cell(gate, expert):
+        run = runs[f"catalogue/{gate}/{expert}"]
+        return f"{run['error']:.2g} ({run['predicted_error']:.2g}), {run['share_found']:.0%}, {run['ns']:.1f}"
+
+    table("Every gate with every expert", ["", *experts],
+          [[gate, *(cell(gate, expert) for expert in experts)] for gate in gates])
+
+
 def compare(runs, base):
     rows = []
     for name, run in runs.items():
@@ -120,12 +135,16 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("folder", type=pathlib.Path)
     parser.add_argument("--compare", type=pathlib.Path)
+    parser.add_argument("--catalogue", action="store_true")
     arguments = parser.parse_args()
     runs = read(arguments.folder)
     model = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")),
                  platform.machine())
     date = time.strftime("%Y-%m-%d")
     print(f"{model}, {date}; medians")
+    if arguments.catalogue:
+        catalogue_table(runs)
+        return
     kernel_tables(runs)
     race_tables(runs)
     fit_tables(runs)
