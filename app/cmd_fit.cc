@@ -101,6 +101,8 @@ std::optional<Model> read_start(const CLI::App& parser, FitCommand& command) {
   take_from_start(parser, "--expert", expert_options(), start.spec.expert, command.spec.expert);
   if (parser.count("--experts") == 0) {
     command.spec.num_experts = start.spec.num_experts;
+  } else if (command.spec.num_experts != start.spec.num_experts && parser.count("--groups") == 0) {
+    command.spec.gate.groups = {};  // those of the start are not of so many experts
   }
   if (command.columns.inputs.empty()) {
     take_columns(start, command.columns);
@@ -128,6 +130,12 @@ void check_command(const CLI::App& parser, const FitCommand& command) {
 Dataset read_data(const FitCommand& command) {
   const Table table = read_table(command.data, {command.columns.categorical});
   DatasetOptions columns = command.columns;
+  // A single target may have commas in its name.
+  const std::string whole = fmt::format("{}", fmt::join(columns.targets, ","));
+  const auto is_column = [&](const std::string& name) { return table.find(name) != nullptr; };
+  if (is_column(whole) && !std::all_of(columns.targets.begin(), columns.targets.end(), is_column)) {
+    columns.targets = {whole};
+  }
   columns.missing = command.drop_missing ? MissingPolicy::drop : MissingPolicy::refuse;
   return make_dataset(table, columns);
 }
@@ -142,11 +150,15 @@ void check_enough_rows(const FitCommand& command, const Dataset& data) {
     const std::string needed = data.target.rows() < experts
                                    ? ""
                                    : fmt::format(" for {} parameters", num_free_parameters(command.spec));
-    throw InputError(
-        fmt::format("{}: {} rows are too few{}", source_name(command.data), data.target.rows(), needed),
-        fmt::format("{} gate, {} {} expert(s), {} input(s)", command.spec.gate.kind, experts,
-                    command.spec.expert.kind, data.input_names.size()),
-        "Take fewer --experts, fewer --inputs or more data.");
+    const std::string of_targets =
+        data.target.cols() > 1
+            ? fmt::format(" of {} targets ({} numbers)", data.target.cols(), data.target.size())
+            : "";
+    throw InputError(fmt::format("{}: {} rows{} are too few{}", source_name(command.data), data.target.rows(),
+                                 of_targets, needed),
+                     fmt::format("{} gate, {} {} expert(s), {} input(s)", command.spec.gate.kind, experts,
+                                 command.spec.expert.kind, data.input_names.size()),
+                     "Take fewer --experts, fewer --inputs or more data.");
   }
 }
 

@@ -21,14 +21,16 @@ struct PlotCommand {
   std::string output;
 };
 
-/// The model's inputs and targets from the table; the targets must be there and be numbers.
-Dataset samples_of(const Model& model, const std::string& path) {
+/// The model's inputs from the table and, unless the picture is of the gate, the target that is drawn.
+Dataset samples_of(const Model& model, const std::string& path, PlotKind kind, int target) {
   const Table table = read_table_for(model, path);
   Dataset data;
   data.input_names = model.inputs;
   data.inputs = input_matrix(table, model.inputs, model.categories);
-  data.target_names = model.targets;
-  data.target = input_matrix(table, model.targets, {});
+  if (kind != PlotKind::gate) {
+    data.target_names = {model.targets[static_cast<std::size_t>(target)]};
+    data.target = target_column(table, data.target_names.front());
+  }
   return data;
 }
 
@@ -50,7 +52,7 @@ int run_plot(const PlotCommand& command) {
   const PlotKind kind = plot_kind(command.kind);
   const Model model = read_model(command.model);
   const int target = chosen_target(model, command.target);
-  plot(model, samples_of(model, command.data), kind, target, command.output, command.threads);
+  plot(model, samples_of(model, command.data, kind, target), kind, target, command.output, command.threads);
   if (command.common.json) {
     print_json({{"command", "plot"}, {"kind", command.kind}, {"output", command.output}});
   }
@@ -63,12 +65,16 @@ Command make_plot_command(CLI::App& program) {
   CLI::App* parser = program.add_subcommand("plot", "draw a model on a table");
   const auto command = std::make_shared<PlotCommand>();
   parser->add_option("model", command->model, "model file")->type_name("MODEL")->required();
-  parser->add_option("data", command->data, "table with the model's inputs and target; - for standard input")
+  parser
+      ->add_option("data", command->data,
+                   "table with the model's inputs and, but for gate, the target; - for standard input")
       ->type_name("DATA")
       ->required();
   parser->add_option("--kind", command->kind, "picture: " + listed(plot_kind_names()) + " (default fit)")
       ->type_name("KIND");
-  parser->add_option("--target", command->target, "which target of a model with several (default: the first)")
+  parser
+      ->add_option("--target", command->target,
+                   "which target of a model with several is drawn (default: the first); gate shows none")
       ->type_name("COLUMN");
   parser->add_option("--output", command->output, "the picture: .svg, .pdf or .png")
       ->type_name("PICTURE")

@@ -92,14 +92,16 @@ int run_predict(const PredictCommand& command) {
 }  // namespace
 
 Command make_predict_command(CLI::App& program) {
-  CLI::App* parser = program.add_subcommand("predict", "predict the target for the rows of a table");
+  CLI::App* parser = program.add_subcommand("predict", "predict the targets for the rows of a table");
   const auto command = std::make_shared<PredictCommand>();
   parser->add_option("model", command->model, "model file")->type_name("MODEL")->required();
   parser->add_option("data", command->data, "table with the model's inputs; - for standard input")
       ->type_name("DATA")
       ->required();
   parser->add_flag("--weights", command->weights, "add the gate weights weight_1, .., weight_k");
-  parser->add_flag("--experts", command->experts, "add the values of the experts expert_1, .., expert_k");
+  parser->add_flag(
+      "--experts", command->experts,
+      "add the values of the experts expert_1, .., expert_k (of several targets expert_1_TARGET, ..)");
   parser->add_option("--output", command->output, "where the CSV goes (default: standard output)")
       ->type_name("CSV");
   add_threads_option(*parser, command->threads);

@@ -1,4 +1,5 @@
 // moest simulate: data drawn from a model.
+#include <algorithm>
 #include <cmath>
 #include <memory>
 #include <optional>
@@ -57,9 +58,8 @@ std::vector<double> noise_sd(const SimulateCommand& command, const Model& model)
                      "Give --noise SD, for example --noise 0.1, or --noise 0.");
   }
   std::vector<double> sd;
-  for (const double variance : model.noise_variance) {
-    sd.push_back(std::sqrt(variance));
-  }
+  std::transform(model.noise_variance.begin(), model.noise_variance.end(), std::back_inserter(sd),
+                 [](double variance) { return std::sqrt(variance); });
   return sd;
 }
 

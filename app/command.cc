@@ -129,7 +129,13 @@ void read_number(const std::string& flag, const std::string& text, Partition& va
   std::vector<int> numbers;
   for (std::size_t begin = 0; begin <= text.size();) {
     const std::size_t end = std::min(text.find(',', begin), text.size());
-    read_number(flag, text.substr(begin, end - begin), numbers.emplace_back());
+    const auto [stop, error] =
+        std::from_chars(text.data() + begin, text.data() + end, numbers.emplace_back());
+    if (error != std::errc() || stop != text.data() + end) {
+      throw InputError(fmt::format("{} `{}` cannot be read", flag, text),
+                       "it must be a whole number, or sizes separated by single commas",
+                       fmt::format("For example {0} 2 or {0} 3,2.", flag));
+    }
     begin = end + 1;
   }
   value = numbers.size() == 1 ? Partition{numbers.front(), {}} : Partition{0, numbers};

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "moest/base/error.h"
+#include "moest/base/json_text.h"
 #include "moest/base/option.h"
 #include "moest/data/table.h"
 #include "moest/model/model.h"
@@ -67,12 +68,6 @@ void add_threads_option(CLI::App& parser, int& threads);
 
 /// Prints a note for the user on standard error unless --quiet.
 void note(const CommonOptions& options, const std::string& text);
-
-/// A list, or its item if there is only one: as the model file has targets and their noise.
-template <class T>
-nlohmann::ordered_json one_or_all(const std::vector<T>& values) {
-  return values.size() == 1 ? nlohmann::ordered_json(values.front()) : nlohmann::ordered_json(values);
-}
 
 /// Prints one JSON document on standard output.
 void print_json(const nlohmann::ordered_json& json);

@@ -308,6 +308,7 @@ constexpr std::string_view kPredictionRole = "model's input";
 Dataset make_dataset(const Table& table, const DatasetOptions& options) {
   MOEST_EXPECT(!options.targets.empty());
   std::vector<const Column*> targets;
+  targets.reserve(options.targets.size());
   for (const std::string& name : options.targets) {
     targets.push_back(&chosen_column(table, name, "target"));
   }
@@ -380,6 +381,15 @@ Eigen::MatrixXd input_matrix(const Table& table, std::span<const std::string> in
                                           .col(static_cast<Eigen::Index>(found->second.level) - 1);
   }
   return result;
+}
+
+Eigen::VectorXd target_column(const Table& table, const std::string& name) {
+  const Column& column = chosen_column(table, name, "model's target");
+  check_numbers(table, column, "Correct the cell, or leave the row out.");
+  const std::vector<const Column*> used{&column};
+  refuse_missing(table, used, "Fill them in, or leave the rows out.");
+  return Eigen::Map<const Eigen::VectorXd>(column.values.data(),
+                                           static_cast<Eigen::Index>(column.values.size()));
 }
 
 }  // namespace moest

@@ -56,4 +56,7 @@ Dataset make_dataset(const Table& table, const DatasetOptions& options);
 Eigen::MatrixXd input_matrix(const Table& table, std::span<const std::string> input_names,
                              const Categories& categories);
 
+/// A target of a model, n numbers. Throws InputError as input_matrix.
+Eigen::VectorXd target_column(const Table& table, const std::string& name);
+
 }  // namespace moest

@@ -92,12 +92,12 @@ void check_start(const MixtureSpec& spec, const Dataset& data, const Model& star
     refuse("number of experts", std::to_string(given.num_experts), std::to_string(spec.num_experts));
   }
   if (!(without_convention(given) == without_convention(spec))) {
-    refuse("gate", given.gate.kind + " " + options_json(gate_options(), given.gate).dump(),
-           spec.gate.kind + " " + options_json(gate_options(), spec.gate).dump());
+    refuse("gate", kind_json(gate_info(given.gate.kind), gate_options(), without_convention(given)).dump(),
+           kind_json(gate_info(spec.gate.kind), gate_options(), without_convention(spec)).dump());
   }
   if (!(given.expert == spec.expert)) {
-    refuse("expert", given.expert.kind + " " + options_json(expert_options(), given.expert).dump(),
-           spec.expert.kind + " " + options_json(expert_options(), spec.expert).dump());
+    refuse("expert", kind_json(expert_kind(given.expert.kind).info, expert_options(), given.expert).dump(),
+           kind_json(expert_kind(spec.expert.kind).info, expert_options(), spec.expert).dump());
   }
   if (start.targets != data.target_names) {
     refuse("list of targets", listed(start.targets), listed(data.target_names));
@@ -128,6 +128,11 @@ ScaledSamples scale_samples(const MixtureChart& chart, const Dataset& data,
     const Affine target = scaling ? scaling->targets[static_cast<std::size_t>(j)] : Affine{};
     samples.blocks.set_target((data.target.col(j).array() - target.offset) / target.scale, j);
     samples.to_rss.push_back(target.scale * target.scale);
+    if (scaling && chart.spec().num_outputs > 1) {
+      // Each target counts by its spread, whatever range its experts have.
+      const double spread = target.scale / standardisation(as_span(data.target.col(j))).scale;
+      samples.blocks.set_target_weight(j, spread * spread);
+    }
   }
   return samples;
 }
@@ -217,6 +222,7 @@ void add_statistics(const Dataset& data, FitSummary& summary) {
   const auto num_targets = static_cast<double>(data.target.cols());
   const double degrees = n - summary.num_identifiable_parameters / num_targets;
   double deviance = 0;
+  bool has_noise = true;  // no residual sum of squares is mere rounding
   for (Eigen::Index j = 0; j < data.target.cols(); ++j) {
     const double rss = summary.rss_by_target[static_cast<std::size_t>(j)];
     const auto target = data.target.col(j).array();
@@ -225,9 +231,11 @@ void add_statistics(const Dataset& data, FitSummary& summary) {
     if (degrees > 0) {
       summary.noise_variance.push_back(rss / degrees);
     }
+    constexpr double kEpsilon = std::numeric_limits<double>::epsilon();
+    has_noise &= rss > 4 * kEpsilon * kEpsilon * target.square().sum();
     deviance += n * (std::log(2 * std::numbers::pi * rss / n) + 1);
   }
-  if (std::isfinite(deviance)) {  // no target is fitted without any error
+  if (has_noise) {
     const double num_parameters = summary.num_identifiable_parameters + num_targets;
     summary.aic = deviance + 2 * num_parameters;
     summary.bic = deviance + std::log(n) * num_parameters;
@@ -263,9 +271,9 @@ std::string sentence_of(const FitSummary& summary, const LocalFit& best) {
   return "no start had a finite residual sum of squares; look for huge values in the data or lower --bound";
 }
 
-/// RSS of one expert alone, in the targets' units; empty if its fit did not converge.
-std::optional<double> single_expert_rss(MixtureSpec spec, const ScaledSamples& samples,
-                                        const FitOptions& options, const FitControl& control) {
+/// RSS of one expert alone by target, in its units; empty if its fit did not converge.
+std::vector<double> single_expert_rss(MixtureSpec spec, const ScaledSamples& samples,
+                                      const FitOptions& options, const FitControl& control) {
   spec = with_experts(spec, 1);
   spec.gate.top_k = 0;
   if (!weights_sum_to_one(spec.gate)) {
@@ -278,11 +286,10 @@ std::optional<double> single_expert_rss(MixtureSpec spec, const ScaledSamples& s
   const MultistartResult result = run_starts(spec, samples.blocks, std::nullopt, single, monitor);
   const LocalFit& only = result.starts.front().fit;
   if (only.status != FitStatus::converged) {
-    return std::nullopt;
+    return {};
   }
   Problem problem(spec, options.bound, samples.blocks);
-  const std::vector<double> sums = samples.rss_by_target(problem, only);
-  return std::accumulate(sums.begin(), sums.end(), 0.0);
+  return samples.rss_by_target(problem, only);
 }
 
 // What the model file remembers; nothing here may depend on the machine's speed or the number of threads.
@@ -320,14 +327,16 @@ FitResult fit(MixtureSpec spec, const Dataset& data, const FitOptions& options, 
   FitControl in_units = control;
   if (control.progress) {
     in_units.progress = [&](FitProgress progress) {
-      if (progress.best_rss) {
-        *progress.best_rss *= samples.to_rss.size() == 1 ? samples.to_rss.front() : 1;
+      if (samples.to_rss.size() > 1) {
+        progress.best_rss.reset();  // a sum over scaled targets tells nobody anything
+      } else if (progress.best_rss) {
+        *progress.best_rss *= samples.to_rss.front();
       }
       control.progress(progress);
     };
   }
   Monitor monitor(in_units, options.max_seconds);
-  const std::optional<double> single_rss = single_expert_rss(spec, samples, options, control);
+  const std::vector<double> single_rss = single_expert_rss(spec, samples, options, control);
   const std::optional<Eigen::VectorXd> given =
       start ? std::optional(MixtureChart(start->spec, options.bound).coordinates(start->measure()))
             : std::nullopt;
@@ -364,16 +373,25 @@ FitResult fit(MixtureSpec spec, const Dataset& data, const FitOptions& options, 
   add_statistics(data, summary);
   const double degrees = samples.blocks.num_residuals() - summary.num_identifiable_parameters;
   summary.agreeing_starts = count_agreeing(result.starts, best.rss, degrees > 0 ? best.rss / degrees : 0);
-  summary.best_single_expert_rss = single_rss;
+  summary.best_single_expert_rss_by_target = single_rss;
+  if (!single_rss.empty()) {
+    summary.best_single_expert_rss = std::accumulate(single_rss.begin(), single_rss.end(), 0.0);
+  }
   summary.message = sentence_of(summary, best);
   summary.seconds = monitor.seconds();
 
   Measure measure = chart.measure(theta);
   spec.gate = chart.gate_of(theta);
   spec.gate.groups = {0, group_sizes(spec)};
-  outcome.model = {
-      spec,    data.input_names, data.target_names,  std::move(measure.atoms), summary.noise_variance,
-      scaling, data.categories,  record_of(summary), std::move(measure.groups)};
+  outcome.model = {.spec = spec,
+                   .inputs = data.input_names,
+                   .targets = data.target_names,
+                   .atoms = std::move(measure.atoms),
+                   .noise_variance = summary.noise_variance,
+                   .scaling = scaling,
+                   .categories = data.categories,
+                   .fit = record_of(summary),
+                   .groups = std::move(measure.groups)};
   return outcome;
 }
 

@@ -40,7 +40,8 @@ double rounding_level(const SampleBlocks& samples) {
   double sum_sq = 0;
   for (int target = 0; target < samples.num_targets(); ++target) {
     for (int block = 0; block < samples.num_blocks(); ++block) {
-      sum_sq += Eigen::Map<const Eigen::VectorXd>(samples.target(block, target), kBlockSize).squaredNorm();
+      sum_sq += samples.target_weight(target) *
+                Eigen::Map<const Eigen::VectorXd>(samples.target(block, target), kBlockSize).squaredNorm();
     }
   }
   const double epsilon = std::numeric_limits<double>::epsilon();

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "moest/base/json_text.h"
 #include "moest/base/option_json.h"
 
 namespace moest {
@@ -10,11 +11,6 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 Json optional_json(const std::optional<double>& value) { return value ? Json(*value) : Json(nullptr); }
-
-/// A number for a single target.
-Json by_target_json(const std::vector<double>& values) {
-  return values.empty() ? Json(nullptr) : values.size() == 1 ? Json(values.front()) : Json(values);
-}
 
 }  // namespace
 
@@ -39,7 +35,7 @@ Json to_json(const FitSummary& summary) {
           {"r_squared", summary.r_squared},
           {"rss_by_target", summary.rss_by_target},
           {"r_squared_by_target", summary.r_squared_by_target},
-          {"noise_variance", by_target_json(summary.noise_variance)},
+          {"noise_variance", one_or_all(summary.noise_variance)},
           {"num_samples", summary.num_samples},
           {"num_parameters", summary.num_parameters},
           {"num_identifiable_parameters", summary.num_identifiable_parameters},
@@ -49,6 +45,7 @@ Json to_json(const FitSummary& summary) {
           {"samples_near_tie", summary.samples_near_tie ? Json(*summary.samples_near_tie) : Json(nullptr)},
           {"rank_deficient", summary.rank_deficient},
           {"best_single_expert_rss", optional_json(summary.best_single_expert_rss)},
+          {"best_single_expert_rss_by_target", one_or_all(summary.best_single_expert_rss_by_target)},
           {"aic", optional_json(summary.aic)},
           {"bic", optional_json(summary.bic)},
           {"expert_shares", summary.expert_shares},

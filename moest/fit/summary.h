@@ -47,6 +47,7 @@ struct FitSummary {
   bool rank_deficient = false;  // fewer identifiable parameters than free directions
   // The same expert alone, without a gate; empty if its fit did not end.
   std::optional<double> best_single_expert_rss;
+  std::vector<double> best_single_expert_rss_by_target;
   std::optional<double> aic, bic;     // Gaussian likelihood, noise variance counted as a parameter
   std::vector<double> expert_shares;  // mean weight of each expert over the samples
   double seconds = 0;                 // of the fit alone

@@ -15,25 +15,33 @@ OutputPasses::OutputPasses(const std::vector<MixtureLayout>& layouts, const Samp
 
 void OutputPasses::linearise(std::span<const double> v, NormalEquations& result, Curvature curvature) {
   passes_.front().linearise(v, result, curvature);
-  for (std::size_t output = 1; output < passes_.size(); ++output) {
-    passes_[output].linearise(v, of_output_, curvature);
-    result.rss += of_output_.rss;
-    result.gradient += of_output_.gradient;
-    result.gram += of_output_.gram;
-    result.diagonal += of_output_.diagonal;
+  if (const double weight = weight_of(0); weight != 1) {
+    result.rss *= weight;
+    result.gradient *= weight;
+    result.gram *= weight;
+    result.diagonal *= weight;
+  }
+  for (int output = 1; output < num_outputs(); ++output) {
+    passes_[static_cast<std::size_t>(output)].linearise(v, of_output_, curvature);
+    const double weight = weight_of(output);
+    result.rss += weight * of_output_.rss;
+    result.gradient += weight * of_output_.gradient;
+    result.gram += weight * of_output_.gram;
+    result.diagonal += weight * of_output_.diagonal;
   }
 }
 
 double OutputPasses::residual_sum_of_squares(std::span<const double> v) {
   double sum = 0;
-  for (FusedPass& pass : passes_) {
-    sum += pass.residual_sum_of_squares(v);
+  for (int output = 0; output < num_outputs(); ++output) {
+    sum += weight_of(output) * passes_[static_cast<std::size_t>(output)].residual_sum_of_squares(v);
   }
   return sum;
 }
 
 std::vector<double> OutputPasses::residual_sums_of_squares(std::span<const double> v) {
   std::vector<double> sums;
+  sums.reserve(passes_.size());
   for (FusedPass& pass : passes_) {
     sums.push_back(pass.residual_sum_of_squares(v));
   }
@@ -43,9 +51,10 @@ std::vector<double> OutputPasses::residual_sums_of_squares(std::span<const doubl
 void OutputPasses::bend(std::span<const double> v, std::span<const double> direction,
                         Eigen::VectorXd& result) {
   passes_.front().bend(v, direction, result);
-  for (std::size_t output = 1; output < passes_.size(); ++output) {
-    passes_[output].bend(v, direction, of_output_.gradient);
-    result += of_output_.gradient;
+  result *= weight_of(0);
+  for (int output = 1; output < num_outputs(); ++output) {
+    passes_[static_cast<std::size_t>(output)].bend(v, direction, of_output_.gradient);
+    result += weight_of(output) * of_output_.gradient;
   }
 }
 

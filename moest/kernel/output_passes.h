@@ -10,9 +10,10 @@
 namespace moest {
 
 /// Experts of several outputs share their gate: each output is a mixture by itself, with the gates in common
-/// and experts of its own, all in one parameter vector v. The objective is the sum over the outputs, and so
-/// are J'e, J'J and the Hessian. The scores are computed anew for each output, which spares the kernel a
-/// second shape of every sum and costs little beside the sums over experts.
+/// and experts of its own, all in one parameter vector v. The objective is the sum over the outputs of their
+/// RSS times the weight of their target, and so are J'e, J'J and the Hessian. The scores are computed anew
+/// for each output, which spares the kernel a second shape of every sum and costs little beside the sums over
+/// experts.
 class OutputPasses {
  public:
   /// One layout per output, at least one, each with its target and all of the same v. The samples must
@@ -24,7 +25,7 @@ class OutputPasses {
 
   void linearise(std::span<const double> v, NormalEquations& result,
                  Curvature curvature = Curvature::gauss_newton);
-  /// e'e over all outputs, and of each.
+  /// The objective, and e'e of each output.
   double residual_sum_of_squares(std::span<const double> v);
   std::vector<double> residual_sums_of_squares(std::span<const double> v);
   /// J'f'', see FusedPass.
@@ -33,6 +34,8 @@ class OutputPasses {
   const BlockValues& evaluate(std::span<const double> v, int block, int output = 0);
 
  private:
+  double weight_of(int output) const { return samples().target_weight(output); }
+
   std::vector<FusedPass> passes_;
   NormalEquations of_output_;
 };

@@ -10,7 +10,8 @@ SampleBlocks::SampleBlocks(Eigen::Index num_samples, int num_features, int num_t
     : num_samples_(num_samples),
       num_features_(num_features),
       num_targets_(num_targets),
-      num_blocks_(static_cast<int>((num_samples + kBlockSize - 1) / kBlockSize)) {
+      num_blocks_(static_cast<int>((num_samples + kBlockSize - 1) / kBlockSize)),
+      target_weights_(static_cast<std::size_t>(std::max(1, num_targets)), 1.0) {
   MOEST_EXPECT(num_samples >= 1);
   MOEST_EXPECT(num_features >= 0 && num_targets >= 1);
   const auto columns = static_cast<std::size_t>(num_columns());
@@ -34,9 +35,15 @@ void SampleBlocks::set_target(const Eigen::Ref<const Eigen::VectorXd>& values, i
   set_column(num_features_ + target, values);
 }
 
+void SampleBlocks::set_target_weight(int target, double weight) {
+  MOEST_EXPECT(target >= 0 && target < num_targets_ && weight > 0);
+  target_weights_[static_cast<std::size_t>(target)] = weight;
+}
+
 SampleBlocks SampleBlocks::thinned(Eigen::Index size) const {
   MOEST_EXPECT(size >= 1 && size <= num_samples_);
   SampleBlocks result(size, num_features_, num_targets_);
+  result.target_weights_ = target_weights_;
   Eigen::VectorXd values(size);
   for (int column = 0; column < num_columns(); ++column) {
     for (Eigen::Index i = 0; i < size; ++i) {

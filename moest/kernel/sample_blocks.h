@@ -32,6 +32,9 @@ class SampleBlocks {
   /// values: n numbers.
   void set_feature(int column, const Eigen::Ref<const Eigen::VectorXd>& values);
   void set_target(const Eigen::Ref<const Eigen::VectorXd>& values, int target = 0);
+  /// How much the squared residuals of a target count in the objective of all: 1 unless it is set.
+  void set_target_weight(int target, double weight);
+  double target_weight(int target) const { return target_weights_[static_cast<std::size_t>(target)]; }
 
   /// `size` samples in even steps, 1 <= size <= n: sample i is sample floor(i n / size) of these.
   SampleBlocks thinned(Eigen::Index size) const;
@@ -56,6 +59,7 @@ class SampleBlocks {
   int num_blocks_;
   Memory values_;
   Memory weights_;  // of a full block, and of the last one
+  std::vector<double> target_weights_;
 };
 
 }  // namespace moest

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <numeric>
 
 #include "moest/base/error.h"
@@ -29,14 +30,14 @@ std::vector<int> group_sizes(const MixtureSpec& spec) {
   const Partition& groups = spec.gate.groups;
   const int k = spec.num_experts;
   if (!groups.sizes.empty()) {
-    if (std::reduce(groups.sizes.begin(), groups.sizes.end()) != k) {
+    if (std::accumulate(groups.sizes.begin(), groups.sizes.end(), std::int64_t{0}) != k) {
       throw InputError(fmt::format("groups of {} experts are not possible", fmt::join(groups.sizes, ", ")),
                        fmt::format("the mixture has {}", k), "Give sizes that add up to that number.");
     }
     return groups.sizes;
   }
   if (groups.number == 0) {
-    return even_parts(k, std::min(k, 2));
+    return k > 0 ? even_parts(k, std::min(k, 2)) : std::vector<int>{};
   }
   if (k % groups.number != 0) {
     const std::string proposal =
@@ -108,48 +109,63 @@ Arrangement arranged(const MixtureSpec& spec,
   return result;
 }
 
+namespace {
+
+// A new group of one expert made from another one, where all groups have one expert; or, where there are no
+// groups, a new expert.
+Growth add_last(int num_experts, int expert, bool has_groups) {
+  Growth result;
+  result.from.atoms.resize(static_cast<std::size_t>(num_experts));
+  std::iota(result.from.atoms.begin(), result.from.atoms.end(), 0);
+  result.from.atoms.push_back(expert);
+  result.new_atom = num_experts;
+  if (has_groups) {
+    result.from.groups = result.from.atoms;
+  }
+  const int first_gate = has_groups ? num_experts + 1 : 0;
+  result.kept_gate = first_gate + expert;
+  result.new_gate = first_gate + num_experts;
+  return result;
+}
+
+// A new expert beside expert `expert` of group `own`, which changes places with group `grown`.
+Growth add_to_group(const std::vector<int>& ends, std::size_t own, std::size_t grown, int expert) {
+  Growth result;
+  result.from.groups.resize(ends.size());
+  std::iota(result.from.groups.begin(), result.from.groups.end(), 0);
+  std::swap(result.from.groups[own], result.from.groups[grown]);
+  std::vector<int>& atoms = result.from.atoms;
+  for (std::size_t g = 0; g < ends.size(); ++g) {
+    const auto from = static_cast<std::size_t>(result.from.groups[g]);
+    for (int i = from > 0 ? ends[from - 1] : 0; i < ends[from]; ++i) {
+      atoms.push_back(i);
+    }
+    if (g == grown) {
+      result.new_gate = result.new_atom = static_cast<int>(atoms.size());
+      atoms.push_back(expert);
+    }
+  }
+  result.kept_gate = static_cast<int>(std::find(atoms.begin(), atoms.end(), expert) - atoms.begin());
+  return result;
+}
+
+}  // namespace
+
 std::optional<Growth> growth(const MixtureSpec& smaller, const MixtureSpec& larger, int expert) {
   const std::vector<int> before = group_sizes(smaller);
   const std::vector<int> after = group_sizes(larger);
-  const int k = smaller.num_experts;
-  Growth result;
-  if (before.size() == after.size() && !after.empty()) {
-    const auto grown = static_cast<std::size_t>(
-        std::mismatch(before.begin(), before.end(), after.begin()).first - before.begin());
-    const std::vector<int> ends = group_ends(smaller);
-    const auto own =
-        static_cast<std::size_t>(std::upper_bound(ends.begin(), ends.end(), expert) - ends.begin());
-    if (before[own] != before[grown]) {
-      return std::nullopt;
-    }
-    result.from.groups.resize(before.size());
-    std::iota(result.from.groups.begin(), result.from.groups.end(), 0);
-    std::swap(result.from.groups[own], result.from.groups[grown]);
-    for (std::size_t g = 0; g < before.size(); ++g) {
-      const auto from = static_cast<std::size_t>(result.from.groups[g]);
-      for (int i = ends[from] - before[from]; i < ends[from]; ++i) {
-        result.kept_gate = i == expert ? static_cast<int>(result.from.atoms.size()) : result.kept_gate;
-        result.from.atoms.push_back(i);
-      }
-      if (g == grown) {
-        result.new_gate = result.new_atom = static_cast<int>(result.from.atoms.size());
-        result.from.atoms.push_back(expert);
-      }
-    }
-    return result;
+  if (before.size() != after.size() || after.empty()) {
+    return add_last(smaller.num_experts, expert, !after.empty());
   }
-  // Without groups, or where all have one expert.
-  result.from.atoms.resize(static_cast<std::size_t>(k));
-  std::iota(result.from.atoms.begin(), result.from.atoms.end(), 0);
-  result.from.atoms.push_back(expert);
-  result.new_atom = k;
-  if (!after.empty()) {
-    result.from.groups = result.from.atoms;
+  const auto grown = static_cast<std::size_t>(
+      std::mismatch(before.begin(), before.end(), after.begin()).first - before.begin());
+  const std::vector<int> ends = group_ends(smaller);
+  const auto own =
+      static_cast<std::size_t>(std::upper_bound(ends.begin(), ends.end(), expert) - ends.begin());
+  if (before[own] != before[grown]) {
+    return std::nullopt;
   }
-  const int first_gate = after.empty() ? 0 : k + 1;
-  result.kept_gate = first_gate + expert;
-  result.new_gate = first_gate + k;
-  return result;
+  return add_to_group(ends, own, grown, expert);
 }
 
 }  // namespace moest

@@ -39,9 +39,8 @@ Arrangement arranged(const MixtureSpec& spec,
 struct Growth {
   Arrangement from;
   int new_atom = 0;  // made from the same as another one
-  int kept_gate =
-      0;             // two gates that are to differ from now on, numbered as in a chart: those of atoms, then
-  int new_gate = 0;  // those of groups
+  // Two gates that are to differ from now on, numbered as in a chart: those of atoms, then those of groups.
+  int kept_gate = 0, new_gate = 0;
 };
 
 /// Between neighbours on the way of with_experts(), with a new atom beside atom `expert`; none if that cannot

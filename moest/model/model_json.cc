@@ -99,11 +99,6 @@ auto one_or_list_of(const Json& json, const std::string& path, Item&& item) {
   return std::vector{item(json, path)};
 }
 
-template <class T>
-Json one_or_all(const std::vector<T>& values) {
-  return values.size() == 1 ? Json(values.front()) : Json(values);
-}
-
 // Runs `action`; an InputError that it throws gets the path of the field in front.
 template <class Action>
 decltype(auto) at_path(const std::string& path, Action&& action) {
@@ -119,17 +114,21 @@ int whole_of(const Json& json, const std::string& path) {
     refuse_type(path, json, "a whole number");
   }
   constexpr int kLargest = 1'000'000;
-  return at_path(path, [&] {
-    check_range("it", json.get<double>(), 1, kLargest);
-    return json.get<int>();
-  });
+  const auto number = json.get<double>();
+  if (number < 1 || number > kLargest) {
+    refuse_type(path, json, fmt::format("a whole number from 1 to {}", kLargest));
+  }
+  return json.get<int>();
 }
 
 Partition partition_of(const Json& json, const std::string& path) {
-  if (json.is_array()) {
+  if (json.is_array() && !json.empty()) {
     return {0, list_of(json, path, whole_of)};
   }
-  return {whole_of(json, path), {}};
+  if (!json.is_number_integer()) {
+    refuse_type(path, json, "a number of groups, or a list of their sizes");
+  }
+  return {json == Json(0) ? 0 : whole_of(json, path), {}};
 }
 
 template <class Owner>
@@ -175,17 +174,6 @@ void read_options(ObjectReader& reader, const KindInfo& info, std::span<const Op
         },
         option.member);
   }
-}
-
-template <class Owner>
-Json kind_json(const KindInfo& info, std::span<const Option<Owner>> options, const Owner& owner) {
-  Json json{{"kind", info.name}};
-  for (const Option<Owner>& option : options) {
-    if (info.has(option.name)) {
-      json[std::string(option.name)] = option_json(option, owner);
-    }
-  }
-  return json;
 }
 
 Affine affine_of(const Json& json, const std::string& path) {
@@ -280,10 +268,11 @@ void read_groups(const Json& json, Model& model) {
   if (!sizes.empty() && sizes.size() != model.groups.size()) {
     refuse("some groups have no size", "either all have one, or none");
   }
-  if (partition == Partition{}) {
+  const bool from_options = !(partition == Partition{});
+  if (!from_options) {
     partition = sizes.empty() ? Partition{static_cast<int>(model.groups.size()), {}} : Partition{0, sizes};
   }
-  partition.sizes = at_path("groups", [&] { return group_sizes(model.spec); });
+  partition.sizes = at_path(from_options ? "gate.groups" : "groups", [&] { return group_sizes(model.spec); });
   partition.number = 0;
   if (!sizes.empty() && sizes != partition.sizes) {
     refuse(fmt::format("the groups have the sizes {}", fmt::join(sizes, ", ")),
@@ -323,6 +312,20 @@ Categories categories_of(const Json& json, const std::string& path) {
     categories[column] = list_of(levels, fmt::format("{}.{}", path, column), string_of);
   }
   return categories;
+}
+
+/// Columns that `simulate` and `predict` write must have names that differ.
+void check_targets(const Model& model) {
+  std::vector<std::string> seen = model.inputs;
+  for (const std::string& name : model.targets) {
+    const bool is_taken = std::find(seen.begin(), seen.end(), name) != seen.end();
+    if (name.empty() || is_taken) {
+      throw InputError(fmt::format("the target `{}` cannot be used", name),
+                       name.empty() ? "it has no name" : "another target, or an input, has its name",
+                       "Give it a name of its own.");
+    }
+    seen.push_back(name);
+  }
 }
 
 void check_version(ObjectReader& reader) {
@@ -405,6 +408,7 @@ Model model_from_json(const Json& json) {
   if (model.targets.empty()) {
     refuse_type("target", reader.require("target"), "a text, or a list of them");
   }
+  check_targets(model);
   model.spec.num_inputs = static_cast<int>(model.inputs.size());
   model.spec.num_outputs = static_cast<int>(model.targets.size());
   model.atoms = list_of(reader.require("atoms"), "atoms", [&](const Json& atom, const std::string& path) {

@@ -60,7 +60,7 @@ Predictions predict(const Model& model, const Eigen::MatrixXd& inputs, int num_t
   const int k = model.spec.num_experts;
   const int num_outputs = model.spec.num_outputs;
   Predictions result{Eigen::MatrixXd(n, num_outputs), Eigen::MatrixXd(n, k),
-                     Eigen::MatrixXd(n, num_outputs * k)};
+                     Eigen::MatrixXd(n, Eigen::Index{num_outputs} * k)};
   const auto num_tasks = static_cast<int>((n + kRowsPerTask - 1) / kRowsPerTask);
   parallel_for(num_threads, num_tasks, [&](int task) {
     const Eigen::Index first = task * kRowsPerTask;

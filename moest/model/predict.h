@@ -7,7 +7,8 @@
 
 namespace moest {
 
-/// All in the data's units, but for the weights, which are >= 0 and sum to one in each row.
+/// All in the data's units, but for the weights, which are >= 0 and, unless they are separate sigmoids, sum
+/// to one in each row.
 struct Predictions {
   Eigen::MatrixXd mean;     // n x m: f(x), a column for each target
   Eigen::MatrixXd weights;  // n x k

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "moest/base/option.h"
+#include "moest/base/option_json.h"
 
 namespace moest {
 
@@ -76,5 +77,18 @@ struct KindInfo {
     return std::find(options.begin(), options.end(), option) != options.end();
   }
 };
+
+/// {"kind": .., its own options}: gate or expert as a model file has it.
+template <class Owner>
+nlohmann::ordered_json kind_json(const KindInfo& info, std::span<const Option<Owner>> options,
+                                 const Owner& owner) {
+  nlohmann::ordered_json json{{"kind", info.name}};
+  for (const Option<Owner>& option : options) {
+    if (info.has(option.name)) {
+      json[std::string(option.name)] = option_json(option, owner);
+    }
+  }
+  return json;
+}
 
 }  // namespace moest

@@ -81,12 +81,13 @@ std::vector<double> shown_expert(const Model& model, const Atom& atom) {
   return values;
 }
 
+/// An empty column has nothing to say.
 void add_rows(const std::vector<std::string>& names, const std::vector<std::vector<double>>& columns,
               TextTable& table) {
   for (std::size_t row = 0; row < names.size(); ++row) {
     std::vector<std::string> cells{names[row]};
     for (const std::vector<double>& column : columns) {
-      cells.push_back(short_number(column[row]));
+      cells.push_back(column.empty() ? "-" : short_number(column[row]));
     }
     table.add_row(std::move(cells));
   }
@@ -108,6 +109,16 @@ std::vector<std::string> numbered(const std::string& name, std::size_t count) {
     header.push_back(std::to_string(i));
   }
   return header;
+}
+
+/// Whether an expert is a group by itself, so that its own gate means nothing.
+std::vector<bool> alone_in_groups(const MixtureSpec& spec) {
+  std::vector<bool> alone;
+  for (const int size : group_sizes(spec)) {
+    alone.insert(alone.end(), static_cast<std::size_t>(size), size == 1);
+  }
+  alone.resize(static_cast<std::size_t>(spec.num_experts), false);
+  return alone;
 }
 
 /// The gates of the groups, where experts come in groups.
@@ -135,6 +146,11 @@ std::string group_table(const Model& model, const std::vector<double>& shares) {
 /// "target y", "targets y, z".
 std::string targets_text(const Model& model) {
   return fmt::format("target{} {}", model.targets.size() > 1 ? "s" : "", listed_briefly(model.targets));
+}
+
+/// "y: " in front of what is said of one of several targets.
+std::string of_target(const Model& model, std::size_t target) {
+  return model.targets.size() > 1 ? model.targets[target] + ": " : "";
 }
 
 std::string roots_text(const std::vector<double>& variances) {
@@ -233,7 +249,9 @@ std::string provenance(const Model& model) {
   };
   add("program", "by {}");
   add("num_samples", "{} samples");
-  add("rss", "residual sum of squares {}");
+  if (model.targets.size() == 1) {
+    add("rss", "residual sum of squares {}");
+  }
   add("status", "{}");
   return facts.empty() ? "" : fmt::format("\n  fitted {}\n", listed(facts));
 }
@@ -298,9 +316,10 @@ std::string coefficient_table(const Model& model, const std::vector<double>& sha
   }
   std::vector<std::vector<double>> gates;
   std::vector<std::vector<double>> experts;
-  for (const Atom& atom : model.atoms) {
-    gates.push_back(shown_gate(model, atom));
-    experts.push_back(shown_expert(model, atom));
+  const std::vector<bool> alone = alone_in_groups(model.spec);
+  for (std::size_t i = 0; i < model.atoms.size(); ++i) {
+    gates.push_back(alone[i] ? std::vector<double>{} : shown_gate(model, model.atoms[i]));
+    experts.push_back(shown_expert(model, model.atoms[i]));
   }
   if (has_gate) {
     add_rows(gate_rows(model), gates, table);
@@ -347,9 +366,8 @@ std::string fit_report(const std::string& source, const Model& model, const FitS
        fmt::format("{}: {}, {}", source, counted(summary.num_samples, "sample"), targets_text(model)));
   line("status", fmt::format("{}: {}", name_of(summary.status), summary.message));
   for (std::size_t j = 0; j < model.targets.size(); ++j) {
-    line("fit", fmt::format("{}residual sum of squares {:.8g}, R-squared {:.4f}",
-                            model.targets.size() > 1 ? model.targets[j] + ": " : "", summary.rss_by_target[j],
-                            summary.r_squared_by_target[j]));
+    line("fit", fmt::format("{}residual sum of squares {:.8g}, R-squared {:.4f}", of_target(model, j),
+                            summary.rss_by_target[j], summary.r_squared_by_target[j]));
   }
   line("noise",
        summary.noise_variance.empty()
@@ -359,11 +377,17 @@ std::string fit_report(const std::string& source, const Model& model, const FitS
                  roots_text(summary.noise_variance), summary.num_samples, summary.num_identifiable_parameters,
                  model.targets.size() > 1 ? fmt::format(" shared by {} targets", model.targets.size()) : ""));
   if (model.spec.num_experts > 1) {
-    const std::optional<double> single = summary.best_single_expert_rss;
-    const std::string gain =
-        single > 0.0 ? fmt::format("; the mixture leaves {} less", percent(1 - summary.rss / *single)) : "";
-    line("one expert", single ? fmt::format("residual sum of squares {:.8g}{}", *single, gain)
-                              : "not known: its fit did not end");
+    for (std::size_t j = 0; j < summary.best_single_expert_rss_by_target.size(); ++j) {
+      const double single = summary.best_single_expert_rss_by_target[j];
+      const std::string gain = single > 0 ? fmt::format("; the mixture leaves {} less",
+                                                        percent(1 - summary.rss_by_target[j] / single))
+                                          : "";
+      line("one expert",
+           fmt::format("{}residual sum of squares {:.8g}{}", of_target(model, j), single, gain));
+    }
+    if (summary.best_single_expert_rss_by_target.empty()) {
+      line("one expert", "not known: its fit did not end");
+    }
   }
   if (summary.aic && summary.bic) {
     line("criteria", fmt::format("AIC {:.2f}, BIC {:.2f}", *summary.aic, *summary.bic));

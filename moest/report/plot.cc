@@ -155,7 +155,7 @@ std::string gate_panel(const Model& model) {
 
 std::string fit_over_input(const Model& model, const Dataset& data, int target, int num_threads) {
   const auto k = static_cast<Eigen::Index>(model.atoms.size());
-  const auto y = data.target.col(target);
+  const auto y = data.target.col(0);
   const Eigen::Index step = thinning(y.size());
   Eigen::MatrixXd samples((y.size() + step - 1) / step, 2);
   for (Eigen::Index row = 0; row < samples.rows(); ++row) {
@@ -170,8 +170,7 @@ std::string fit_over_input(const Model& model, const Dataset& data, int target, 
   const double margin = high > low ? 0.06 * (high - low) : std::max(1.0, std::abs(low));
   text += "set multiplot\nset lmargin 11\nset rmargin 3\nset origin 0,0.36\nset size 1,0.64\n";
   text += fmt::format("set ylabel {}\nset yrange [{}:{}]\nset key top left opaque\n",
-                      in_quotes(data.target_names[static_cast<std::size_t>(target)]), low - margin,
-                      high + margin);
+                      in_quotes(data.target_names.front()), low - margin, high + margin);
   text += fmt::format("plot $samples using 1:2 with points pt 7 ps {} lc rgb '#909090' title 'data{}', ",
                       point_size(samples.rows()), thinning_note(step));
   for (Eigen::Index i = 0; i < k; ++i) {
@@ -309,7 +308,8 @@ PlotKind plot_kind(const std::string& name) {
 
 void plot(const Model& model, const Dataset& data, PlotKind kind, int target, const std::string& path,
           int num_threads) {
-  MOEST_EXPECT(target >= 0 && target < data.target.cols());
+  MOEST_EXPECT(target >= 0 && target < model.spec.num_outputs);
+  MOEST_EXPECT(kind == PlotKind::gate || data.target.cols() == 1);
   terminal(path);
   const bool one_input = data.inputs.cols() == 1;
   if (kind == PlotKind::fit && one_input) {
@@ -325,10 +325,10 @@ void plot(const Model& model, const Dataset& data, PlotKind kind, int target, co
   const Predictions values = predict(model, data.inputs, num_threads);
   const bool residuals = kind == PlotKind::residuals;
   const Eigen::VectorXd fitted = values.mean.col(target);
-  const Eigen::VectorXd observed = data.target.col(target);
+  const Eigen::VectorXd observed = data.target.col(0);
   const Eigen::VectorXd y = residuals ? Eigen::VectorXd(observed - fitted) : fitted;
   const Eigen::VectorXd& x = residuals ? fitted : observed;
-  const std::string& name = data.target_names[static_cast<std::size_t>(target)];
+  const std::string& name = data.target_names.front();
   const std::string labels = fmt::format(
       "set xlabel {}\nset ylabel {}\n",
       in_quotes((residuals ? "fitted " : "observed ") + name + thinning_note(thinning(data.target.rows()))),

@@ -21,8 +21,8 @@ std::vector<std::string> plot_kind_names();
 /// Throws InputError for an unknown name.
 PlotKind plot_kind(const std::string& name);
 
-/// Draws a picture of a model on the samples of `data` (inputs and targets in the model's order, data's
-/// units), of several targets that with the number `target`, into
+/// Draws a picture of a model on the samples of `data` (inputs in the model's order, data's units; the drawn
+/// target alone, which the gate does without), of several targets that with the number `target`, into
 /// `path`, whose ending says the format (in either case of letters): .svg, .pdf or .png. Throws InputError
 /// for another ending, and EnvironmentError when gnuplot is missing or fails.
 void plot(const Model& model, const Dataset& data, PlotKind kind, int target, const std::string& path,

@@ -36,6 +36,15 @@ std::string model_with(const std::string& part, const std::string& instead) {
   return text.replace(text.find(part), part.size(), instead);
 }
 
+// 4295 sizes whose sum is 2 if it is taken in 32 bits.
+std::string sizes_that_overflow() {
+  std::string sizes;
+  for (int i = 0; i < 4294; ++i) {
+    sizes += "1000000,";
+  }
+  return sizes + "967298";
+}
+
 // One expert of two targets.
 std::string several_targets(const std::string& expert, const std::string& variance = "[1, 2]") {
   return R"({"moest_model": 1, "gate": {"kind": "softmax"}, "expert": {"kind": "linear"}, "inputs": ["x1", "x2"],
@@ -157,7 +166,13 @@ INSTANTIATE_TEST_SUITE_P(
                  {"groups = 0 is out of range"}},
         BadInput{"GroupsThatAreNoNumber",
                  fit_with({"--gate", "hierarchical", "--groups", "1,,1"}),
-                 {"--groups `` cannot be read"}},
+                 {"--groups `1,,1` cannot be read", "For example --groups 2 or --groups 3,2"}},
+        BadInput{"GroupsThatOverflow",
+                 fit_with({"--gate", "hierarchical", "--experts", "2", "--groups", sizes_that_overflow()}),
+                 {"the mixture has 2"}},
+        BadInput{"TooFewRowsOfSeveralTargets",
+                 {"fit", "data.csv", "--target", "y,x2", "--experts", "4", "--output", "result"},
+                 {"10 rows of 2 targets (20 numbers) are too few for 22 parameters"}},
         BadInput{"GroupsOfAFlatGate",
                  fit_with({"--groups", "2"}),
                  {"--groups does not belong to the softmax gate"}},
@@ -381,6 +396,27 @@ INSTANTIATE_TEST_SUITE_P(
                  {"model.json", "noise_variance has 1 numbers", "2"},
                  kData,
                  several_targets("[[1, 2, 3], [4, 5, 6]]", "0.5")},
+        BadInput{"TargetTwice",
+                 predict(),
+                 {"model.json", "the target `y` cannot be used", "a name of its own"},
+                 kData,
+                 model_with("\"y\"", "[\"y\", \"y\"]")},
+        BadInput{"TargetThatIsAnInput",
+                 predict(),
+                 {"model.json", "the target `x1` cannot be used"},
+                 kData,
+                 model_with("\"y\"", "\"x1\"")},
+        BadInput{"GroupsOfNoAtoms",
+                 predict(),
+                 {"model.json", "a mixture of 0 experts"},
+                 kData,
+                 R"({"moest_model": 1, "gate": {"kind": "hierarchical"}, "expert": {"kind": "linear"},
+                                        "inputs": ["x1"], "target": "y", "atoms": [], "groups": []})"},
+        BadInput{"GroupsOfAFlatGate",
+                 predict(),
+                 {"model.json", "the field groups does not belong"},
+                 kData,
+                 model_with("\"target\": \"y\"", "\"target\": \"y\", \"groups\": []")},
         BadInput{"NoTarget",
                  predict(),
                  {"model.json", "target", "a text, or a list of them"},

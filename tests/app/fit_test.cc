@@ -71,6 +71,37 @@ class Fit : public testing::Test {
   Workspace workspace_;
 };
 
+TEST_F(Fit, OfGroupsGoesThroughEveryCommand) {
+  const Words kind{"--gate", "hierarchical", "--experts", "3", "--groups", "2,1", "--output", "model.json"};
+  const RunResult fitted = fit(kind);
+  EXPECT_EQ(fitted.status, 0) << fitted.err;
+  EXPECT_THAT(fitted.out, AllOf(StartsWith("hierarchical gate, 3 linear experts"), HasSubstr("\n  group ")));
+  const Json model = workspace_.read_json("model.json");
+  EXPECT_EQ(model["gate"]["groups"], Json({2, 1}));
+  EXPECT_EQ(model["groups"].size(), 2U);
+  EXPECT_EQ(model["groups"][0]["size"], 2);
+  EXPECT_THAT(workspace_.moest({"describe", "model.json"}).out,
+              AllOf(HasSubstr("groups of 2, 1"), HasSubstr("the last expert of each group")));
+  EXPECT_THAT(workspace_.moest({"predict", "model.json", "data.csv", "--weights"}).out,
+              StartsWith("prediction,weight_1,weight_2,weight_3\n"));
+  EXPECT_THAT(workspace_.moest({"simulate", "model.json", "--n", "5"}).out, StartsWith("x,y\n"));
+  EXPECT_EQ(workspace_.moest({"plot", "model.json", "data.csv", "--output", "p.svg"}).status, 0);
+  const RunResult again = fit({"--start-from", "model.json", "--starts", "0", "--json"});
+  EXPECT_EQ(again.status, 0) << again.err;
+  EXPECT_NEAR(Json::parse(again.out)["summary"]["rss"].get<double>(), model["fit"]["rss"].get<double>(),
+              1e-6 * model["fit"]["rss"].get<double>());
+  EXPECT_THAT(fit({"--start-from", "model.json", "--experts", "4"}).err,
+              HasSubstr("its number of experts is 3 (the fit's is 4)"));
+  EXPECT_THAT(fit({"--start-from", "model.json", "--groups", "1,2"}).err, HasSubstr(R"("groups":[2,1])"));
+}
+
+TEST_F(Fit, TakesATargetWithACommaInItsName) {
+  workspace_.write("data.csv", "x,\"a,b\"\n1,2\n2,3.1\n3,4\n4,5.2\n5,6\n6,7.3\n");
+  const RunResult result = workspace_.moest({"fit", "data.csv", "--target", "a,b", "--experts", "1"});
+  EXPECT_EQ(result.status, 0) << result.err;
+  EXPECT_THAT(result.out, HasSubstr("target a,b"));
+}
+
 TEST_F(Fit, OfSeveralTargetsGoesThroughEveryCommand) {
   Stream stream(9, 0, "two targets");
   std::vector<std::vector<double>> rows;
@@ -103,6 +134,15 @@ TEST_F(Fit, OfSeveralTargetsGoesThroughEveryCommand) {
     EXPECT_EQ(drawn.status, 0) << drawn.err;
   }
   EXPECT_NE(workspace_.read("y.svg"), workspace_.read("z.svg"));
+  workspace_.write("inputs.csv", "x,y\n-1,2\n0,0\n1,3\n");
+  for (const Words& shown : {Words{"--kind", "gate"}, Words{"--target", "y"}}) {
+    Words words{"plot", "model.json", "inputs.csv", "--output", "p.svg"};
+    words.insert(words.end(), shown.begin(), shown.end());
+    EXPECT_EQ(workspace_.moest(words).status, 0);
+  }
+  EXPECT_THAT(
+      workspace_.moest({"plot", "model.json", "inputs.csv", "--target", "z", "--output", "p.svg"}).err,
+      HasSubstr("no column `z` for the model's target"));
   const RunResult again = workspace_.moest(
       {"fit", "data.csv", "--target", "y,z", "--start-from", "model.json", "--starts", "0", "--json"});
   EXPECT_EQ(again.status, 0) << again.err;

@@ -28,9 +28,9 @@ class Plot : public testing::Test {
     std::vector<std::vector<double>> rows;
     for (int i = 0; i < 60; ++i) {
       const double x = 0.05 * i - 1.5;
-      rows.push_back({x, 0.1 * ((i * 7) % 11), x < 0 ? 1 - x : 2 * x});
+      rows.push_back({x, 0.1 * ((i * 7) % 11), x < 0 ? 1 - x : 2 * x, 0.2 * ((i * 5) % 7)});
     }
-    workspace_.write("data.csv", csv("x,u,y", rows));
+    workspace_.write("data.csv", csv("x,u,y,v", rows));
   }
 
   static std::string model(const Words& inputs, const std::string& gate, const std::string& expert) {
@@ -79,7 +79,7 @@ TEST_F(Plot, DrawsGateWeightsAsColoursOverTwoInputs) {
   EXPECT_THAT(
       picture("two.json", "gate.svg", {"--kind", "gate"}),
       AllOf(HasSubstr(">x<"), HasSubstr(">u<"), HasSubstr("expert 2"), Not(HasSubstr("their means"))));
-  workspace_.write("three.json", model({"x", "u", "y"}, "[3.0, 1.0, 0.0]", "[2.0, 0.0, 1.0, 0.0]"));
+  workspace_.write("three.json", model({"x", "u", "v"}, "[3.0, 1.0, 0.0]", "[2.0, 0.0, 1.0, 0.0]"));
   EXPECT_THAT(picture("three.json", "three.svg", {"--kind", "gate"}),
               HasSubstr("the other inputs at their means"));
 }

@@ -143,6 +143,37 @@ TEST(Fit, OfSeveralTargetsFindsTheGateThatTheyShare) {
   }
 }
 
+// The scaling of a target depends on where its experts can go; how much it counts must not.
+TEST(Fit, WeighsTargetsTheSameWhereverTheyLie) {
+  TestProblem test = random_problem("softmax", "linear", 1, 2, 400, 0.1, 3);
+  Dataset data = test.data;
+  data.target.resize(400, 2);
+  Stream stream(3, 0, "two hinges");
+  for (Eigen::Index row = 0; row < 400; ++row) {
+    const double x = data.inputs(row, 0);
+    data.target(row, 0) = std::abs(x) + 0.1 * stream.normal();
+    data.target(row, 1) = std::max(x, 0.0) + 0.1 * stream.normal();
+  }
+  data.target_names = {"y", "z"};
+  test.truth.spec.gate.kind = "sigmoid";
+  for (const double shift : {0.0, 300.0}) {
+    Dataset moved = data;
+    moved.target.col(0).array() += shift;
+    const FitSummary summary = fit(test.truth.spec, moved, {}).summary;
+    EXPECT_GT(summary.r_squared_by_target[0], 0.8) << shift;
+    EXPECT_GT(summary.r_squared_by_target[1], 0.8) << shift;
+  }
+}
+
+TEST(Fit, GivesNoCriteriaWhereATargetIsFittedWithoutError) {
+  Dataset data = two_lines(100, 0.1);
+  data.target.conservativeResize(100, 2);
+  data.target.col(1) = 1 + 2 * data.inputs.col(0).array();
+  data.target_names = {"y", "z"};
+  const FitSummary summary = fit(linear_spec(2), data, {}).summary;
+  EXPECT_FALSE(summary.aic || summary.bic);
+}
+
 // In units a thousand times larger, a target counts as much as before.
 TEST(Fit, WeighsTargetsByTheirSpread) {
   TestProblem test = several_targets("tanh");

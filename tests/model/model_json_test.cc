@@ -425,6 +425,12 @@ TEST(ModelFile, RefusesGroupsThatDoNotFit) {
               HasSubstr("some groups have no size"));
   EXPECT_THAT(refusal_of_text(grouped(R"(, "groups": 1.5)", two)),
               HasSubstr("gate.groups = 1.5 cannot be used"));
+  EXPECT_THAT(refusal_of_text(grouped(R"(, "groups": [])", two)),
+              HasSubstr("gate.groups = [] cannot be used"));
+  EXPECT_THAT(refusal_of_text(grouped(R"(, "groups": 2)", two)), HasSubstr("gate.groups: 2 equal groups"));
+  EXPECT_THAT(
+      refusal_of_text(grouped("", R"("groups": [{"gate": [1], "size": 0}, {"gate": [0], "size": 3}])")),
+      HasSubstr("groups[0].size = 0 cannot be used (it must be a whole number from 1"));
   EXPECT_THAT(refusal_of_text(grouped("", R"("groups": [{"gate": [1], "size": 3, "expert": [1]}])")),
               HasSubstr("unknown field groups[0].expert"));
   EXPECT_THAT(refusal_of_text(grouped("", R"("groups": [{"gate": [1, 2], "size": 3}])")),

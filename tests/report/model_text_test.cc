@@ -89,6 +89,39 @@ TEST(CoefficientTable, ReproducesTheGateInTheDatasUnits) {
   }
 }
 
+// Experts 1 and 2 are a group, expert 3 is one by itself.
+Model grouped_model() {
+  Model model = scaled_model("hierarchical");
+  model.spec.gate.groups = {0, {2, 1}};
+  model.groups = {{0.4, {-1.0, 0.5}, {}}, {0.0, {0.0, 0.0}, {}}};
+  return model;
+}
+
+TEST(CoefficientTable, ReproducesTheGatesOfGroupsInTheDatasUnits) {
+  const Model model = grouped_model();
+  const std::string text = coefficient_table(model, {0.5, 0.2, 0.3}, std::nullopt);
+  const std::size_t middle = text.find("\n  group  ", text.find("expert: b"));
+  ASSERT_NE(middle, std::string::npos) << text;
+  const std::string of_experts = text.substr(0, middle);
+  const std::string of_groups = text.substr(middle);
+  EXPECT_THAT(row_of(of_experts, "group"), testing::ElementsAre(1, 1, 2));
+  EXPECT_THAT(of_groups, HasSubstr("70.0 %"));
+  EXPECT_THAT(row_of(of_experts, "gate: bias"), testing::SizeIs(2)) << "expert 3 has no gate of its own";
+  Eigen::MatrixXd inputs(1, 2);
+  inputs << 24.0, -3.01;
+  const Predictions predictions = predict(model, inputs, 1);
+  const auto softmax_of = [&](const std::string& table) {
+    const auto u = row_of(table, "gate: omega_u");
+    const auto v = row_of(table, "gate: omega_v");
+    const auto bias = row_of(table, "gate: bias");
+    const double score = (u[0] - u[1]) * inputs(0, 0) + (v[0] - v[1]) * inputs(0, 1) + bias[0] - bias[1];
+    return 1 / (1 + std::exp(-score));
+  };
+  const double share = softmax_of(of_groups);
+  EXPECT_NEAR(predictions.weights(0, 2), 1 - share, 2e-3);
+  EXPECT_NEAR(predictions.weights(0, 0), share * softmax_of(of_experts), 2e-3);
+}
+
 TEST(CoefficientTable, SaysWhatIsInScaledUnits) {
   const std::string table = coefficient_table(scaled_model("perturbed_cosine", "tanh"), {}, std::nullopt);
   EXPECT_THAT(row_of(table, "gate: omega_u (scaled)"), testing::ElementsAre(1.5, 0.5, 0.0));
@@ -166,6 +199,7 @@ FitSummary summary_of_fit() {
   summary.num_samples = 20;
   summary.num_identifiable_parameters = 12;
   summary.best_single_expert_rss = 8;
+  summary.best_single_expert_rss_by_target = {8};
   summary.aic = 10;
   summary.bic = 12;
   summary.expert_shares = {0.5, 0.3, 0.2};
@@ -183,8 +217,9 @@ TEST(FitReport, HasNoNumberThatIsNone) {
   summary.aic.reset();
   summary.bic.reset();
   summary.rss = 0;
-  for (const std::optional<double> single : {std::optional(0.0), std::optional<double>()}) {
-    summary.best_single_expert_rss = single;
+  summary.rss_by_target = {0};
+  for (const std::vector<double>& single : {std::vector<double>{0.0}, std::vector<double>{}}) {
+    summary.best_single_expert_rss_by_target = single;
     const std::string text = fit_report("data.csv", scaled_model(), summary, std::nullopt);
     EXPECT_THAT(text, AllOf(Not(HasSubstr("nan")), Not(HasSubstr("inf")), Not(HasSubstr("less\n"))));
     EXPECT_THAT(text, HasSubstr("not known"));
