@@ -23,6 +23,7 @@ void ActiveSet::assign(const MixtureChart& chart, const Eigen::VectorXd& theta,
   held_.assign(static_cast<std::size_t>(theta.size()), 0);
   normals_.clear();
   num_active_bounds_ = 0;
+  bound_coordinates_.clear();
   num_free_gauges_ = 0;
   has_displacement_ = false;
   freeze_bounds(chart, theta);
@@ -53,6 +54,7 @@ void ActiveSet::freeze_bounds(const MixtureChart& chart, const Eigen::VectorXd& 
       if ((at_top && gradient_[j] > 0) || (at_bottom && gradient_[j] < 0)) {
         const auto index = static_cast<std::size_t>(j);
         frozen_[index] = held_[index] = 1;
+        bound_coordinates_.push_back(j);
         ++num_active_bounds_;
       }
     }
@@ -83,7 +85,8 @@ void ActiveSet::rotate(const RegionBlock& block, const Eigen::VectorXd& theta) {
   curvature_.segment(block.offset, block.size).setConstant(multiplier);
   frozen_[static_cast<std::size_t>(block.offset)] = 1;
   std::fill_n(held_.begin() + block.offset, block.size, char{1});
-  normals_.push_back({block.offset, direction, std::move(reflection)});
+  normals_.push_back(
+      {block.offset, direction, std::move(reflection), block.region.shape == Region::Shape::ball});
 }
 
 void ActiveSet::fix_gauges(const MixtureChart& chart) {
@@ -113,6 +116,23 @@ void ActiveSet::count_free_gauges(const MixtureChart& chart) {
     directions.colwise() -= last;
   }
   num_free_gauges_ = static_cast<int>(size - Eigen::ColPivHouseholderQR<Eigen::MatrixXd>(directions).rank());
+}
+
+std::vector<Eigen::VectorXd> ActiveSet::bound_directions() const {
+  std::vector<Eigen::VectorXd> directions;
+  const auto hold = [&](int offset, const Eigen::VectorXd& direction) {
+    Eigen::VectorXd& full = directions.emplace_back(Eigen::VectorXd::Zero(gradient_.size()));
+    full.segment(offset, direction.size()) = direction;
+  };
+  for (const int coordinate : bound_coordinates_) {
+    hold(coordinate, Eigen::VectorXd::Ones(1));
+  }
+  for (const Normal& normal : normals_) {
+    if (normal.is_bound) {
+      hold(normal.offset, normal.direction);
+    }
+  }
+  return directions;
 }
 
 void ActiveSet::collect_free() {

@@ -32,6 +32,8 @@ class ActiveSet {
   int num_identifiable() const { return static_cast<int>(free_.size()) - num_free_gauges_; }
   /// Coordinates (box) and atoms (ball) that a bound holds.
   int num_active_bounds() const { return num_active_bounds_; }
+  /// For each of them, the direction of theta that it holds.
+  std::vector<Eigen::VectorXd> bound_directions() const;
 
   /// In the free directions: the equations' matrix, the same with the curvature of the active spheres, the
   /// diagonal of J'J, and J'e. Those with a place for the result do not allocate where it has the size.
@@ -54,6 +56,7 @@ class ActiveSet {
     int offset;
     Eigen::VectorXd direction;   // of unit length, outwards
     Eigen::VectorXd reflection;  // the Householder vector of unit length that maps direction to an axis
+    bool is_bound;               // of a ball; not of a sphere
   };
 
   void freeze_bounds(const MixtureChart& chart, const Eigen::VectorXd& theta);
@@ -74,6 +77,7 @@ class ActiveSet {
   std::vector<char> frozen_;  // yes or no
   std::vector<char> held_;    // yes or no: the coordinate belongs to a block that a bound holds
   std::vector<int> free_;
+  std::vector<int> bound_coordinates_;  // of boxes
   std::vector<Normal> normals_;
   int num_active_bounds_ = 0;
   int num_free_gauges_ = 0;

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <Eigen/Eigenvalues>
 #include <algorithm>
 #include <cmath>
 #include <functional>
@@ -16,6 +15,8 @@
 #include "moest/base/option_json.h"
 #include "moest/base/parallel.h"
 #include "moest/fit/active_set.h"
+#include "moest/fit/directions.h"
+#include "moest/fit/inference.h"
 #include "moest/fit/problem.h"
 #include "moest/model/catalogue.h"
 #include "moest/model/chart.h"
@@ -171,29 +172,12 @@ Eigen::VectorXd ordered(Problem& problem, const Eigen::VectorXd& theta, const Da
   return chart.rearranged(chart, theta, order);
 }
 
-/// Rank of J in the free directions, from the eigenvalues of J'J with unit diagonal.
-int rank_of(const ActiveSet& active) {
-  Eigen::MatrixXd gram = active.reduced_gram();
-  const Eigen::ArrayXd diagonal = gram.diagonal().array();
-  const Eigen::ArrayXd scale = (diagonal > 0).select(diagonal.sqrt().inverse(), 0.0);
-  gram = scale.matrix().asDiagonal() * gram * scale.matrix().asDiagonal();
-  if (gram.size() == 0) {
-    return 0;
-  }
-  // Rounding of J'J: eigenvalues below this, relative to the largest, cannot be told from zero.
-  constexpr double kRelativeRounding = 1e-12;
-  const Eigen::VectorXd eigenvalues =
-      Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd>(gram, Eigen::EigenvaluesOnly).eigenvalues();
-  const double threshold = kRelativeRounding * eigenvalues[eigenvalues.size() - 1];
-  return static_cast<int>((eigenvalues.array() > threshold).count());
-}
-
 void describe_optimum(Problem& problem, const Eigen::VectorXd& theta, FitSummary& summary) {
   NormalEquations equations;
   problem.linearise(theta, equations);
   const ActiveSet active(problem.chart(), theta, equations);
   summary.active_bounds = active.num_active_bounds();
-  summary.num_identifiable_parameters = rank_of(active);
+  summary.num_identifiable_parameters = find_directions(active, theta.size()).rank();
   summary.rank_deficient = summary.num_identifiable_parameters < active.num_identifiable();
 }
 
@@ -378,7 +362,6 @@ FitResult fit(MixtureSpec spec, const Dataset& data, const FitOptions& options, 
     summary.best_single_expert_rss = std::accumulate(single_rss.begin(), single_rss.end(), 0.0);
   }
   summary.message = sentence_of(summary, best);
-  summary.seconds = monitor.seconds();
 
   Measure measure = chart.measure(theta);
   spec.gate = chart.gate_of(theta);
@@ -392,6 +375,14 @@ FitResult fit(MixtureSpec spec, const Dataset& data, const FitOptions& options, 
                    .categories = data.categories,
                    .fit = record_of(summary),
                    .groups = std::move(measure.groups)};
+  if (summary.status == FitStatus::converged) {
+    const bool is_classical = options.covariance == "classical";
+    summary.coefficients =
+        infer(problem, theta, outcome.model,
+              {is_classical ? CovarianceKind::classical : CovarianceKind::sandwich, options.confidence})
+            .coefficients;
+  }
+  summary.seconds = monitor.seconds();
   return outcome;
 }
 

@@ -4,6 +4,12 @@
 
 namespace moest {
 
+namespace {
+
+constexpr std::array<std::string_view, 2> kCovariances{"sandwich", "classical"};
+
+}  // namespace
+
 std::span<const Option<FitOptions>> fit_options() {
   static const std::array kOptions{
       Option<FitOptions>{
@@ -25,6 +31,12 @@ std::span<const Option<FitOptions>> fit_options() {
                          "go on with the exact Hessian where plain Levenberg-Marquardt is slow"},
       Option<FitOptions>{"abandoning", &FitOptions::abandoning, 0, 1, "",
                          "end a start early when it can hardly reach the best one any more"},
+      Option<FitOptions>{"confidence", &FitOptions::confidence, 0.5, 0.9999, "",
+                         "that of the intervals of the coefficients"},
+      Option<FitOptions>{"covariance", &FitOptions::covariance, 0, 0, "",
+                         "standard errors that hold for uneven noise and a truth that is no such mixture, or "
+                         "only for even noise",
+                         kCovariances},
       Option<FitOptions>{"seed", &FitOptions::seed, 0, 1.8446744073709552e19, "",
                          "same seed, same result, for any number of threads, on one instruction set"},
       Option<FitOptions>{"threads", &FitOptions::threads, 0, 4096, "", "number of threads, 0 for all cores"},

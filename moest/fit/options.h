@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
 
 #include "moest/base/option.h"
 
@@ -19,6 +20,8 @@ struct FitOptions {
   bool scaling = true;
   bool acceleration = true;
   bool abandoning = true;
+  double confidence = 0.95;
+  std::string covariance = "sandwich";
   std::uint64_t seed = 0;
   int threads = 0;
 };

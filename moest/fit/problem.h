@@ -41,6 +41,11 @@ class Problem {
     passes_.bend(kernel_point(theta), as_span(kernel_direction_), in_kernel_.gradient);
     chart_.pull_back(in_kernel_.gradient, result);
   }
+  /// df/dv and e of one output on one block, v = chart().kernel_parameters(theta): a row for each sample.
+  void jacobian(const Eigen::VectorXd& theta, int block, int output, Eigen::MatrixXd& rows,
+                Eigen::VectorXd& residuals) {
+    passes_.jacobian(kernel_point(theta), block, output, rows, residuals);
+  }
   /// Values of the mixture on one block of samples; mean and experts are those of the first output.
   const BlockValues& evaluate(const Eigen::VectorXd& theta, int block) {
     return passes_.evaluate(kernel_point(theta), block);

@@ -12,6 +12,23 @@ using Json = nlohmann::ordered_json;
 
 Json optional_json(const std::optional<double>& value) { return value ? Json(*value) : Json(nullptr); }
 
+Json coefficients_json(const std::vector<CoefficientEstimate>& estimates) {
+  Json list = Json::array();
+  for (const CoefficientEstimate& estimate : estimates) {
+    const Coefficient& coefficient = estimate.coefficient;
+    list.push_back({{"part", name_of(coefficient.part)},
+                    {"number", coefficient.index + 1},
+                    {"name", coefficient.name},
+                    {"scaled", coefficient.is_scaled},
+                    {"estimate", coefficient.value},
+                    {"standard_error", optional_json(estimate.standard_error)},
+                    {"low", optional_json(estimate.low)},
+                    {"high", optional_json(estimate.high)},
+                    {"reason", estimate.reason.empty() ? Json(nullptr) : Json(estimate.reason)}});
+  }
+  return list;
+}
+
 }  // namespace
 
 bool FitSummary::any_start_converged() const {
@@ -49,6 +66,7 @@ Json to_json(const FitSummary& summary) {
           {"aic", optional_json(summary.aic)},
           {"bic", optional_json(summary.bic)},
           {"expert_shares", summary.expert_shares},
+          {"coefficients", coefficients_json(summary.coefficients)},
           {"seconds", summary.seconds},
           {"options_given", options_json(fit_options(), summary.options)},
           {"options_used", used}};

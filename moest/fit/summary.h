@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "moest/fit/control.h"
+#include "moest/fit/inference.h"
 #include "moest/fit/multistart.h"
 #include "moest/fit/options.h"
 
@@ -50,8 +51,9 @@ struct FitSummary {
   std::vector<double> best_single_expert_rss_by_target;
   std::optional<double> aic, bic;     // Gaussian likelihood, noise variance counted as a parameter
   std::vector<double> expert_shares;  // mean weight of each expert over the samples
-  double seconds = 0;                 // of the fit alone
-  FitOptions options;                 // as given
+  std::vector<CoefficientEstimate> coefficients;  // none where the fit has not converged
+  double seconds = 0;                             // of the fit alone
+  FitOptions options;                             // as given
 
   bool any_start_converged() const;
 };

@@ -347,6 +347,14 @@ void normal_equations(const BlockPlan& plan, Curvature curvature, const double* 
   }
 }
 
+/// As for the normal equations, without any sum.
+void sensitivities(const BlockPlan& plan, const double* v, const SampleBlocks& samples, int block,
+                   BlockWorkspace& work) {
+  compute_units<Derivatives::first>(plan, v, samples, block, work);
+  compute_points<Task::gauss_newton>(plan, nullptr, samples, block, work);
+  Lanes(0.0).store(work.rss);
+}
+
 void bend(const BlockPlan& plan, const double* v, const double* direction, const SampleBlocks& samples,
           int block, BlockWorkspace& work) {
   compute_units<Derivatives::second>(plan, v, samples, block, work);
@@ -397,6 +405,7 @@ namespace moest {
 HWY_EXPORT(evaluate);
 HWY_EXPORT(cost);
 HWY_EXPORT(normal_equations);
+HWY_EXPORT(sensitivities);
 HWY_EXPORT(bend);
 HWY_EXPORT(drain_all);
 HWY_EXPORT(target_name);
@@ -414,6 +423,11 @@ void add_cost(const BlockPlan& plan, const double* v, const SampleBlocks& sample
 void add_normal_equations(const BlockPlan& plan, Curvature curvature, const double* v,
                           const SampleBlocks& samples, int block, BlockWorkspace& workspace) {
   HWY_DYNAMIC_DISPATCH(normal_equations)(plan, curvature, v, samples, block, workspace);
+}
+
+void compute_sensitivities(const BlockPlan& plan, const double* v, const SampleBlocks& samples, int block,
+                           BlockWorkspace& workspace) {
+  HWY_DYNAMIC_DISPATCH(sensitivities)(plan, v, samples, block, workspace);
 }
 
 void add_bend(const BlockPlan& plan, const double* v, const double* direction, const SampleBlocks& samples,

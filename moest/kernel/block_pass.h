@@ -34,6 +34,9 @@ void add_normal_equations(const BlockPlan& plan, Curvature curvature, const doub
 /// Adds to the gradient sums the block's part of J'f'', f'' = d2/dh2 f(v + h direction) at h = 0.
 void add_bend(const BlockPlan& plan, const double* v, const double* direction, const SampleBlocks& samples,
               int block, BlockWorkspace& workspace);
+/// Weights, experts, mean and residuals of one block, and the sensitivities of f to every affine function.
+void compute_sensitivities(const BlockPlan& plan, const double* v, const SampleBlocks& samples, int block,
+                           BlockWorkspace& workspace);
 /// Moves what lies in the workspace to the totals; the first num_sums sums only.
 void drain(const BlockPlan& plan, BlockWorkspace& workspace, int num_sums, BlockTotals& totals);
 

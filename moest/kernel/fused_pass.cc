@@ -101,6 +101,30 @@ const BlockValues& FusedPass::evaluate(std::span<const double> v, int block) {
   return values_;
 }
 
+void FusedPass::jacobian(std::span<const double> v, int block, Eigen::MatrixXd& rows,
+                         Eigen::VectorXd& residuals) {
+  check(v);
+  BlockWorkspace& work = workspaces_.front();
+  compute_sensitivities(plan_, v.data(), *samples_, block, work);
+  using Run = Eigen::Map<const Eigen::ArrayXd>;
+  const int count = samples_->block_samples(block);
+  residuals = Run(work.run(BlockPlan::kResidual), count).matrix();
+  rows.setZero(count, plan_.layout.num_parameters);
+  for (const MomentPlan& moments : plan_.gradients) {
+    auto sum = static_cast<std::size_t>(moments.first_sum);
+    for (const RowPlan& unit : moments.rows) {
+      const Run sensitivity(work.run(unit.a), count);
+      for (const auto& [feature, one] : moments.columns) {
+        auto column = rows.col(plan_.gradient_places[sum++].first).array();
+        column = sensitivity;
+        if (feature >= 0) {
+          column *= Run(samples_->feature(block, feature), count);
+        }
+      }
+    }
+  }
+}
+
 double FusedPass::residual_sum_of_squares(std::span<const double> v) {
   check(v);
   return total(0, [&](int block, BlockWorkspace& work) { add_cost(plan_, v.data(), *samples_, block, work); })

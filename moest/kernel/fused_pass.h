@@ -53,6 +53,8 @@ class FusedPass {
   void bend(std::span<const double> v, std::span<const double> direction, Eigen::VectorXd& result);
   /// Values on one block; they stay until the next call.
   const BlockValues& evaluate(std::span<const double> v, int block);
+  /// J and e of one block: a row and a number for each of its samples.
+  void jacobian(std::span<const double> v, int block, Eigen::MatrixXd& rows, Eigen::VectorXd& residuals);
 
  private:
   // Consecutive blocks whose sums are added up before they join those of other chunks.

@@ -58,6 +58,11 @@ void OutputPasses::bend(std::span<const double> v, std::span<const double> direc
   }
 }
 
+void OutputPasses::jacobian(std::span<const double> v, int block, int output, Eigen::MatrixXd& rows,
+                            Eigen::VectorXd& residuals) {
+  passes_[static_cast<std::size_t>(output)].jacobian(v, block, rows, residuals);
+}
+
 const BlockValues& OutputPasses::evaluate(std::span<const double> v, int block, int output) {
   return passes_[static_cast<std::size_t>(output)].evaluate(v, block);
 }

@@ -32,6 +32,9 @@ class OutputPasses {
   void bend(std::span<const double> v, std::span<const double> direction, Eigen::VectorXd& result);
   /// Values of one output on one block; they stay until the next call for that output.
   const BlockValues& evaluate(std::span<const double> v, int block, int output = 0);
+  /// J and e of one output on one block, see FusedPass; without the target's weight.
+  void jacobian(std::span<const double> v, int block, int output, Eigen::MatrixXd& rows,
+                Eigen::VectorXd& residuals);
 
  private:
   double weight_of(int output) const { return samples().target_weight(output); }

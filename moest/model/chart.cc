@@ -196,6 +196,22 @@ void MixtureChart::to_kernel(const Eigen::VectorXd& theta, Eigen::VectorXd& v) c
   }
 }
 
+Eigen::VectorXd MixtureChart::kernel_direction(const Eigen::VectorXd& theta,
+                                               const Eigen::VectorXd& direction) const {
+  Eigen::VectorXd v;
+  to_kernel(direction, v);  // linear but for the slopes of a curved chart
+  visit_gate(spec_.gate.kind, [&](auto gate) {
+    if constexpr (decltype(gate)::kIsCurved) {
+      for (int i = 0; i < num_experts(); ++i) {
+        const auto at = theta.segment(gate_offset(i), num_gate_coordinates_);
+        v.segment(layout().gates[static_cast<std::size_t>(i)].offset, num_gate_features_) =
+            gate.slope_jacobian(at) * direction.segment(gate_offset(i), num_gate_coordinates_);
+      }
+    }
+  });
+  return v;
+}
+
 void MixtureChart::pull_back(const Eigen::VectorXd& in_v, Eigen::VectorXd& in_theta) const {
   in_theta.setZero(num_coordinates_);
   for (Eigen::Index p = 0; p < in_v.size(); ++p) {

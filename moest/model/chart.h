@@ -78,6 +78,8 @@ class MixtureChart {
   /// one of v.
   Eigen::VectorXd kernel_parameters(const Eigen::VectorXd& theta) const;
   void to_kernel(const Eigen::VectorXd& theta, Eigen::VectorXd& v) const;
+  /// dv/dtheta times a direction, at theta.
+  Eigen::VectorXd kernel_direction(const Eigen::VectorXd& theta, const Eigen::VectorXd& direction) const;
   /// A gradient (unless the chart is curved), and the normal equations at theta, of v pulled back to theta:
   /// J_theta = J_v dv/dtheta, and with Curvature::newton also -J'e d2v/dtheta^2. Of a coordinate that is only
   /// taken off others, the diagonal of J'J is replaced by the sum of theirs; of a curved gate it is then

@@ -11,6 +11,7 @@
 #include "moest/base/option_json.h"
 #include "moest/data/text.h"
 #include "moest/model/catalogue.h"
+#include "moest/model/coefficients.h"
 #include "moest/model/groups.h"
 #include "moest/report/text_table.h"
 
@@ -31,76 +32,22 @@ std::string listed_briefly(const std::vector<std::string>& names) {
   return fmt::format("{}, .. {} more", listed(first), names.size() - kMostListed);
 }
 
-/// Whether gate or experts can be told in the data's units: a and b of an affine function of the inputs.
-bool gate_unscales(const Model& model) {
-  return model.spec.gate.input_map == "identity" && !gate_bias_is_outside(model.spec.gate) &&
-         visit_gate(model.spec.gate.kind, [](auto gate) { return decltype(gate)::kScoreIsAffine; });
+/// "expert: a_x (scaled)".
+std::string row_name(const Coefficient& coefficient, std::string_view part) {
+  return fmt::format("{}: {}{}", part, coefficient.name, coefficient.is_scaled ? " (scaled)" : "");
 }
 
-bool expert_unscales(const Model& model) {
-  const bool sums_to_one = weights_sum_to_one(model.spec.gate);
-  const ExpertForm form = expert_form(model.spec.expert);
-  return form.shape.link == Link::identity && form.bias &&
-         (sums_to_one || !model.scaling ||
-          std::all_of(model.scaling->targets.begin(), model.scaling->targets.end(),
-                      [](const Affine& target) { return target.offset == 0; }));
-}
-
-/// a . z + b with z_j = (x_j - offset_j) / scale_j, as slopes and constant in x. `values`: a_1..a_d, then b.
-void unscale_inputs(std::span<double> values, const std::vector<Affine>& inputs) {
-  double& constant = values.back();
-  for (std::size_t j = 0; j + 1 < values.size(); ++j) {
-    values[j] /= inputs[j].scale;
-    constant -= values[j] * inputs[j].offset;
-  }
-}
-
-std::vector<double> shown_gate(const Model& model, const Atom& atom) {
-  std::vector<double> values = atom.gate;
-  values.push_back(atom.bias);
-  if (model.scaling && gate_unscales(model)) {
-    unscale_inputs(values, model.scaling->inputs);
-  }
-  return values;
-}
-
-std::vector<double> shown_expert(const Model& model, const Atom& atom) {
-  std::vector<double> values = atom.expert;
-  if (model.scaling && expert_unscales(model)) {
-    std::span<double> rest(values);
-    for (const Affine& target : model.scaling->targets) {
-      const std::span<double> own = rest.first(values.size() / model.targets.size());
-      unscale_inputs(own, model.scaling->inputs);
-      for (double& value : own) {
-        value *= target.scale;
-      }
-      own.back() += target.offset;
-      rest = rest.subspan(own.size());
-    }
-  }
-  return values;
-}
-
-/// An empty column has nothing to say.
-void add_rows(const std::vector<std::string>& names, const std::vector<std::vector<double>>& columns,
-              TextTable& table) {
-  for (std::size_t row = 0; row < names.size(); ++row) {
-    std::vector<std::string> cells{names[row]};
-    for (const std::vector<double>& column : columns) {
-      cells.push_back(column.empty() ? "-" : short_number(column[row]));
+/// One row per name, one column per list of coefficients; an empty list has nothing to say.
+void add_rows(const std::vector<std::vector<Coefficient>>& columns, std::string_view part, TextTable& table) {
+  const auto named =
+      std::find_if_not(columns.begin(), columns.end(), [](const auto& column) { return column.empty(); });
+  for (std::size_t row = 0; named != columns.end() && row < named->size(); ++row) {
+    std::vector<std::string> cells{row_name((*named)[row], part)};
+    for (const std::vector<Coefficient>& column : columns) {
+      cells.push_back(column.empty() ? "-" : short_number(column[row].value));
     }
     table.add_row(std::move(cells));
   }
-}
-
-std::vector<std::string> gate_rows(const Model& model) {
-  const std::string units = model.scaling && !gate_unscales(model) ? " (scaled)" : "";
-  std::vector<std::string> rows;
-  for (const std::string& name : gate_parameter_names(model.spec, model.inputs)) {
-    rows.push_back("gate: " + name + units);
-  }
-  rows.push_back("gate: bias" + units);
-  return rows;
 }
 
 std::vector<std::string> numbered(const std::string& name, std::size_t count) {
@@ -136,10 +83,11 @@ std::string group_table(const Model& model, const std::vector<double>& shares) {
     }
     table.add_row(std::move(cells));
   }
-  std::vector<std::vector<double>> gates;
-  std::transform(model.groups.begin(), model.groups.end(), std::back_inserter(gates),
-                 [&](const Atom& group) { return shown_gate(model, group); });
-  add_rows(gate_rows(model), gates, table);
+  std::vector<std::vector<Coefficient>> gates;
+  for (int group = 0; group < static_cast<int>(model.groups.size()); ++group) {
+    gates.push_back(group_coefficients(model, group));
+  }
+  add_rows(gates, "gate", table);
   return "\n" + table.text();
 }
 
@@ -256,32 +204,9 @@ std::string provenance(const Model& model) {
   return facts.empty() ? "" : fmt::format("\n  fitted {}\n", listed(facts));
 }
 
-}  // namespace
-
-Regimes find_regimes(const Eigen::MatrixXd& inputs, const Eigen::MatrixXd& weights) {
-  MOEST_EXPECT(inputs.cols() == 1 && inputs.rows() == weights.rows());
-  Regimes regimes{
-      std::vector<std::optional<std::pair<double, double>>>(static_cast<std::size_t>(weights.cols()))};
-  for (Eigen::Index row = 0; row < weights.rows(); ++row) {
-    Eigen::Index leader = 0;
-    weights.row(row).maxCoeff(&leader);
-    const double x = inputs(row, 0);
-    auto& range = regimes.ranges[static_cast<std::size_t>(leader)];
-    range = range ? std::pair(std::min(range->first, x), std::max(range->second, x)) : std::pair(x, x);
-  }
-  return regimes;
-}
-
-std::string model_title(const Model& model) {
-  const auto k = model.spec.num_experts;
-  const auto d = static_cast<std::int64_t>(model.inputs.size());
-  return fmt::format("{} gate, {} {} of {} ({})", model.spec.gate.kind, k,
-                     fmt::format("{} expert{}", model.spec.expert.kind, k == 1 ? "" : "s"),
-                     counted(d, "input"), listed_briefly(model.inputs));
-}
-
-std::string coefficient_table(const Model& model, const std::vector<double>& shares,
-                              const std::optional<Regimes>& regimes) {
+/// Of each expert: its group, its share of the data, and where it leads.
+TextTable overview(const Model& model, const std::vector<double>& shares,
+                   const std::optional<Regimes>& regimes) {
   TextTable table(numbered("expert", model.atoms.size()));
   if (!model.groups.empty()) {
     std::vector<std::string> cells{"group"};
@@ -309,22 +234,67 @@ std::string coefficient_table(const Model& model, const std::vector<double>& sha
     table.add_row(std::move(from));
     table.add_row(std::move(to));
   }
-  const std::string expert_units = model.scaling && !expert_unscales(model) ? " (scaled)" : "";
-  std::vector<std::string> expert_rows;
-  for (const std::string& name : expert_parameter_names(model.spec, model.inputs, model.targets)) {
-    expert_rows.push_back("expert: " + name + expert_units);
+  return table;
+}
+
+/// One row per coefficient: how sure it is. References, which are 0 by convention, are left out.
+std::string estimates_table(const std::vector<CoefficientEstimate>& estimates, double confidence) {
+  const std::string level = short_number(100 * confidence);
+  TextTable table({"coefficient", "estimate", "std. error", level + " % from", "to", ""});
+  for (const CoefficientEstimate& estimate : estimates) {
+    const Coefficient& coefficient = estimate.coefficient;
+    if (estimate.is_convention && coefficient.value == 0) {
+      continue;
+    }
+    const auto text = [](const std::optional<double>& value) { return value ? short_number(*value) : "-"; };
+    table.add_row(
+        {row_name(coefficient, fmt::format("{} {}", name_of(coefficient.part), coefficient.index + 1)),
+         short_number(coefficient.value), text(estimate.standard_error), text(estimate.low),
+         text(estimate.high), estimate.reason});
   }
-  std::vector<std::vector<double>> gates;
-  std::vector<std::vector<double>> experts;
+  return table.text();
+}
+
+}  // namespace
+
+Regimes find_regimes(const Eigen::MatrixXd& inputs, const Eigen::MatrixXd& weights) {
+  MOEST_EXPECT(inputs.cols() == 1 && inputs.rows() == weights.rows());
+  Regimes regimes{
+      std::vector<std::optional<std::pair<double, double>>>(static_cast<std::size_t>(weights.cols()))};
+  for (Eigen::Index row = 0; row < weights.rows(); ++row) {
+    Eigen::Index leader = 0;
+    weights.row(row).maxCoeff(&leader);
+    const double x = inputs(row, 0);
+    auto& range = regimes.ranges[static_cast<std::size_t>(leader)];
+    range = range ? std::pair(std::min(range->first, x), std::max(range->second, x)) : std::pair(x, x);
+  }
+  return regimes;
+}
+
+std::string model_title(const Model& model) {
+  const auto k = model.spec.num_experts;
+  const auto d = static_cast<std::int64_t>(model.inputs.size());
+  return fmt::format("{} gate, {} {} of {} ({})", model.spec.gate.kind, k,
+                     fmt::format("{} expert{}", model.spec.expert.kind, k == 1 ? "" : "s"),
+                     counted(d, "input"), listed_briefly(model.inputs));
+}
+
+std::string coefficient_table(const Model& model, const std::vector<double>& shares,
+                              const std::optional<Regimes>& regimes) {
+  TextTable table = overview(model, shares, regimes);
+  const bool has_gate = model.atoms.size() > 1;
+  std::vector<std::vector<Coefficient>> gates;
+  std::vector<std::vector<Coefficient>> experts;
   const std::vector<bool> alone = alone_in_groups(model.spec);
-  for (std::size_t i = 0; i < model.atoms.size(); ++i) {
-    gates.push_back(alone[i] ? std::vector<double>{} : shown_gate(model, model.atoms[i]));
-    experts.push_back(shown_expert(model, model.atoms[i]));
+  for (int i = 0; i < model.spec.num_experts; ++i) {
+    const bool has_own = !alone[static_cast<std::size_t>(i)];
+    gates.push_back(has_own ? gate_coefficients(model, i) : std::vector<Coefficient>{});
+    experts.push_back(expert_coefficients(model, i));
   }
   if (has_gate) {
-    add_rows(gate_rows(model), gates, table);
+    add_rows(gates, "gate", table);
   }
-  add_rows(expert_rows, experts, table);
+  add_rows(experts, "expert", table);
   return table.text() + group_table(model, shares);
 }
 
@@ -420,7 +390,19 @@ std::string fit_report(const std::string& source, const Model& model, const FitS
          "samples");
   }
   line("time", fmt::format("{:.3g} s", summary.seconds));
-  text += "\n" + coefficient_table(model, summary.expert_shares, regimes);
+  // Of more coefficients, standard errors are for machines to read.
+  constexpr std::size_t kMostEstimates = 80;
+  const std::size_t num_estimates = summary.coefficients.size();
+  if (num_estimates == 0 || num_estimates > kMostEstimates) {
+    text += "\n" + coefficient_table(model, summary.expert_shares, regimes);
+    return num_estimates == 0
+               ? text
+               : text + fmt::format("\n  standard errors of the {} coefficients: --json\n", num_estimates);
+  }
+  if (model.atoms.size() > 1) {
+    text += "\n" + overview(model, summary.expert_shares, regimes).text();
+  }
+  text += "\n" + estimates_table(summary.coefficients, summary.options.confidence);
   return text;
 }
 

@@ -114,7 +114,7 @@ TEST_F(Fit, OfSeveralTargetsGoesThroughEveryCommand) {
   const RunResult fitted = workspace_.moest({"fit", "data.csv", "--target", "y,z", "--output", "model.json"});
   EXPECT_EQ(fitted.status, 0) << fitted.err;
   EXPECT_THAT(fitted.out, AllOf(HasSubstr("targets y, z"), HasSubstr("y: residual sum of squares"),
-                                HasSubstr("expert: a_x of y"), HasSubstr("expert: b of z")));
+                                HasSubstr("expert 1: a_x of y"), HasSubstr("expert 2: b of z")));
   const Json model = workspace_.read_json("model.json");
   EXPECT_EQ(model["target"], Json({"y", "z"}));
   EXPECT_EQ(model["noise_variance"].size(), 2U);

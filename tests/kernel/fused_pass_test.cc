@@ -165,9 +165,7 @@ Real mean_at(const Setting& setting, std::span<const Real> v, Eigen::Index row) 
   Real sum = 0;
   for (std::size_t i = 0; i < setting.layout.experts.size(); ++i) {
     const ExpertUnits& expert = setting.layout.experts[i];
-    const Real mass = separate     ? scores[i]
-                      : is_kept(i) ? masses_of_groups[i] * std::exp(scores[i])
-                                   : Real{0};
+    const Real mass = separate ? scores[i] : is_kept(i) ? masses_of_groups[i] * std::exp(scores[i]) : Real{0};
     Real h = expert.shift >= 0 ? v[static_cast<std::size_t>(expert.shift)] : Real{0};
     for (const NeuronUnits& neuron : expert.neurons) {
       const Real c = neuron.weight >= 0 ? v[static_cast<std::size_t>(neuron.weight)] : Real{1};
@@ -376,6 +374,32 @@ TEST_P(FusedPassOn, IsRightForSeparateWeights) {
         expect_hessian(setting, name);
       }
     }
+  }
+}
+
+// J'e and J'J of the rows are the sums that the pass makes without them.
+TEST_P(FusedPassOn, HasTheRowsOfItsJacobian) {
+  for (const Features features : {Features::shared, Features::own, Features::constant_only}) {
+    const Setting setting = make_setting(3, features, Outer::weight_and_shift, Link::tanh, 300);
+    FusedPass pass(setting.layout, setting.samples);
+    const NormalEquations expected = setting.linearised(pass);
+    Eigen::VectorXd gradient = Eigen::VectorXd::Zero(setting.layout.num_parameters);
+    Eigen::MatrixXd gram = Eigen::MatrixXd::Zero(gradient.size(), gradient.size());
+    double rss = 0;
+    Eigen::MatrixXd rows;
+    Eigen::VectorXd residuals;
+    for (int block = 0; block < setting.samples.num_blocks(); ++block) {
+      pass.jacobian(setting.v, block, rows, residuals);
+      ASSERT_EQ(rows.rows(), setting.samples.block_samples(block));
+      gradient += rows.transpose() * residuals;
+      gram += rows.transpose() * rows;
+      rss += residuals.squaredNorm();
+    }
+    EXPECT_TRUE(gradient.isApprox(expected.gradient, 1e-11));
+    EXPECT_TRUE(gram.isApprox(expected.gram, 1e-11));
+    EXPECT_NEAR(rss, expected.rss, 1e-11 * rss);
+    // It leaves nothing behind for the sums.
+    EXPECT_EQ(setting.linearised(pass).rss, expected.rss);
   }
 }
 

@@ -107,5 +107,28 @@ TEST(MixtureChart, BoundsTheDiagonalOfACurvedChart) {
   EXPECT_TRUE((bound.array() >= exact.array() * (1 - 1e-12)).all()) << bound.transpose() << "\n" << exact;
 }
 
+TEST(MixtureChart, MapsDirectionsAsDifferencesSay) {
+  Stream stream(23, 0, "chart directions");
+  for (const std::string gate : {"softmax", "hierarchical", "perturbed_cosine", "sigmoid", "laplace"}) {
+    MixtureSpec spec;
+    spec.gate.kind = gate;
+    spec.num_inputs = 2;
+    spec.num_experts = 3;
+    const MixtureChart chart(spec, 20);
+    Eigen::VectorXd theta(chart.num_coordinates());
+    Eigen::VectorXd direction(chart.num_coordinates());
+    for (auto* numbers : {&theta, &direction}) {
+      for (double& number : *numbers) {
+        number = stream.normal();
+      }
+    }
+    constexpr double kStep = 1e-4;  // the maps are of second order at most: differences are exact
+    const Eigen::VectorXd difference = (chart.kernel_parameters(theta + kStep * direction) -
+                                        chart.kernel_parameters(theta - kStep * direction)) /
+                                       (2 * kStep);
+    EXPECT_LT((chart.kernel_direction(theta, direction) - difference).norm(), 1e-9) << gate;
+  }
+}
+
 }  // namespace
 }  // namespace moest

@@ -211,6 +211,33 @@ TEST(FitReport, ComparesWithOneExpert) {
               HasSubstr("residual sum of squares 8; the mixture leaves 75.0 % less"));
 }
 
+TEST(FitReport, TellsHowSureEachCoefficientIs) {
+  const Model model = scaled_model();
+  FitSummary summary = summary_of_fit();
+  for (const Coefficient& coefficient : coefficients(model)) {
+    summary.coefficients.push_back({coefficient, {}, {}, {}, "a convention", true});
+  }
+  CoefficientEstimate& first = summary.coefficients.front();
+  first.standard_error = 0.125;
+  first.low = -1.5;
+  first.high = 2.25;
+  first.reason.clear();
+  first.is_convention = false;
+  summary.coefficients.back().reason = "held by a bound";
+  const std::string text = fit_report("data.csv", model, summary, std::nullopt);
+  EXPECT_THAT(text, AllOf(HasSubstr("std. error"), HasSubstr("95 % from"), HasSubstr("held by a bound")));
+  EXPECT_THAT(
+      row_of(text, "gate 1: omega_u"),
+      testing::ElementsAre(testing::DoubleNear(coefficients(model)[0].value, 1e-5), 0.125, -1.5, 2.25));
+  EXPECT_THAT(text, Not(HasSubstr("gate 3: omega_u"))) << "the reference, all zeros";
+  // More of them are for machines to read.
+  while (summary.coefficients.size() <= 80) {
+    summary.coefficients.push_back(first);
+  }
+  EXPECT_THAT(fit_report("data.csv", model, summary, std::nullopt),
+              AllOf(HasSubstr("expert: a_u"), Not(HasSubstr("std. error")), HasSubstr("--json")));
+}
+
 TEST(FitReport, HasNoNumberThatIsNone) {
   FitSummary summary = summary_of_fit();
   summary.noise_variance.clear();
