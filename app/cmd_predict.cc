@@ -1,6 +1,7 @@
 // moest predict: predictions of a model for the rows of a table.
 #include <cmath>
 #include <memory>
+#include <optional>
 
 #include "app/command.h"
 #include "moest/base/file.h"
@@ -8,6 +9,7 @@
 #include "moest/data/dataset.h"
 #include "moest/model/model_json.h"
 #include "moest/model/predict.h"
+#include "moest/model/student.h"
 #include "moest/report/text_table.h"
 
 namespace moest::app {
@@ -19,6 +21,7 @@ struct PredictCommand {
   std::string data;
   bool weights = false;
   bool experts = false;
+  std::optional<double> interval;
   int threads = 0;
   std::string output;
 };
@@ -49,7 +52,23 @@ void note_errors(const PredictCommand& command, const Model& model, const Table&
   }
 }
 
+/// The pointwise confidence interval of f(x).
+template <class TargetSuffix>
+void add_intervals(double confidence, const Model& model, const Eigen::MatrixXd& inputs,
+                   const Eigen::MatrixXd& mean, int threads, const TargetSuffix& of_target,
+                   Columns& columns) {
+  const Eigen::MatrixXd errors = mean_standard_errors(model, inputs, threads);
+  const double quantile = student_quantile(model.covariance->degrees_of_freedom, confidence);
+  for (Eigen::Index j = 0; j < mean.cols(); ++j) {
+    columns.add("lower" + of_target(j), mean.col(j) - quantile * errors.col(j));
+    columns.add("upper" + of_target(j), mean.col(j) + quantile * errors.col(j));
+  }
+}
+
 int run_predict(const PredictCommand& command) {
+  if (command.interval) {
+    check_range("interval", *command.interval, kLeastConfidence, kMostConfidence);
+  }
   check_files(command.common, {command.model, command.data}, command.output);
   const Model model = read_model(command.model);
   const Table table = read_table_for(model, command.data);
@@ -67,6 +86,9 @@ int run_predict(const PredictCommand& command) {
   };
   for (Eigen::Index j = 0; j < predictions.mean.cols(); ++j) {
     columns.add("prediction" + of_target(j), predictions.mean.col(j));
+  }
+  if (command.interval) {
+    add_intervals(*command.interval, model, inputs, predictions.mean, command.threads, of_target, columns);
   }
   for (Eigen::Index i = 0; command.weights && i < predictions.weights.cols(); ++i) {
     columns.add(fmt::format("weight_{}", i + 1), predictions.weights.col(i));
@@ -102,6 +124,9 @@ Command make_predict_command(CLI::App& program) {
   parser->add_flag(
       "--experts", command->experts,
       "add the values of the experts expert_1, .., expert_k (of several targets expert_1_TARGET, ..)");
+  add_number(*parser, "--interval", command->interval,
+             "add lower and upper: the confidence interval of the mean, for example of 0.95")
+      ->type_name("LEVEL");
   parser->add_option("--output", command->output, "where the CSV goes (default: standard output)")
       ->type_name("CSV");
   add_threads_option(*parser, command->threads);

@@ -27,6 +27,8 @@ namespace {
 
 /// The part of an expert's range that the scaled target fills: its extremes are reached at finite parameters.
 constexpr double kUsedRange = 0.9;
+/// Covariances of more parameters would make a model file too long: at this number it has two megabytes.
+constexpr Eigen::Index kMostCovariances = 400;
 
 std::span<const double> as_span(const Eigen::Ref<const Eigen::VectorXd>& column) {
   return {column.data(), static_cast<std::size_t>(column.size())};
@@ -377,10 +379,14 @@ FitResult fit(MixtureSpec spec, const Dataset& data, const FitOptions& options, 
                    .groups = std::move(measure.groups)};
   if (summary.status == FitStatus::converged) {
     const bool is_classical = options.covariance == "classical";
-    summary.coefficients =
+    Inference inference =
         infer(problem, theta, outcome.model,
-              {is_classical ? CovarianceKind::classical : CovarianceKind::sandwich, options.confidence})
-            .coefficients;
+              {is_classical ? CovarianceKind::classical : CovarianceKind::sandwich, options.confidence});
+    summary.coefficients = std::move(inference.coefficients);
+    const Eigen::Index size = inference.covariance.matrix.rows();
+    if (size > 0 && size <= kMostCovariances) {
+      outcome.model.covariance = std::move(inference.covariance);
+    }
   }
   summary.seconds = monitor.seconds();
   return outcome;

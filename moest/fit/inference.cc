@@ -2,12 +2,12 @@
 
 #include <Eigen/Cholesky>
 #include <algorithm>
-#include <boost/math/distributions/students_t.hpp>
 #include <cmath>
 #include <utility>
 
 #include "moest/base/error.h"
 #include "moest/fit/directions.h"
+#include "moest/model/student.h"
 
 namespace moest {
 namespace {
@@ -153,7 +153,7 @@ Inference infer(Problem& problem, const Eigen::VectorXd& theta, const Model& mod
   const Eigen::MatrixXd covariance =
       correction * inverse * scatter_of(problem, theta, in_kernel, options.covariance, noise_variance) *
       inverse;
-  result.covariance = in_kernel * covariance * in_kernel.transpose();
+  result.covariance = {in_kernel * covariance * in_kernel.transpose(), degrees};
 
   Coefficients rates_of(chart, model);
   const auto num_coefficients = static_cast<Eigen::Index>(result.coefficients.size());
@@ -162,8 +162,7 @@ Inference infer(Problem& problem, const Eigen::VectorXd& theta, const Model& mod
     rates.col(j) = rates_of.rates(theta, directions.determined.col(j));
   }
   const Eigen::VectorXd variances = (rates * covariance).cwiseProduct(rates).rowwise().sum();
-  const double quantile =
-      boost::math::quantile(boost::math::students_t(degrees), (1 + options.confidence) / 2);
+  const double quantile = student_quantile(degrees, options.confidence);
   const auto refuse = [&](const Eigen::VectorXd& along, const std::string& reason) {
     const auto changed = changed_by(along);
     for (Eigen::Index c = 0; c < num_coefficients; ++c) {

@@ -39,7 +39,7 @@ struct InferenceOptions {
 
 struct Inference {
   std::vector<CoefficientEstimate> coefficients;  // in the order of moest::coefficients()
-  Eigen::MatrixXd covariance;                     // of the kernel's parameters v, in scaled units
+  ParameterCovariance covariance;                 // in scaled units
 };
 
 /// Asymptotic inference at a converged optimum theta of `problem`, for the coefficients of the model there.

@@ -1,5 +1,7 @@
 #include "moest/fit/options.h"
 
+#include "moest/model/student.h"
+
 #include <array>
 
 namespace moest {
@@ -31,7 +33,7 @@ std::span<const Option<FitOptions>> fit_options() {
                          "go on with the exact Hessian where plain Levenberg-Marquardt is slow"},
       Option<FitOptions>{"abandoning", &FitOptions::abandoning, 0, 1, "",
                          "end a start early when it can hardly reach the best one any more"},
-      Option<FitOptions>{"confidence", &FitOptions::confidence, 0.5, 0.9999, "",
+      Option<FitOptions>{"confidence", &FitOptions::confidence, kLeastConfidence, kMostConfidence, "",
                          "that of the intervals of the coefficients"},
       Option<FitOptions>{"covariance", &FitOptions::covariance, 0, 0, "",
                          "standard errors that hold for uneven noise and a truth that is no such mixture, or "

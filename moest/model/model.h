@@ -1,6 +1,7 @@
 // A mixture of experts with its parameters, as saved, described and used for prediction.
 #pragma once
 
+#include <Eigen/Core>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -31,6 +32,12 @@ struct BasicMeasure {
 };
 using Measure = BasicMeasure<double>;
 
+/// How sure the parameters of a fitted model are.
+struct ParameterCovariance {
+  Eigen::MatrixXd matrix;         // of the kernel's parameters (MixtureChart::kernel_parameters), symmetric
+  double degrees_of_freedom = 0;  // of the residuals, by target
+};
+
 /// A mixture of experts. The atoms act on scaled inputs and give the scaled targets when `scaling` is
 /// present; everything a user sees is in the data's units.
 struct Model {
@@ -43,6 +50,7 @@ struct Model {
   Categories categories;                      // levels of the categorical columns behind the inputs
   std::optional<nlohmann::ordered_json> fit;  // how the model was fitted, for the record
   std::vector<Atom> groups = {};              // the gates of groups of atoms, where there are any
+  std::optional<ParameterCovariance> covariance = {};
 
   Measure measure() const { return {atoms, groups}; }
 };

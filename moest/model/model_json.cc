@@ -314,6 +314,41 @@ Categories categories_of(const Json& json, const std::string& path) {
   return categories;
 }
 
+/// The lower triangle, row by row.
+Json covariance_json(const ParameterCovariance& covariance) {
+  Json rows = Json::array();
+  for (Eigen::Index i = 0; i < covariance.matrix.rows(); ++i) {
+    const auto row = covariance.matrix.row(i).head(i + 1);
+    rows.push_back(std::vector<double>(row.begin(), row.end()));
+  }
+  return {{"degrees_of_freedom", covariance.degrees_of_freedom}, {"lower_triangle", rows}};
+}
+
+ParameterCovariance covariance_of(const Json& json) {
+  ObjectReader reader(json, "covariance");
+  ParameterCovariance covariance;
+  covariance.degrees_of_freedom =
+      number_of(reader.require("degrees_of_freedom"), "covariance.degrees_of_freedom");
+  const std::string path = "covariance.lower_triangle";
+  const auto rows =
+      list_of(reader.require("lower_triangle"), path,
+              [](const Json& row, const std::string& at) { return list_of(row, at, number_of); });
+  reader.refuse_the_rest();
+  const auto size = static_cast<Eigen::Index>(rows.size());
+  covariance.matrix.resize(size, size);
+  for (Eigen::Index i = 0; i < size; ++i) {
+    const std::vector<double>& row = rows[static_cast<std::size_t>(i)];
+    if (static_cast<Eigen::Index>(row.size()) != i + 1) {
+      throw InputError(fmt::format("{}[{}] has {} numbers", path, i, row.size()),
+                       fmt::format("row {} of a lower triangle has {}", i + 1, i + 1), "Correct the list.");
+    }
+    for (Eigen::Index j = 0; j <= i; ++j) {
+      covariance.matrix(i, j) = covariance.matrix(j, i) = row[static_cast<std::size_t>(j)];
+    }
+  }
+  return covariance;
+}
+
 /// Columns that `simulate` and `predict` write must have names that differ.
 void check_targets(const Model& model) {
   std::vector<std::string> seen = model.inputs;
@@ -381,6 +416,9 @@ Json to_json(const Model& model) {
   if (model.fit) {
     json["fit"] = *model.fit;
   }
+  if (model.covariance) {
+    json["covariance"] = covariance_json(*model.covariance);
+  }
   return json;
 }
 
@@ -441,6 +479,9 @@ Model model_from_json(const Json& json) {
   }
   if (const Json* categories = reader.find("categories")) {
     model.categories = categories_of(*categories, "categories");
+  }
+  if (const Json* covariance = reader.find("covariance")) {
+    model.covariance = covariance_of(*covariance);
   }
   if (const Json* fit = reader.find("fit")) {
     model.fit = *fit;

@@ -1,7 +1,10 @@
 #include "moest/model/predict.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <limits>
+#include <span>
 
 #include "moest/base/error.h"
 #include "moest/base/parallel.h"
@@ -48,6 +51,22 @@ Eigen::VectorXd exact_kernel_parameters(const MixtureSpec& spec, const Measure& 
 
 }  // namespace
 
+namespace {
+
+/// Calls f(rows, first_row) for each task's rows of the inputs, scaled as the model wants them.
+template <class F>
+void for_each_task(const Model& model, const Eigen::MatrixXd& inputs, int num_threads, const F& f) {
+  const Eigen::Index n = inputs.rows();
+  const auto num_tasks = static_cast<int>((n + kRowsPerTask - 1) / kRowsPerTask);
+  parallel_for(num_threads, num_tasks, [&](int task) {
+    const Eigen::Index first = task * kRowsPerTask;
+    const Eigen::MatrixXd rows = inputs.middleRows(first, std::min(kRowsPerTask, n - first));
+    f(model.scaling ? scaled(rows, model.scaling->inputs) : rows, first);
+  });
+}
+
+}  // namespace
+
 Predictions predict(const Model& model, const Eigen::MatrixXd& inputs, int num_threads) {
   check(model);
   MOEST_EXPECT(inputs.cols() == model.spec.num_inputs);
@@ -61,11 +80,8 @@ Predictions predict(const Model& model, const Eigen::MatrixXd& inputs, int num_t
   const int num_outputs = model.spec.num_outputs;
   Predictions result{Eigen::MatrixXd(n, num_outputs), Eigen::MatrixXd(n, k),
                      Eigen::MatrixXd(n, Eigen::Index{num_outputs} * k)};
-  const auto num_tasks = static_cast<int>((n + kRowsPerTask - 1) / kRowsPerTask);
-  parallel_for(num_threads, num_tasks, [&](int task) {
-    const Eigen::Index first = task * kRowsPerTask;
-    const Eigen::MatrixXd rows = inputs.middleRows(first, std::min(kRowsPerTask, n - first));
-    predict_rows(chart, v, model.scaling ? scaled(rows, model.scaling->inputs) : rows, first, result);
+  for_each_task(model, inputs, num_threads, [&](const Eigen::MatrixXd& rows, Eigen::Index first) {
+    predict_rows(chart, v, rows, first, result);
   });
   for (int output = 0; model.scaling && output < num_outputs; ++output) {
     const Affine& target = model.scaling->targets[static_cast<std::size_t>(output)];
@@ -77,6 +93,45 @@ Predictions predict(const Model& model, const Eigen::MatrixXd& inputs, int num_t
     auto experts = result.experts.middleCols(output * k, k);
     experts = (target.scale * experts).array() + (sums_to_one ? target.offset : 0.0);
   }
+  return result;
+}
+
+Eigen::MatrixXd mean_standard_errors(const Model& model, const Eigen::MatrixXd& inputs, int num_threads) {
+  check(model);
+  MOEST_EXPECT(inputs.cols() == model.spec.num_inputs);
+  check_inputs(model.spec, inputs, model.scaling);
+  if (!model.covariance) {
+    throw InputError("the model has no standard errors",
+                     "it has no covariance, which a converged fit of moest writes unless there are very many "
+                     "parameters",
+                     "Fit it again with `moest fit ... --output`.");
+  }
+  const MixtureChart chart(model.spec, 1.0);
+  const Eigen::MatrixXd& covariance = model.covariance->matrix;
+  if (covariance.rows() != chart.layout().num_parameters) {
+    throw InputError(fmt::format("the covariance of the model has {} rows", covariance.rows()),
+                     fmt::format("its parameters are {}", chart.layout().num_parameters),
+                     "Remove the field, or fit the model again.");
+  }
+  const Eigen::VectorXd v = exact_kernel_parameters(model.spec, model.measure());
+  const std::span<const double> at(v.data(), static_cast<std::size_t>(v.size()));
+  Eigen::MatrixXd result(inputs.rows(), model.spec.num_outputs);
+  for_each_task(model, inputs, num_threads, [&](const Eigen::MatrixXd& task_rows, Eigen::Index first) {
+    const SampleBlocks blocks = chart.blocks(task_rows);
+    OutputPasses passes(chart.layouts(), blocks);
+    Eigen::MatrixXd rows;
+    Eigen::VectorXd residuals;
+    for (int block = 0; block < blocks.num_blocks(); ++block) {
+      for (int output = 0; output < model.spec.num_outputs; ++output) {
+        passes.jacobian(at, block, output, rows, residuals);
+        const auto variances = (rows * covariance).cwiseProduct(rows).rowwise().sum().array();
+        const double scale =
+            model.scaling ? model.scaling->targets[static_cast<std::size_t>(output)].scale : 1.0;
+        result.col(output).segment(first + Eigen::Index{block} * kBlockSize, rows.rows()) =
+            scale * variances.max(0.0).sqrt();
+      }
+    }
+  });
   return result;
 }
 

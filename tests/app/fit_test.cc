@@ -71,6 +71,30 @@ class Fit : public testing::Test {
   Workspace workspace_;
 };
 
+TEST_F(Fit, LeavesWhatPredictNeedsForIntervals) {
+  const RunResult fitted = fit({"--output", "model.json", "--json"});
+  ASSERT_EQ(fitted.status, 0);
+  const Json summary = Json::parse(fitted.out)["summary"];
+  ASSERT_EQ(summary["coefficients"].size(), 8U);
+  for (const Json& coefficient : summary["coefficients"]) {
+    const bool has_error = !coefficient["standard_error"].is_null();
+    EXPECT_EQ(has_error, coefficient["reason"].is_null()) << coefficient;
+    EXPECT_EQ(has_error, !coefficient["low"].is_null() && !coefficient["high"].is_null()) << coefficient;
+  }
+  const RunResult predicted =
+      workspace_.moest({"predict", "model.json", "data.csv", "--interval", "0.9", "--json"});
+  ASSERT_EQ(predicted.status, 0) << predicted.err;
+  const Json columns = Json::parse(predicted.out)["columns"];
+  for (std::size_t row = 0; row < 200; ++row) {
+    const double mean = columns["prediction"][row];
+    EXPECT_LT(columns["lower"][row].get<double>(), mean);
+    EXPECT_GT(columns["upper"][row].get<double>(), mean);
+    EXPECT_NEAR(columns["upper"][row].get<double>() + columns["lower"][row].get<double>(), 2 * mean, 1e-9);
+  }
+  EXPECT_THAT(workspace_.moest({"predict", "model.json", "data.csv", "--interval", "0.95"}).out,
+              StartsWith("prediction,lower,upper\n"));
+}
+
 TEST_F(Fit, OfGroupsGoesThroughEveryCommand) {
   const Words kind{"--gate", "hierarchical", "--experts", "3", "--groups", "2,1", "--output", "model.json"};
   const RunResult fitted = fit(kind);

@@ -14,6 +14,8 @@
 #include "moest/base/random.h"
 #include "moest/fit/fit.h"
 #include "moest/fit/levenberg_marquardt.h"
+#include "moest/model/predict.h"
+#include "moest/model/student.h"
 #include "tests/fit/reduced_recovery.h"
 #include "tests/fit/test_problems.h"
 
@@ -166,6 +168,57 @@ TEST(Inference, IntervalsOfRegularModelsCoverTheTruth) {
       EXPECT_NEAR(coverage.share(), 0.95, 4 * error + 0.005) << gate << " " << expert;
       EXPECT_EQ(coverage.refused, 0) << gate << " " << expert;
     }
+  }
+}
+
+TEST(Inference, StandardErrorsOfTheMeanAreThoseOfARegression) {
+  const Dataset data = regression();
+  FitOptions options;
+  options.covariance = "classical";
+  const FitResult result = fit(MixtureSpec{}, data, options);
+  Eigen::MatrixXd design(200, 3);
+  design << data.inputs, Eigen::VectorXd::Ones(200);
+  const Eigen::MatrixXd covariance =
+      result.summary.noise_variance.at(0) * (design.transpose() * design).inverse();
+  const Eigen::VectorXd expected = (design * covariance).cwiseProduct(design).rowwise().sum().cwiseSqrt();
+  const Eigen::MatrixXd given = mean_standard_errors(result.model, data.inputs, 2);
+  EXPECT_LT((given.col(0) - expected).cwiseAbs().maxCoeff(), 1e-7 * expected.maxCoeff());
+}
+
+// Over the inputs of each replicate; the true function is that of the truth. As above, at least three
+// independent intervals a replicate.
+TEST(Inference, BandsCoverTheTrueFunction) {
+  const std::vector<MixtureSpec> specs = [] {
+    std::vector<MixtureSpec> result{small_spec("softmax", "tanh"), small_spec("laplace", "linear"),
+                                    small_spec("dense_to_sparse", "tanh"), small_spec("cosine", "linear")};
+    result[2].gate.router = "tanh";  // the temperature is a parameter
+    result[3].num_outputs = 2;
+    return result;
+  }();
+  for (const MixtureSpec& spec : specs) {
+    int covered = 0;
+    int intervals = 0;
+    for (int replicate = 0; replicate < num_replicates(); ++replicate) {
+      const TestProblem test = random_problem(spec, 500, 0.02, static_cast<std::uint64_t>(replicate));
+      FitOptions options;
+      options.starts = 0;
+      options.scaling = replicate % 2 == 0 && spec.expert.kind == "linear" && spec.gate.kind == "softmax";
+      const FitResult found = fit(spec, test.data, options, {}, test.truth);
+      if (!found.model.covariance) {
+        continue;  // it did not converge
+      }
+      const Eigen::MatrixXd inputs = test.data.inputs.topRows(50);
+      const Eigen::MatrixXd errors = mean_standard_errors(found.model, inputs, 1);
+      const Eigen::MatrixXd off = predict(found.model, inputs, 1).mean - predict(test.truth, inputs, 1).mean;
+      const double quantile = student_quantile(found.model.covariance->degrees_of_freedom, 0.95);
+      covered += static_cast<int>((off.array().abs() <= quantile * errors.array()).count());
+      intervals += static_cast<int>(off.size());
+    }
+    EXPECT_GT(intervals, 40 * num_replicates()) << "too many fits without covariance";
+    const double share = static_cast<double>(covered) / intervals;
+    fmt::print("{} {}: {:.1f} % of {} bands cover\n", spec.gate.kind, spec.expert.kind, 100 * share,
+               intervals);
+    EXPECT_NEAR(share, 0.95, 4 * std::sqrt(0.95 * 0.05 / (3.0 * num_replicates())) + 0.005);
   }
 }
 

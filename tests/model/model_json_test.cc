@@ -378,6 +378,29 @@ TEST(ModelFile, GivesBackEveryBitAndTheSamePredictions) {
   std::filesystem::remove(path);
 }
 
+TEST(ModelFile, KeepsTheCovarianceOfTheParameters) {
+  Stream stream(4, 0, "covariance");
+  Model model = random_model(variants("softmax", "linear").front(), stream);
+  Eigen::MatrixXd half(3, 3);
+  for (double& value : half.reshaped()) {
+    value = stream.normal();
+  }
+  model.covariance = ParameterCovariance{half * half.transpose(), 12.5};
+  const Model again = model_from_json(to_json(model));
+  ASSERT_TRUE(again.covariance);
+  EXPECT_EQ(again.covariance->degrees_of_freedom, 12.5);
+  EXPECT_EQ(again.covariance->matrix.triangularView<Eigen::Lower>().toDenseMatrix(),
+            model.covariance->matrix.triangularView<Eigen::Lower>().toDenseMatrix());
+  EXPECT_TRUE(again.covariance->matrix.isApprox(again.covariance->matrix.transpose(), 0));
+  Json broken = to_json(model);
+  broken["covariance"]["lower_triangle"][1] = {1, 2, 3};
+  EXPECT_THAT(refusal(broken),
+              HasSubstr("covariance.lower_triangle[1] has 3 numbers (row 2 of a lower triangle has 2)"));
+  broken = to_json(model);
+  broken["covariance"].erase("degrees_of_freedom");
+  EXPECT_THAT(refusal(broken), HasSubstr("covariance.degrees_of_freedom is missing"));
+}
+
 TEST(ModelFile, IsNotWrittenWhenItCouldNotBeRead) {
   Stream stream(3, 0, "round trip");
   Model model = random_model(variants("softmax", "linear").back(), stream);
