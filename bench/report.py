@@ -30,6 +30,7 @@ def read(folder):
             if run.get("error_occurred"):
                 entry["failed"] = run["error_message"]
                 continue
+            entry["family"] = run.get("family_index", 0)
             entry["milliseconds"].append(run["real_time"] * MILLISECONDS[run["time_unit"]])
             for key in ("ns", "iterations", "multiply_adds", "exponentials", "reciprocals", "fits_per_second",
                         "items_per_second", "median_iterations", "share_at_limit", "share_of_best", "extra_mib", "error",
@@ -110,7 +111,8 @@ def fit_tables(runs):
 
 
 def catalogue_table(runs):
-    kinds = [name.split("/")[1:] for name in runs if name.startswith("catalogue/")]
+    names = sorted((name for name in runs if name.startswith("catalogue/")), key=lambda name: runs[name]["family"])
+    kinds = [name.split("/")[1:] for name in names]
     gates = list(dict.fromkeys(gate for gate, _ in kinds))
     experts = list(dict.fromkeys(expert for _, expert in kinds))
 

@@ -15,6 +15,7 @@
 #include "moest/base/option_json.h"
 #include "moest/base/parallel.h"
 #include "moest/fit/active_set.h"
+#include "moest/fit/advice.h"
 #include "moest/fit/directions.h"
 #include "moest/fit/inference.h"
 #include "moest/fit/problem.h"
@@ -364,6 +365,7 @@ FitResult fit(MixtureSpec spec, const Dataset& data, const FitOptions& options, 
     summary.best_single_expert_rss = std::accumulate(single_rss.begin(), single_rss.end(), 0.0);
   }
   summary.message = sentence_of(summary, best);
+  summary.advice = advice_on(problem, theta, summary);
 
   Measure measure = chart.measure(theta);
   spec.gate = chart.gate_of(theta);

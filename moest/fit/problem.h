@@ -46,9 +46,9 @@ class Problem {
                 Eigen::VectorXd& residuals) {
     passes_.jacobian(kernel_point(theta), block, output, rows, residuals);
   }
-  /// Values of the mixture on one block of samples; mean and experts are those of the first output.
-  const BlockValues& evaluate(const Eigen::VectorXd& theta, int block) {
-    return passes_.evaluate(kernel_point(theta), block);
+  /// Values of one output of the mixture on one block of samples.
+  const BlockValues& evaluate(const Eigen::VectorXd& theta, int block, int output = 0) {
+    return passes_.evaluate(kernel_point(theta), block, output);
   }
 
  private:

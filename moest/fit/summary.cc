@@ -67,6 +67,7 @@ Json to_json(const FitSummary& summary) {
           {"bic", optional_json(summary.bic)},
           {"expert_shares", summary.expert_shares},
           {"coefficients", coefficients_json(summary.coefficients)},
+          {"advice", summary.advice},
           {"seconds", summary.seconds},
           {"options_given", options_json(fit_options(), summary.options)},
           {"options_used", used}};

@@ -52,6 +52,7 @@ struct FitSummary {
   std::optional<double> aic, bic;     // Gaussian likelihood, noise variance counted as a parameter
   std::vector<double> expert_shares;  // mean weight of each expert over the samples
   std::vector<CoefficientEstimate> coefficients;  // none where the fit has not converged
+  std::vector<std::string> advice;                // see advice_on()
   double seconds = 0;                             // of the fit alone
   FitOptions options;                             // as given
 

@@ -18,7 +18,9 @@ struct ExpertShape {
   double high = std::numeric_limits<double>::infinity();
 };
 
-/// An expert kind: whether it looks at the inputs, and its shape, which may depend on the options. `bias`,
+/// An expert kind: whether it looks at the inputs, and its shape, which may depend on the options; whether it
+/// is strongly identifiable [NHR24], without an output weight: then experts that a truth does not need have
+/// parameters that converge. `bias`,
 /// `output_weight` and `output_offset` of the specification say which of b, c and c_0 are parameters (else b
 /// = 0, c = 1, c_0 = 0). A network has all of them, and `hidden` neurons.
 struct ExpertKind {
@@ -26,6 +28,7 @@ struct ExpertKind {
   bool uses_inputs = true;
   ExpertShape (*shape)(const ExpertSpec&) = nullptr;
   bool is_network = false;
+  bool is_strongly_identifiable = false;
 };
 
 /// What an expert of a legal specification is made of: h = sum_m c_m phi(a_m . x + b_m) + c_0 over the
@@ -122,27 +125,37 @@ inline constexpr ExpertKind kSigmoidExpert{
      "a neuron with values between 0 and 1, strongly identifiable",
      "NHR24 (arXiv 2402.02952), NHR25 (arXiv 2503.03213)", kNeuronOptions},
     true,
-    bounded_shape<Link::sigmoid, 0, 1>};
+    bounded_shape<Link::sigmoid, 0, 1>,
+    false,
+    true};
 inline constexpr ExpertKind kTanhExpert{
     {"tanh", "c tanh(a . x + b) + c_0", "a neuron with values between -1 and 1, strongly identifiable",
      "NHR24 (arXiv 2402.02952), NHR25 (arXiv 2503.03213)", kNeuronOptions},
     true,
-    bounded_shape<Link::tanh, -1, 1>};
+    bounded_shape<Link::tanh, -1, 1>,
+    false,
+    true};
 inline constexpr ExpertKind kGeluExpert{
     {"gelu", "c t Phi(t) + c_0, t = a . x + b", "a smooth hinge (the exact erf form), strongly identifiable",
      "NHR24 (arXiv 2402.02952), NHR25 (arXiv 2503.03213)", kNeuronOptions},
     true,
-    rising_shape<Link::gelu, 0>};
+    rising_shape<Link::gelu, 0>,
+    false,
+    true};
 inline constexpr ExpertKind kSiluExpert{
     {"silu", "c t / (1 + exp(-t)) + c_0, t = a . x + b", "a smooth hinge, strongly identifiable",
      "NHR25 (arXiv 2503.03213)", kNeuronOptions},
     true,
-    rising_shape<Link::silu, 0>};
+    rising_shape<Link::silu, 0>,
+    false,
+    true};
 inline constexpr ExpertKind kSoftplusExpert{
     {"softplus", "c log(1 + exp(a . x + b)) + c_0", "a smooth hinge that only rises, strongly identifiable",
      "NHR25 (arXiv 2503.03213)", kNeuronOptions},
     true,
-    rising_shape<Link::softplus, 0>};
+    rising_shape<Link::softplus, 0>,
+    false,
+    true};
 inline constexpr ExpertKind kReluExpert{
     {"relu", "c max(a . x + b, 0) + c_0",
      "a hinge with a kink, where its slope counts as 0; not strongly identifiable",

@@ -389,6 +389,9 @@ std::string fit_report(const std::string& source, const Model& model, const FitS
          "between two "
          "samples");
   }
+  for (const std::string& sentence : summary.advice) {
+    line("advice", sentence);
+  }
   line("time", fmt::format("{:.3g} s", summary.seconds));
   // Of more coefficients, standard errors are for machines to read.
   constexpr std::size_t kMostEstimates = 80;

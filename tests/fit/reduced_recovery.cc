@@ -82,7 +82,15 @@ double recovery_error(const MixtureChart& chart, const Eigen::VectorXd& theta, c
     for (int i = 0; i < chart.num_experts(); ++i) {
       const auto eta = moved.segment(chart.expert_offset(i), chart.num_expert_parameters());
       const auto eta_true = truth.segment(chart.expert_offset(i), chart.num_expert_parameters());
-      sum += squared_distance(chart.spec(), eta, eta_true) - (eta - eta_true).squaredNorm();
+      double gain = squared_distance(chart.spec(), eta, eta_true) - (eta - eta_true).squaredNorm();
+      if (chart.spec().gate.kind == "sigmoid" && chart.spec().expert.kind == "sigmoid") {
+        // Weight and expert are two sigmoids, and their product does not tell which is which.
+        const auto gate = moved.segment(chart.gate_offset(i), eta.size());
+        const auto gate_true = truth.segment(chart.gate_offset(i), eta.size());
+        gain = std::min(0.0, (gate - eta_true).squaredNorm() + (eta - gate_true).squaredNorm() -
+                                 (gate - gate_true).squaredNorm() - (eta - eta_true).squaredNorm());
+      }
+      sum += gain;
     }
     least = std::min(least, sum);
   } while (std::next_permutation(ranks.begin(), ranks.end()));
