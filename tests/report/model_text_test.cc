@@ -231,9 +231,7 @@ TEST(FitReport, TellsHowSureEachCoefficientIs) {
       testing::ElementsAre(testing::DoubleNear(coefficients(model)[0].value, 1e-5), 0.125, -1.5, 2.25));
   EXPECT_THAT(text, Not(HasSubstr("gate 3: omega_u"))) << "the reference, all zeros";
   // More of them are for machines to read.
-  while (summary.coefficients.size() <= 80) {
-    summary.coefficients.push_back(first);
-  }
+  summary.coefficients.resize(81, CoefficientEstimate(first));
   EXPECT_THAT(fit_report("data.csv", model, summary, std::nullopt),
               AllOf(HasSubstr("expert: a_u"), Not(HasSubstr("std. error")), HasSubstr("--json")));
 }
