@@ -61,9 +61,9 @@ int run_describe(const DescribeCommand& command) {
   nlohmann::ordered_json json{{"command", "describe"}};
   std::string text;
   if (looks_like_model(content)) {
-    const Model model = parse_model(content, source);
-    json["model"] = to_json(model);
-    text = describe_model(model);
+    const Ensemble ensemble = parse_ensemble(content, source);
+    json["model"] = to_json(ensemble);
+    text = describe_ensemble(ensemble);
   } else {
     const Table table = table_with_labels(content, source);
     const std::vector<ColumnSummary> columns = summarise(table);

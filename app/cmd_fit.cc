@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "app/command.h"
+#include "app/data_options.h"
 #include "app/progress.h"
 #include "moest/base/file.h"
 #include "moest/data/dataset.h"
@@ -17,9 +18,7 @@ namespace {
 
 struct FitCommand {
   CommonOptions common;
-  std::string data;
-  DatasetOptions columns;
-  bool drop_missing = false;
+  DataOptions data;
   bool dry_run = false;
   MixtureSpec spec;
   std::string start_from;
@@ -104,8 +103,8 @@ std::optional<Model> read_start(const CLI::App& parser, FitCommand& command) {
   } else if (command.spec.num_experts != start.spec.num_experts && parser.count("--groups") == 0) {
     command.spec.gate.groups = {};  // those of the start are not of so many experts
   }
-  if (command.columns.inputs.empty()) {
-    take_columns(start, command.columns);
+  if (command.data.columns.inputs.empty()) {
+    take_columns(start, command.data.columns);
   }
   return start;
 }
@@ -127,19 +126,6 @@ void check_command(const CLI::App& parser, const FitCommand& command) {
   }
 }
 
-Dataset read_data(const FitCommand& command) {
-  const Table table = read_table(command.data, {command.columns.categorical});
-  DatasetOptions columns = command.columns;
-  // A single target may have commas in its name.
-  const std::string whole = fmt::format("{}", fmt::join(columns.targets, ","));
-  const auto is_column = [&](const std::string& name) { return table.find(name) != nullptr; };
-  if (is_column(whole) && !std::all_of(columns.targets.begin(), columns.targets.end(), is_column)) {
-    columns.targets = {whole};
-  }
-  columns.missing = command.drop_missing ? MissingPolicy::drop : MissingPolicy::refuse;
-  return make_dataset(table, columns);
-}
-
 void check_enough_rows(const FitCommand& command, const Dataset& data) {
   // Each expert has at least one parameter; a number of experts without bounds must not come near an
   // allocation.
@@ -154,7 +140,7 @@ void check_enough_rows(const FitCommand& command, const Dataset& data) {
         data.target.cols() > 1
             ? fmt::format(" of {} targets ({} numbers)", data.target.cols(), data.target.size())
             : "";
-    throw InputError(fmt::format("{}: {} rows{} are too few{}", source_name(command.data), data.target.rows(),
+    throw InputError(fmt::format("{}: {} rows{} are too few{}", source_name(command.data.data), data.target.rows(),
                                  of_targets, needed),
                      fmt::format("{} gate, {} {} expert(s), {} input(s)", command.spec.gate.kind, experts,
                                  command.spec.expert.kind, data.input_names.size()),
@@ -189,7 +175,7 @@ int report_dry_run(const FitCommand& command, const Dataset& data) {
 
 /// The summary for people: on standard output, or on standard error when the model goes to standard output.
 void print_report(const FitCommand& command, const FitResult& result, const Dataset& data) {
-  const std::string text = fit_report(source_name(command.data), result.model, result.summary,
+  const std::string text = fit_report(source_name(command.data.data), result.model, result.summary,
                                       regimes_of(result.model, data, command.options.threads));
   if (command.output != "-") {
     const std::string written =
@@ -201,11 +187,11 @@ void print_report(const FitCommand& command, const FitResult& result, const Data
 }
 
 int run_fit(const CLI::App& parser, FitCommand command) {
-  check_files(command.common, {command.data}, command.output);
-  check_files({}, {command.data, command.start_from}, "");
+  check_files(command.common, {command.data.data}, command.output);
+  check_files({}, {command.data.data, command.start_from}, "");
   const std::optional<Model> start = read_start(parser, command);
   check_command(parser, command);
-  const Dataset data = read_data(command);
+  const Dataset data = read_data(command.data);
   for (const std::string& text : data.notes) {
     note(command.common, text);
   }
@@ -228,10 +214,10 @@ int run_fit(const CLI::App& parser, FitCommand command) {
     result = fit(command.spec, data, command.options, control, start);
   }
   if (!command.output.empty()) {
-    write_model(command.output, result.model);
+    write_ensemble(command.output, result.ensemble);
   }
   if (command.common.json) {
-    print_json({{"command", "fit"}, {"model", to_json(result.model)}, {"summary", to_json(result.summary)}});
+    print_json({{"command", "fit"}, {"model", to_json(result.ensemble)}, {"summary", to_json(result.summary)}});
   } else {
     print_report(command, result, data);
   }
@@ -245,22 +231,7 @@ int run_fit(const CLI::App& parser, FitCommand command) {
 Command make_fit_command(CLI::App& program) {
   CLI::App* parser = program.add_subcommand("fit", "fit a mixture of experts to a table by least squares");
   const auto command = std::make_shared<FitCommand>();
-  parser->add_option("data", command->data, "table: CSV (also .gz) or .npy; - for standard input")
-      ->type_name("DATA")
-      ->required();
-  const std::string data = "Data";
-  add_names(*parser, "--target", command->columns.targets,
-            "column to predict, or several, which share the gate")
-      ->required()
-      ->group(data);
-  add_names(*parser, "--inputs", command->columns.inputs, "columns to predict from (default: all others)")
-      ->group(data);
-  add_names(*parser, "--categorical", command->columns.categorical,
-            "inputs whose cells are labels: an indicator for each label but the first")
-      ->group(data);
-  parser->add_flag("--drop-missing", command->drop_missing, "leave out rows with missing values")
-      ->disable_flag_override()
-      ->group(data);
+  add_data_options(*parser, command->data, "column to predict, or several, which share the gate");
 
   const std::string model = "Model";
   parser

@@ -65,15 +65,34 @@ void add_intervals(double confidence, const Model& model, const Eigen::MatrixXd&
   }
 }
 
+void refuse_details_of_ensemble(const PredictCommand& command) {
+  const std::string flag = command.weights    ? "--weights"
+                           : command.experts  ? "--experts"
+                           : command.interval ? "--interval"
+                                              : "";
+  if (!flag.empty()) {
+    throw InputError(fmt::format("{} is not for {}", flag, command.model),
+                     "it holds an ensemble, whose members have gates and experts of their own",
+                     "Leave it out, or fit without --ensemble.");
+  }
+}
+
 int run_predict(const PredictCommand& command) {
   if (command.interval) {
     check_range("interval", *command.interval, kLeastConfidence, kMostConfidence);
   }
   check_files(command.common, {command.model, command.data}, command.output);
-  const Model model = read_model(command.model);
+  const Ensemble ensemble = read_ensemble(command.model);
+  const Model& model = ensemble.members.front();
+  if (ensemble.members.size() > 1) {
+    refuse_details_of_ensemble(command);
+  }
   const Table table = read_table_for(model, command.data);
   const Eigen::MatrixXd inputs = input_matrix(table, model.inputs, model.categories);
-  const Predictions predictions = predict(model, inputs, command.threads);
+  Predictions predictions = predict(model, inputs, command.threads);
+  if (ensemble.members.size() > 1) {
+    predictions.mean = predict_mean(ensemble, inputs, command.threads);
+  }
   if (!predictions.mean.allFinite() || !predictions.experts.allFinite()) {
     throw InputError("the predictions overflow", "inputs or parameters of the model are too large",
                      "Check the model and the units of the data.");

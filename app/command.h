@@ -53,6 +53,7 @@ Command make_predict_command(CLI::App& program);
 Command make_simulate_command(CLI::App& program);
 Command make_describe_command(CLI::App& program);
 Command make_plot_command(CLI::App& program);
+Command make_compare_command(CLI::App& program);
 /// Completes `commands`, which may still grow and must outlive the action.
 Command make_completion_command(CLI::App& program, const std::vector<Command>& commands);
 

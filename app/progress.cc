@@ -67,22 +67,26 @@ ProgressLine::~ProgressLine() {
   }
 }
 
-void ProgressLine::show(const FitProgress& progress) {
+void ProgressLine::show(const std::string& done, double seconds, double share) {
   const double interval = terminal_ ? kTerminalInterval : kLogInterval;
-  if (progress.seconds < kSilentSeconds || (shown_ && progress.seconds < last_seconds_ + interval)) {
+  if (seconds < kSilentSeconds || (shown_ && seconds < last_seconds_ + interval)) {
     return;
   }
-  const double share = progress.share_done;
-  const std::string left = share > 0 ? "about " + duration(progress.seconds * (1 - share) / share) + " left"
-                                     : "time left not known yet";
-  const std::string best =
-      progress.best_rss ? fmt::format("best residual sum of squares {:.8g}, ", *progress.best_rss) : "";
-  fmt::print(stderr, "{}{} of {} starts, {} iterations, {}{} so far, {}{}", terminal_ ? "\r\033[K" : "",
-             progress.starts_done, progress.starts_planned, progress.iterations, best,
-             duration(progress.seconds), left, terminal_ ? "" : "\n");
+  const std::string left =
+      share > 0 ? "about " + duration(seconds * (1 - share) / share) + " left" : "time left not known yet";
+  fmt::print(stderr, "{}{}, {} so far, {}{}", terminal_ ? "\r\033[K" : "", done, duration(seconds), left,
+             terminal_ ? "" : "\n");
   std::fflush(stderr);
   shown_ = true;
-  last_seconds_ = progress.seconds;
+  last_seconds_ = seconds;
+}
+
+void ProgressLine::show(const FitProgress& progress) {
+  const std::string best =
+      progress.best_rss ? fmt::format(", best residual sum of squares {:.8g}", *progress.best_rss) : "";
+  show(fmt::format("{} of {} starts, {} iterations{}", progress.starts_done, progress.starts_planned,
+                   progress.iterations, best),
+       progress.seconds, progress.share_done);
 }
 
 InterruptGuard::InterruptGuard() {

@@ -18,6 +18,8 @@ class ProgressLine {
   ~ProgressLine();
 
   void show(const FitProgress& progress);
+  /// What was done so far, as text, in so many seconds, and which share of the whole it is.
+  void show(const std::string& done, double seconds, double share);
 
  private:
   bool terminal_;

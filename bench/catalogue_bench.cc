@@ -74,7 +74,7 @@ void pass(benchmark::State& state, const std::string& gate, const std::string& e
   NormalEquations equations;
   for (auto _ : state) {
     problem.linearise(truth, equations);
-    benchmark::DoNotOptimize(equations.rss);
+    benchmark::DoNotOptimize(equations.objective);
   }
   state.counters["ns"] =
       benchmark::Counter(static_cast<double>(kSamples) * 1e-9,

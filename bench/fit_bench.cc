@@ -74,7 +74,7 @@ Outcome fit_overspecified(bool acceleration) {
       const Eigen::VectorXd theta = random_start(least_squares, statistics, stream);
       const LocalFit fit = minimise(least_squares, theta, {1e-6, 500, acceleration}, monitor);
       outcome.iterations.push_back(fit.iterations);
-      outcome.rss.push_back(fit.rss);
+      outcome.rss.push_back(fit.objective);
       outcome.at_limit += fit.status == FitStatus::iteration_limit ? 1 : 0;
     }
   }
@@ -136,7 +136,7 @@ void pass_scaling(benchmark::State& state) {
   NormalEquations equations;
   for (auto _ : state) {
     pass.linearise(as_span(v), equations);
-    benchmark::DoNotOptimize(equations.rss);
+    benchmark::DoNotOptimize(equations.objective);
   }
   state.counters["extra_mib"] = resident_mib() - before;
   state.counters["ns"] =

@@ -39,7 +39,7 @@ const Race& race_of(int d, int k, int n) {
   std::unique_ptr<Race>& race = races[{d, k, n}];
   if (!race) {
     BenchProblem problem = bench_problem(d, k, n, 1);
-    const double best = fit_moest(problem, {1e-14, kMostIterations, true}).rss;
+    const double best = fit_moest(problem, {1e-14, kMostIterations, true}).objective;
     race = std::make_unique<Race>(Race{std::move(problem), best * (1 + kCloseToOptimum)});
   }
   return *race;
@@ -56,13 +56,13 @@ void moest_fit(benchmark::State& state) {
   do {
     ++options.max_iterations;
     fit = fit_moest(race.problem, options);
-  } while (fit.rss > race.target_rss && options.max_iterations < kMostIterations);
+  } while (fit.objective > race.target_rss && options.max_iterations < kMostIterations);
   for (auto _ : state) {
     fit = fit_moest(race.problem, options);
   }
   state.counters["iterations"] = fit.iterations;
-  if (!(fit.rss <= race.target_rss)) {
-    state.SkipWithError(fmt::format("stopped at {:.12g}", fit.rss).c_str());
+  if (!(fit.objective <= race.target_rss)) {
+    state.SkipWithError(fmt::format("stopped at {:.12g}", fit.objective).c_str());
   }
 }
 

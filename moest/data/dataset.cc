@@ -56,6 +56,16 @@ void check_roles(const DatasetOptions& options) {
                        "a target cannot predict itself", "Leave it out of --inputs.");
     }
   }
+  const auto refuse_weights = [&](const std::string& role) {
+    throw InputError(fmt::format("the weights {} are {}", shown(options.weights), role),
+                     "a weight says how much a row counts", "Choose another column.");
+  };
+  if (contains(options.targets, options.weights)) {
+    refuse_weights("a target");
+  }
+  if (contains(options.inputs, options.weights)) {
+    refuse_weights("among the inputs");
+  }
 }
 
 std::vector<const Column*> chosen_inputs(const Table& table, const DatasetOptions& options) {
@@ -67,7 +77,7 @@ std::vector<const Column*> chosen_inputs(const Table& table, const DatasetOption
   }
   if (options.inputs.empty()) {
     for (const Column& column : table.columns) {
-      if (!contains(options.targets, column.name)) {
+      if (!contains(options.targets, column.name) && column.name != options.weights) {
         columns.push_back(&column);
       }
     }
@@ -299,6 +309,32 @@ void set_targets(const Table& table, std::span<const Column* const> columns, Dat
   }
 }
 
+/// Of the samples, whose rows of weight 0 go.
+void set_weights(const Table& table, const Column& column, Dataset& data) {
+  Rows kept;
+  for (const std::size_t row : data.rows) {
+    const double weight = column.values[row];
+    if (weight < 0) {
+      throw InputError(
+          fmt::format("{}: {} is a negative weight", table.place(row, column), exact_text(weight)),
+          "a weight says how much a row counts", "Give positive numbers, or 0 to leave a row out.");
+    }
+    if (weight > 0) {
+      kept.push_back(row);
+    }
+  }
+  if (kept.empty()) {
+    throw InputError(fmt::format("{}: the weights {} are 0 in every row", table.source, shown(column.name)),
+                     "no row would count", "Check the choice of the column.");
+  }
+  if (kept.size() < data.rows.size()) {
+    data.notes.push_back(
+        fmt::format("{} of {} rows left out: weight 0", data.rows.size() - kept.size(), data.rows.size()));
+  }
+  data.rows = std::move(kept);
+  data.weights = numbers(column, data.rows);
+}
+
 // --- the inputs of a prediction
 
 constexpr std::string_view kPredictionRole = "model's input";
@@ -332,7 +368,16 @@ Dataset make_dataset(const Table& table, const DatasetOptions& options) {
   Dataset data;
   std::vector<const Column*> used = inputs;
   used.insert(used.end(), targets.begin(), targets.end());
+  const Column* weights = nullptr;
+  if (!options.weights.empty()) {
+    weights = &chosen_column(table, options.weights, "column of weights");
+    check_numbers(table, *weights, "A weight must be a number in every row.");
+    used.push_back(weights);
+  }
   data.rows = kept_rows(table, used, options.missing, data.notes);
+  if (weights != nullptr) {
+    set_weights(table, *weights, data);
+  }
   set_targets(table, targets, data);
   InputBlocks blocks;
   for (const Column* const column : inputs) {

@@ -21,6 +21,7 @@ struct DatasetOptions {
   std::vector<std::string> targets;           // at least one
   std::vector<std::string> inputs = {};       // empty: all columns but the targets
   std::vector<std::string> categorical = {};  // inputs whose cells are labels; the table was read with these
+  std::string weights = {};                   // the column of the samples' weights; empty: all count alike
   MissingPolicy missing = MissingPolicy::refuse;
 };
 
@@ -29,6 +30,7 @@ struct Dataset {
   Eigen::MatrixXd inputs;                 // n x d
   std::vector<std::string> target_names;  // m names
   Eigen::MatrixXd target;                 // n x m
+  Eigen::VectorXd weights = {};           // n positive numbers, or none: all count alike
   std::vector<std::size_t> rows;          // n: the table's row of each sample
   Categories categories;                  // of the categorical inputs that were kept
   std::vector<std::string> notes;         // sentences for the user: rows and columns that were left out
@@ -38,11 +40,12 @@ struct Dataset {
 inline constexpr double kLargestValue = 1e150;
 
 /// The samples of a fit. Inputs are in the order of the options, else of the table; an input that is the same
-/// in all rows is left out with a note. Requires that the table was read with `categorical`.
+/// in all rows is left out with a note, and so are rows of weight 0. Requires that the table was read with
+/// `categorical`.
 ///
 /// Throws InputError, naming columns and where there is one the line and the value, for: a target or input
-/// that the table lacks, an input or target given twice, a target among the inputs, a categorical name that
-/// is no input, no input, text, nan, infinity or a number beyond kLargestValue in a used column, missing
+/// that the table lacks, an input or target given twice, a target or the weights among the inputs, a
+/// categorical name that is no input, a negative weight, no input, text, nan, infinity or a number beyond kLargestValue in a used column, missing
 /// values unless they are to be dropped, no row or no input left, a constant target, a categorical input of
 /// more than kMostLevels levels or with two levels that are the same number, two inputs of the same name.
 Dataset make_dataset(const Table& table, const DatasetOptions& options);

@@ -39,7 +39,8 @@ class ExpertSums {
     }
     const Eigen::ArrayXd mean = run(values.mean);
     const Eigen::ArrayXd error =
-        (run(samples_.target(block, layout_.target)) - mean).square() / noise_variance;
+        (run(samples_.root_weight(block)) * (run(samples_.target(block, layout_.target)) - mean)).square() /
+        noise_variance;
     Eigen::ArrayXd spread = Eigen::ArrayXd::Zero(count);
     for (int i = 0; i < k_; ++i) {
       const auto at = static_cast<std::size_t>(i);

@@ -19,6 +19,7 @@
 #include "moest/fit/directions.h"
 #include "moest/fit/inference.h"
 #include "moest/fit/problem.h"
+#include "moest/fit/scaled_samples.h"
 #include "moest/model/catalogue.h"
 #include "moest/model/chart.h"
 #include "moest/model/groups.h"
@@ -26,58 +27,8 @@
 namespace moest {
 namespace {
 
-/// The part of an expert's range that the scaled target fills: its extremes are reached at finite parameters.
-constexpr double kUsedRange = 0.9;
 /// Covariances of more parameters would make a model file too long: at this number it has two megabytes.
 constexpr Eigen::Index kMostCovariances = 400;
-
-std::span<const double> as_span(const Eigen::Ref<const Eigen::VectorXd>& column) {
-  return {column.data(), static_cast<std::size_t>(column.size())};
-}
-
-/// Into the expert's range, unless an output weight stretches that; to mean 0 and variance 1 where it has no
-/// end. Where the weights do not sum to one, an offset is no matter of the experts: there is none, unless
-/// experts that only rise from 0 need it.
-Affine target_scaling(const MixtureSpec& spec, const Eigen::Ref<const Eigen::VectorXd>& target) {
-  const ExpertForm form = expert_form(spec.expert);
-  const ExpertShape& shape = form.shape;
-  const bool is_free = form.weight || !std::isfinite(shape.low);
-  if (!weights_sum_to_one(spec.gate) && (is_free || shape.low < 0)) {
-    const double largest = target.cwiseAbs().maxCoeff();
-    return {0, largest > 0 ? largest / kUsedRange : 1};
-  }
-  Affine standard = standardisation(as_span(target));
-  if (is_free) {
-    return standard;
-  }
-  if (std::isfinite(shape.high)) {
-    const double middle = 0.5 * (shape.low + shape.high);
-    const double half = 0.5 * kUsedRange * (shape.high - shape.low);
-    return range_scaling(as_span(target), middle - half, middle + half);
-  }
-  if (!form.offset) {
-    standard.offset = target.minCoeff() - shape.low * standard.scale;
-  }
-  return standard;
-}
-
-std::optional<Scaling> choose_scaling(const MixtureSpec& spec, const Dataset& data, const FitOptions& options,
-                                      const std::optional<Model>& start) {
-  if (start) {
-    return start->scaling;
-  }
-  if (!options.scaling) {
-    return std::nullopt;
-  }
-  Scaling scaling;
-  for (Eigen::Index j = 0; j < data.inputs.cols(); ++j) {
-    scaling.inputs.push_back(standardisation(as_span(data.inputs.col(j))));
-  }
-  for (Eigen::Index target = 0; target < data.target.cols(); ++target) {
-    scaling.targets.push_back(target_scaling(spec, data.target.col(target)));
-  }
-  return scaling;
-}
 
 void check_start(const MixtureSpec& spec, const Dataset& data, const Model& start) {
   const auto refuse = [](std::string_view what, const std::string& of_start, const std::string& of_fit) {
@@ -109,36 +60,6 @@ void check_start(const MixtureSpec& spec, const Dataset& data, const Model& star
   if (start.inputs != data.input_names) {
     refuse("list of inputs", listed(start.inputs), listed(data.input_names));
   }
-}
-
-/// The samples as the kernel reads them, with what leads back to the targets' squared units.
-struct ScaledSamples {
-  SampleBlocks blocks;
-  std::vector<double> to_rss;  // by target
-
-  /// Of a fit by problem.
-  std::vector<double> rss_by_target(Problem& problem, const LocalFit& fit) const {
-    std::vector<double> sums =
-        to_rss.size() == 1 ? std::vector<double>{fit.rss} : problem.residual_sums_of_squares(fit.theta);
-    std::transform(sums.begin(), sums.end(), to_rss.begin(), sums.begin(), std::multiplies<>());
-    return sums;
-  }
-};
-
-ScaledSamples scale_samples(const MixtureChart& chart, const Dataset& data,
-                            const std::optional<Scaling>& scaling) {
-  ScaledSamples samples{chart.blocks(scaling ? scaled(data.inputs, scaling->inputs) : data.inputs), {}};
-  for (int j = 0; j < chart.spec().num_outputs; ++j) {
-    const Affine target = scaling ? scaling->targets[static_cast<std::size_t>(j)] : Affine{};
-    samples.blocks.set_target((data.target.col(j).array() - target.offset) / target.scale, j);
-    samples.to_rss.push_back(target.scale * target.scale);
-    if (scaling && chart.spec().num_outputs > 1) {
-      // Each target counts by its spread, whatever range its experts have.
-      const double spread = target.scale / standardisation(as_span(data.target.col(j))).scale;
-      samples.blocks.set_target_weight(j, spread * spread);
-    }
-  }
-  return samples;
 }
 
 /// Moves the experts of theta into the order in which a reader meets them.
@@ -179,9 +100,16 @@ void describe_optimum(Problem& problem, const Eigen::VectorXd& theta, FitSummary
   NormalEquations equations;
   problem.linearise(theta, equations);
   const ActiveSet active(problem.chart(), theta, equations);
+  const Directions directions = find_directions(active, theta.size());
   summary.active_bounds = active.num_active_bounds();
-  summary.num_identifiable_parameters = find_directions(active, theta.size()).rank();
+  summary.num_identifiable_parameters = directions.rank();
   summary.rank_deficient = summary.num_identifiable_parameters < active.num_identifiable();
+  summary.effective_parameters = directions.rank();
+  if (problem.ridge().lambda() > 0) {
+    const Eigen::MatrixXd& q = directions.determined;
+    const Eigen::ArrayXd shrunk = q.cwiseProduct(problem.ridge().half_hessian() * q).colwise().sum();
+    summary.effective_parameters -= (shrunk / directions.information.array()).sum();
+  }
 }
 
 /// Samples beside a jump of f: K-th and (K + 1)-th largest score almost equal, by the weights over all
@@ -207,22 +135,27 @@ std::int64_t count_near_ties(MixtureSpec spec, double bound, const SampleBlocks&
 void add_statistics(const Dataset& data, FitSummary& summary) {
   const auto n = static_cast<double>(summary.num_samples);
   const auto num_targets = static_cast<double>(data.target.cols());
-  const double degrees = n - summary.num_identifiable_parameters / num_targets;
-  double deviance = 0;
+  const double degrees = n - summary.effective_parameters / num_targets;
+  Eigen::ArrayXd weights = data.weights;
+  if (weights.size() == 0) {
+    weights = Eigen::ArrayXd::Ones(data.target.rows());
+  }
+  double deviance = -num_targets * weights.log().sum();
   bool has_noise = true;  // no residual sum of squares is mere rounding
   for (Eigen::Index j = 0; j < data.target.cols(); ++j) {
     const double rss = summary.rss_by_target[static_cast<std::size_t>(j)];
     const auto target = data.target.col(j).array();
-    summary.r_squared_by_target.push_back(1 - rss / (target - target.mean()).square().sum());
+    const double mean = (weights * target).sum() / weights.sum();
+    summary.r_squared_by_target.push_back(1 - rss / (weights * (target - mean).square()).sum());
     summary.r_squared += summary.r_squared_by_target.back() / num_targets;
     if (degrees > 0) {
       summary.noise_variance.push_back(rss / degrees);
     }
     constexpr double kEpsilon = std::numeric_limits<double>::epsilon();
-    has_noise &= rss > 4 * kEpsilon * kEpsilon * target.square().sum();
+    has_noise &= rss > 4 * kEpsilon * kEpsilon * (weights * target.square()).sum();
     deviance += n * (std::log(2 * std::numbers::pi * rss / n) + 1);
   }
-  if (has_noise) {
+  if (has_noise && summary.options.ridge == 0) {
     const double num_parameters = summary.num_identifiable_parameters + num_targets;
     summary.aic = deviance + 2 * num_parameters;
     summary.bic = deviance + std::log(n) * num_parameters;
@@ -268,15 +201,16 @@ std::vector<double> single_expert_rss(MixtureSpec spec, const ScaledSamples& sam
   }
   FitOptions single = options;
   single.starts = 1;
+  single.ensemble = 1;
   const FitControl silent{control.interrupt, {}};
   Monitor monitor(silent, options.max_seconds);
-  const MultistartResult result = run_starts(spec, samples.blocks, std::nullopt, single, monitor);
+  const MultistartResult result = run_starts(spec, samples.blocks(), std::nullopt, single, monitor);
   const LocalFit& only = result.starts.front().fit;
   if (only.status != FitStatus::converged) {
     return {};
   }
-  Problem problem(spec, options.bound, samples.blocks);
-  return samples.rss_by_target(problem, only);
+  Problem problem(spec, options.bound, samples.blocks());
+  return samples.rss_by_target(problem, only.theta);
 }
 
 // What the model file remembers; nothing here may depend on the machine's speed or the number of threads.
@@ -293,6 +227,193 @@ nlohmann::ordered_json record_of(const FitSummary& summary) {
           {"options", options}};
 }
 
+/// Which starts make the ensemble: the best, then whatever is lower than all others and differs from those
+/// before it by more than a hundredth of a noise variance.
+std::vector<int> distinct_optima(const MultistartResult& result, int number, double noise_variance) {
+  constexpr double kDifference = 0.01;
+  const auto fit_of = [&](int index) -> const LocalFit& {
+    return result.starts[static_cast<std::size_t>(index)].fit;
+  };
+  std::vector<int> order;
+  for (int i = 0; i < static_cast<int>(result.starts.size()); ++i) {
+    if (fit_of(i).theta.size() > 0 && fit_of(i).status != FitStatus::failed) {
+      order.push_back(i);
+    }
+  }
+  std::stable_sort(order.begin(), order.end(),
+                   [&](int a, int b) { return fit_of(a).objective < fit_of(b).objective; });
+  std::vector<int> chosen;
+  for (const int index : order) {
+    const bool is_new = chosen.empty() || fit_of(index).objective - fit_of(chosen.back()).objective >
+                                              kDifference * noise_variance;
+    if (is_new && static_cast<int>(chosen.size()) < number) {
+      chosen.push_back(index);
+    }
+  }
+  return chosen;
+}
+
+/// One data set on its way to a model.
+class Estimation {
+ public:
+  Estimation(MixtureSpec spec, const Dataset& data, const FitOptions& options,
+             const std::optional<Model>& start)
+      : spec_(std::move(spec)),
+        data_(data),
+        options_(options),
+        start_(start),
+        chart_(spec_, options.bound),
+        scaling_(start            ? start->scaling
+                 : options.scaling ? std::optional(choose_scaling(spec_, data))
+                                   : std::nullopt),
+        samples_(chart_, data, scaling_),
+        problem_(spec_, options.bound, samples_.blocks(), resolve_threads(options.threads), options.ridge) {
+    check_inputs(spec_, data.inputs, scaling_);
+  }
+
+  FitResult run(const FitControl& control) {
+    const FitControl in_units = with_units(control);
+    Monitor monitor(in_units, options_.max_seconds);
+    FitResult outcome;
+    FitSummary& summary = outcome.summary;
+    const std::vector<double> single_rss = single_expert_rss(spec_, samples_, options_, control);
+    summary.best_single_expert_rss_by_target = single_rss;
+    if (!single_rss.empty()) {
+      summary.best_single_expert_rss = std::accumulate(single_rss.begin(), single_rss.end(), 0.0);
+    }
+    const std::optional<Eigen::VectorXd> given =
+        start_ ? std::optional(MixtureChart(start_->spec, options_.bound).coordinates(start_->measure()))
+               : std::nullopt;
+    const MultistartResult result = run_starts(spec_, samples_.blocks(), given, options_, monitor);
+    if (result.best < 0) {
+      throw InputError("no start could be evaluated", "the residual sum of squares is not finite anywhere",
+                       "Look for huge values in the data or lower --bound.");
+    }
+    const Eigen::VectorXd theta = summarise(result, summary);
+    outcome.model = model_at(theta, summary);
+    if (summary.status == FitStatus::converged) {
+      add_inference(theta, outcome);
+    }
+    add_members(result, outcome);
+    summary.seconds = monitor.seconds();
+    return outcome;
+  }
+
+ private:
+  FitControl with_units(const FitControl& control) const {
+    FitControl in_units = control;
+    if (control.progress) {
+      in_units.progress = [this, &control](FitProgress progress) {
+        if (samples_.to_rss().size() > 1) {
+          progress.best_rss.reset();  // a sum over scaled targets tells nobody anything
+        } else if (progress.best_rss) {
+          *progress.best_rss *= samples_.to_rss().front();
+        }
+        control.progress(progress);
+      };
+    }
+    return in_units;
+  }
+
+  /// All that is said of the optimum and of the way to it; the optimum, its experts in order.
+  Eigen::VectorXd summarise(const MultistartResult& result, FitSummary& summary) {
+    const LocalFit& best = result.starts[static_cast<std::size_t>(result.best)].fit;
+    summary.options = options_;
+    summary.num_samples = data_.target.rows();
+    summary.num_parameters = chart_.num_gates() * (1 + num_gate_parameters(spec_)) +
+                             chart_.num_experts() * num_expert_parameters(spec_) +
+                             (learns_temperature(spec_.gate) ? 1 : 0);
+    summary.status = result.stopped.value_or(best.status);
+    summary.rss_by_target = samples_.rss_by_target(problem_, best.theta);
+    summary.rss = std::accumulate(summary.rss_by_target.begin(), summary.rss_by_target.end(), 0.0);
+    const double to_rss = samples_.to_rss().size() == 1 || best.objective == 0
+                              ? samples_.to_rss().front()
+                              : summary.rss / best.objective;
+    for (const StartResult& row : result.starts) {
+      if (row.fit.theta.size() > 0) {
+        summary.starts.push_back({row.kind, row.fit.objective * to_rss, row.fit.iterations, row.fit.status});
+      }
+    }
+    const Eigen::VectorXd theta = ordered(problem_, best.theta, data_, summary.expert_shares);
+    describe_optimum(problem_, theta, summary);
+    if (spec_.gate.top_k > 0 && spec_.gate.top_k < spec_.num_experts) {
+      summary.samples_near_tie = count_near_ties(spec_, options_.bound, samples_.blocks(), theta);
+    }
+    add_statistics(data_, summary);
+    summary.agreeing_starts = count_agreeing(result.starts, best.objective, noise_variance(best, summary));
+    summary.message = sentence_of(summary, best);
+    summary.advice = advice_on(problem_, theta, summary);
+    return theta;
+  }
+
+  /// In scaled units, of all targets.
+  double noise_variance(const LocalFit& best, const FitSummary& summary) const {
+    const double degrees = samples_.blocks().num_residuals() - summary.effective_parameters;
+    return degrees > 0 ? best.objective / degrees : 0;
+  }
+
+  Model model_at(const Eigen::VectorXd& theta, const FitSummary& summary) const {
+    Measure measure = chart_.measure(theta);
+    MixtureSpec spec = spec_;
+    spec.gate = chart_.gate_of(theta);
+    spec.gate.groups = {0, group_sizes(spec)};
+    return {.spec = spec,
+            .inputs = data_.input_names,
+            .targets = data_.target_names,
+            .atoms = std::move(measure.atoms),
+            .noise_variance = summary.noise_variance,
+            .scaling = scaling_,
+            .categories = data_.categories,
+            .fit = record_of(summary),
+            .groups = std::move(measure.groups)};
+  }
+
+  void add_inference(const Eigen::VectorXd& theta, FitResult& outcome) {
+    FitSummary& summary = outcome.summary;
+    if (options_.ridge > 0) {
+      for (Coefficient& coefficient : coefficients(outcome.model)) {
+        summary.coefficients.push_back({std::move(coefficient), {}, {}, {}, "drawn towards 0 by the ridge"});
+      }
+      return;
+    }
+    const bool is_classical = options_.covariance == "classical";
+    Inference inference =
+        infer(problem_, theta, outcome.model,
+              {is_classical ? CovarianceKind::classical : CovarianceKind::sandwich, options_.confidence});
+    summary.coefficients = std::move(inference.coefficients);
+    const Eigen::Index size = inference.covariance.matrix.rows();
+    if (size > 0 && size <= kMostCovariances) {
+      outcome.model.covariance = std::move(inference.covariance);
+    }
+  }
+
+  void add_members(const MultistartResult& result, FitResult& outcome) {
+    const LocalFit& best = result.starts[static_cast<std::size_t>(result.best)].fit;
+    outcome.ensemble.members = {outcome.model};
+    const std::vector<int> optima =
+        distinct_optima(result, options_.ensemble, noise_variance(best, outcome.summary));
+    for (const int index : optima) {
+      if (index != result.best) {
+        std::vector<double> shares;
+        const LocalFit& other = result.starts[static_cast<std::size_t>(index)].fit;
+        Model member = model_at(ordered(problem_, other.theta, data_, shares), outcome.summary);
+        member.fit.reset();
+        outcome.ensemble.members.push_back(std::move(member));
+      }
+    }
+    outcome.summary.num_members = static_cast<int>(outcome.ensemble.members.size());
+  }
+
+  MixtureSpec spec_;
+  const Dataset& data_;
+  const FitOptions& options_;
+  const std::optional<Model>& start_;
+  MixtureChart chart_;
+  std::optional<Scaling> scaling_;
+  ScaledSamples samples_;
+  Problem problem_;
+};
+
 }  // namespace
 
 int num_free_parameters(const MixtureSpec& spec) { return MixtureChart(spec, 1.0).num_free_parameters(); }
@@ -306,92 +427,7 @@ FitResult fit(MixtureSpec spec, const Dataset& data, const FitOptions& options, 
   if (start) {
     check_start(spec, data, *start);
   }
-  const MixtureChart chart(spec, options.bound);
-  const std::optional<Scaling> scaling = choose_scaling(spec, data, options, start);
-  check_inputs(spec, data.inputs, scaling);
-  const ScaledSamples samples = scale_samples(chart, data, scaling);
-
-  FitControl in_units = control;
-  if (control.progress) {
-    in_units.progress = [&](FitProgress progress) {
-      if (samples.to_rss.size() > 1) {
-        progress.best_rss.reset();  // a sum over scaled targets tells nobody anything
-      } else if (progress.best_rss) {
-        *progress.best_rss *= samples.to_rss.front();
-      }
-      control.progress(progress);
-    };
-  }
-  Monitor monitor(in_units, options.max_seconds);
-  const std::vector<double> single_rss = single_expert_rss(spec, samples, options, control);
-  const std::optional<Eigen::VectorXd> given =
-      start ? std::optional(MixtureChart(start->spec, options.bound).coordinates(start->measure()))
-            : std::nullopt;
-  const MultistartResult result = run_starts(spec, samples.blocks, given, options, monitor);
-  if (result.best < 0) {
-    throw InputError("no start could be evaluated", "the residual sum of squares is not finite anywhere",
-                     "Look for huge values in the data or lower --bound.");
-  }
-  const LocalFit& best = result.starts[static_cast<std::size_t>(result.best)].fit;
-
-  FitResult outcome;
-  FitSummary& summary = outcome.summary;
-  summary.options = options;
-  summary.num_samples = data.target.rows();
-  summary.num_parameters = chart.num_gates() * (1 + num_gate_parameters(spec)) +
-                           chart.num_experts() * num_expert_parameters(spec) +
-                           (learns_temperature(spec.gate) ? 1 : 0);
-  summary.status = result.stopped.value_or(best.status);
-  Problem problem(spec, options.bound, samples.blocks, resolve_threads(options.threads));
-  summary.rss_by_target = samples.rss_by_target(problem, best);
-  summary.rss = std::accumulate(summary.rss_by_target.begin(), summary.rss_by_target.end(), 0.0);
-  const double to_rss =
-      samples.to_rss.size() == 1 || best.rss == 0 ? samples.to_rss.front() : summary.rss / best.rss;
-  for (const StartResult& row : result.starts) {
-    if (row.fit.theta.size() > 0) {
-      summary.starts.push_back({row.kind, row.fit.rss * to_rss, row.fit.iterations, row.fit.status});
-    }
-  }
-  const Eigen::VectorXd theta = ordered(problem, best.theta, data, summary.expert_shares);
-  describe_optimum(problem, theta, summary);
-  if (spec.gate.top_k > 0 && spec.gate.top_k < spec.num_experts) {
-    summary.samples_near_tie = count_near_ties(spec, options.bound, samples.blocks, theta);
-  }
-  add_statistics(data, summary);
-  const double degrees = samples.blocks.num_residuals() - summary.num_identifiable_parameters;
-  summary.agreeing_starts = count_agreeing(result.starts, best.rss, degrees > 0 ? best.rss / degrees : 0);
-  summary.best_single_expert_rss_by_target = single_rss;
-  if (!single_rss.empty()) {
-    summary.best_single_expert_rss = std::accumulate(single_rss.begin(), single_rss.end(), 0.0);
-  }
-  summary.message = sentence_of(summary, best);
-  summary.advice = advice_on(problem, theta, summary);
-
-  Measure measure = chart.measure(theta);
-  spec.gate = chart.gate_of(theta);
-  spec.gate.groups = {0, group_sizes(spec)};
-  outcome.model = {.spec = spec,
-                   .inputs = data.input_names,
-                   .targets = data.target_names,
-                   .atoms = std::move(measure.atoms),
-                   .noise_variance = summary.noise_variance,
-                   .scaling = scaling,
-                   .categories = data.categories,
-                   .fit = record_of(summary),
-                   .groups = std::move(measure.groups)};
-  if (summary.status == FitStatus::converged) {
-    const bool is_classical = options.covariance == "classical";
-    Inference inference =
-        infer(problem, theta, outcome.model,
-              {is_classical ? CovarianceKind::classical : CovarianceKind::sandwich, options.confidence});
-    summary.coefficients = std::move(inference.coefficients);
-    const Eigen::Index size = inference.covariance.matrix.rows();
-    if (size > 0 && size <= kMostCovariances) {
-      outcome.model.covariance = std::move(inference.covariance);
-    }
-  }
-  summary.seconds = monitor.seconds();
-  return outcome;
+  return Estimation(std::move(spec), data, options, start).run(control);
 }
 
 }  // namespace moest

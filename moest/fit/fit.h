@@ -12,7 +12,8 @@
 namespace moest {
 
 struct FitResult {
-  Model model;
+  Model model;        // the best
+  Ensemble ensemble;  // it and, where options.ensemble asks for them, the next best distinct optima
   FitSummary summary;
 };
 

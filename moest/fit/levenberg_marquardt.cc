@@ -35,7 +35,7 @@ class Damping {
   double growth_ = 2;
 };
 
-/// RSS this small is rounding of the targets.
+/// An objective this small is rounding of the targets.
 double rounding_level(const SampleBlocks& samples) {
   double sum_sq = 0;
   for (int target = 0; target < samples.num_targets(); ++target) {
@@ -93,7 +93,7 @@ class Descent {
   Descent(Problem& problem, LocalFit begin, const LocalOptions& options)
       : problem_(problem),
         options_(options),
-        zero_rss_(rounding_level(problem.samples())),
+        zero_(rounding_level(problem.samples())),
         threshold_(options.tolerance / problem.samples().num_residuals()),
         fit_(std::move(begin)),
         damping_(fit_.lambda),
@@ -103,11 +103,11 @@ class Descent {
       curvature_ = Curvature::gauss_newton;
       problem_.linearise(fit_.theta, equations_);
     }
-    fit_.rss = checkpoint_rss_ = equations_.rss;
+    fit_.objective = checkpoint_ = equations_.objective;
     raise_diagonal();
   }
 
-  bool begins_finite() const { return std::isfinite(equations_.rss) && equations_.gram.allFinite(); }
+  bool begins_finite() const { return std::isfinite(equations_.objective) && equations_.gram.allFinite(); }
   LocalFit end(FitStatus status) {
     fit_.status = status;
     fit_.lambda = damping_.lambda();
@@ -116,7 +116,7 @@ class Descent {
   }
   bool converged() const {
     constexpr int kQuietIterations = 2;
-    return quiet_ >= kQuietIterations || fit_.rss <= zero_rss_ || damping_.exhausted();
+    return quiet_ >= kQuietIterations || fit_.objective <= zero_ || damping_.exhausted();
   }
   bool at_limit() const { return fit_.iterations >= options_.max_iterations; }
   /// Says so at most once per window of steps.
@@ -127,11 +127,11 @@ class Descent {
     if (num_steps_ < kWindow) {
       return false;
     }
-    const double decrease = (checkpoint_rss_ - fit_.rss) / kWindow;
+    const double decrease = (checkpoint_ - fit_.objective) / kWindow;
     const int left = std::min(options_.max_iterations - fit_.iterations, kHorizon);
     num_steps_ = 0;
-    checkpoint_rss_ = fit_.rss;
-    return fit_.rss - kMostGrowth * left * decrease > options_.worst_rss;
+    checkpoint_ = fit_.objective;
+    return fit_.objective - kMostGrowth * left * decrease > options_.worst_objective;
   }
 
   void iterate() {
@@ -146,8 +146,8 @@ class Descent {
     step_ = trial_ - fit_.theta;
     product_.noalias() = equations_.gram * step_;
     const double predicted = 2 * step_.dot(equations_.gradient) - step_.dot(product_);
-    const double actual = fit_.rss - trial_rss();
-    const double threshold = threshold_ * fit_.rss;
+    const double actual = fit_.objective - trial_objective();
+    const double threshold = threshold_ * fit_.objective;
     quiet_ = std::abs(predicted) < threshold && std::abs(actual) < threshold ? quiet_ + 1 : 0;
     if (actual > 0 && trial_equations_.gram.allFinite()) {
       damping_.accept(predicted > 0 ? std::min(actual / predicted, 2.0) : 0.5);
@@ -227,27 +227,27 @@ class Descent {
     }
   }
 
-  /// RSS at the trial point, whose equations are made too if it is better than the present one. Of few
+  /// The objective at the trial point, whose equations are made too if it is better than the present one. Of few
   /// parameters, the equations cost little more than the residuals, and most trials are better.
-  double trial_rss() {
+  double trial_objective() {
     constexpr Eigen::Index kManyParameters = 100;
     if (fit_.theta.size() >= kManyParameters) {
-      const double rss = problem_.residual_sum_of_squares(trial_);
-      if (!(rss < fit_.rss)) {
-        return rss;
+      const double objective = problem_.objective(trial_);
+      if (!(objective < fit_.objective)) {
+        return objective;
       }
     }
     problem_.linearise(trial_, trial_equations_, curvature_);
-    return trial_equations_.rss;
+    return trial_equations_.objective;
   }
 
   void move(double decrease) {
     constexpr double kSmallDecrease = 0.1;
     constexpr int kSmallDecreases = 5;
-    num_small_decreases_ = decrease < kSmallDecrease * fit_.rss ? num_small_decreases_ + 1 : 0;
+    num_small_decreases_ = decrease < kSmallDecrease * fit_.objective ? num_small_decreases_ + 1 : 0;
     ++num_steps_;
     std::swap(fit_.theta, trial_);
-    fit_.rss = trial_equations_.rss;
+    fit_.objective = trial_equations_.objective;
     std::swap(equations_, trial_equations_);
     raise_diagonal();
     if (num_small_decreases_ >= kSmallDecreases && options_.acceleration &&
@@ -279,12 +279,12 @@ class Descent {
 
   Problem& problem_;
   const LocalOptions& options_;
-  double zero_rss_;
-  double threshold_;  // of both decreases, relative to RSS
+  double zero_;
+  double threshold_;  // of both decreases, relative to the objective
   LocalFit fit_;
   Damping damping_;
   Curvature curvature_;
-  double checkpoint_rss_ = 0;    // at the last look back
+  double checkpoint_ = 0;    // at the last look back
   int num_steps_ = 0;            // taken since
   int num_small_decreases_ = 0;  // in a row
   int quiet_ = 0;

@@ -10,15 +10,15 @@
 namespace moest {
 
 struct LocalOptions {
-  double tolerance = 1e-6;  // in units of RSS / n, see below
+  double tolerance = 1e-6;  // in units of objective / n, see below
   int max_iterations = 500;
   bool acceleration = true;  // false: plain Levenberg-Marquardt, H = J'J and straight steps
-  double worst_rss = std::numeric_limits<double>::infinity();  // to end above is not worth the iterations
+  double worst_objective = std::numeric_limits<double>::infinity();  // to end above is not worth the iterations
 };
 
 struct LocalFit {
   Eigen::VectorXd theta;
-  double rss = 0;
+  double objective = 0;
   int iterations = 0;
   FitStatus status = FitStatus::failed;
   // What a continuation needs.
@@ -26,7 +26,7 @@ struct LocalFit {
   Curvature curvature = Curvature::gauss_newton;
 };
 
-/// Minimises problem's RSS from `start`, which must lie in the regions. Each iteration solves
+/// Minimises problem's objective from `start`, which must lie in the regions. Each iteration solves
 ///
 ///     (A + lambda I) y = D^-1/2 J'e,   A = D^-1/2 H D^-1/2,   step = D^-1/2 y
 ///
@@ -39,18 +39,18 @@ struct LocalFit {
 ///
 /// H = J'J (Gauss, Newton) at first. Where the data hardly tell experts apart, J'J is nearly singular, what
 /// it leaves out decides, and it takes hundreds of steps. So, once five iterations in a row have each lowered
-/// RSS by less than a tenth, H = J'J - sum e D^2 f, half the Hessian of RSS. With it the step becomes
+/// the objective by less than a tenth, H = J'J - sum e D^2 f, half its Hessian. With it the step becomes
 /// step + a / 2, (H + lambda D) a = -J'f'', f'' the second derivative of f along the step, if 2 a is no
 /// longer than 3/4 of the step: the correction that makes a step with J'J accurate to second order (geodesic
 /// acceleration: Transtrum and Sethna, arXiv 1201.5885); with the exact Hessian it is a heuristic, which pays
 /// by measurement (docs/performance.md).
 ///
-/// Converged: in two consecutive iterations both the predicted and the actual decrease of RSS were below
-/// tolerance * RSS / n, or RSS is zero up to rounding. RSS never increases.
+/// Converged: in two consecutive iterations both the predicted and the actual decrease were below
+/// tolerance * objective / n, or it is zero up to rounding. It never increases.
 ///
-/// Abandoned: RSS would end above worst_rss even if each iteration that is left, 500 at most, lowered it
-/// twenty times as much as its last ten steps did on average. That bounds the attainable decrease unless
-/// decreases grow beyond.
+/// Abandoned: the objective would end above worst_objective even if each iteration that is left, 500 at most,
+/// lowered it twenty times as much as its last ten steps did on average. That bounds the attainable decrease
+/// unless decreases grow beyond.
 LocalFit minimise(Problem& problem, const Eigen::VectorXd& start, const LocalOptions& options,
                   Monitor& monitor);
 /// Goes on where `earlier`, of the same problem or of other samples, ended: its iterations are counted.

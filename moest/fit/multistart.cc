@@ -41,7 +41,7 @@ std::optional<SampleBlocks> thin(const SampleBlocks& samples, int num_parameters
 }
 
 bool is_better(const LocalFit& a, const LocalFit& b) {
-  return a.status != FitStatus::failed && (b.status == FitStatus::failed || a.rss < b.rss);
+  return a.status != FitStatus::failed && (b.status == FitStatus::failed || a.objective < b.objective);
 }
 
 /// Runs the starts of one specification. One object serves all threads: it only reads.
@@ -64,7 +64,7 @@ class Starter {
     threads_per_pass_ = std::max(1, resolve_threads(options_.threads) / std::max(1, num_starts));
   }
 
-  /// From the beginning of a start to near its valley's bottom, in few samples where that pays; RSS is that
+  /// From the beginning of a start to near its valley's bottom, in few samples where that pays; the objective is that
   /// of all samples. A given start is where its user wants it.
   LocalFit search(StartKind kind, const std::optional<Eigen::VectorXd>& given, Stream& stream) const {
     LocalFit found;
@@ -75,23 +75,23 @@ class Starter {
     }
     if (thinned_ || kind == StartKind::given || searches_elsewhere()) {
       found.iterations = 0;
-      found.rss = problem_on(samples_).residual_sum_of_squares(found.theta);
+      found.objective = problem_on(samples_).objective(found.theta);
     }
     return found;
   }
 
-  /// From there to the bottom. Starts that can hardly come as low as best_rss, the lowest that any has found,
+  /// From there to the bottom. Starts that can hardly come as low as best_objective, the lowest that any has found,
   /// are abandoned.
-  LocalFit descend(const LocalFit& found, double best_rss) const {
-    if (options_.abandoning && thinned_ && !searches_elsewhere() && found.status == FitStatus::converged &&
-        found.rss > best_rss * (1 + largest_share_lost())) {
+  LocalFit descend(const LocalFit& found, double best_objective) const {
+    if (abandons() && thinned_ && !searches_elsewhere() && found.status == FitStatus::converged &&
+        found.objective > best_objective * (1 + largest_share_lost())) {
       LocalFit abandoned = found;
       abandoned.status = FitStatus::abandoned;
       return abandoned;
     }
     LocalOptions options = full_effort();
-    if (options_.abandoning) {
-      options.worst_rss = best_rss * (1 + 1 / samples_.num_residuals());
+    if (abandons()) {
+      options.worst_objective = best_objective * (1 + 1 / samples_.num_residuals());
     }
     Problem problem = problem_on(samples_);
     return resume(problem, found, options, monitor_);
@@ -116,7 +116,7 @@ class Starter {
     return fit;
   }
 
-  /// By how much, relative to it, RSS at the optimum of few samples lies above its minimum. In units of the
+  /// By how much, relative to it, the objective at the optimum of few samples lies above its minimum. In units of the
   /// noise variance it is n / few times a chi-square of p degrees of freedom, of which four standard
   /// deviations are taken, and all of it twice, for noise that is uneven or not the whole of the residuals.
   double largest_share_lost() const {
@@ -124,6 +124,8 @@ class Starter {
     return 2 * (p + 4 * std::sqrt(2 * p)) / few_samples_.num_residuals();
   }
 
+  /// An ensemble wants other optima than the best one.
+  bool abandons() const { return options_.abandoning && options_.ensemble == 1; }
   LocalOptions full_effort() const { return effort(options_.tolerance, options_.max_iterations); }
   LocalOptions effort(double tolerance, int max_iterations) const {
     return {tolerance, max_iterations, options_.acceleration};
@@ -141,11 +143,16 @@ class Starter {
   bool searches_elsewhere() const { return !(spec_.gate == search_spec_.gate); }
 
   Problem problem_on(const SampleBlocks& samples) const {
-    return {spec_, options_.bound, samples, threads_per_pass_};
+    return {spec_, options_.bound, samples, threads_per_pass_, ridge_on(samples)};
+  }
+  /// In fewer samples the penalty counts as much less.
+  double ridge_on(const SampleBlocks& samples) const {
+    return options_.ridge * samples.num_residuals() / samples_.num_residuals();
   }
   /// Of a greedy search on its way.
   Problem problem_of(int num_experts, const SampleBlocks& samples) const {
-    return {with_experts(search_spec_, num_experts), options_.bound, samples, threads_per_pass_};
+    return {with_experts(search_spec_, num_experts), options_.bound, samples, threads_per_pass_,
+            ridge_on(samples)};
   }
 
   LocalFit first_expert(Problem& problem, Stream& stream) const {
@@ -204,11 +211,11 @@ int best_of(const std::vector<StartResult>& starts) {
   return best;
 }
 
-double lowest_rss(const std::vector<StartResult>& starts) {
+double lowest_objective(const std::vector<StartResult>& starts) {
   double lowest = std::numeric_limits<double>::infinity();
   for (const StartResult& start : starts) {
-    if (start.fit.theta.size() > 0 && start.fit.rss < lowest) {
-      lowest = start.fit.rss;
+    if (start.fit.theta.size() > 0 && start.fit.objective < lowest) {
+      lowest = start.fit.objective;
     }
   }
   return lowest;
@@ -218,7 +225,7 @@ bool best_is_settled(const MultistartResult& result, const SampleBlocks& samples
   if (result.best < 0) {
     return false;
   }
-  const double rss = result.starts[static_cast<std::size_t>(result.best)].fit.rss;
+  const double rss = result.starts[static_cast<std::size_t>(result.best)].fit.objective;
   const auto degrees = std::max<double>(1, samples.num_residuals() - num_parameters);
   return count_agreeing(result.starts, rss, rss / degrees) >= kEnoughAgreeing;
 }
@@ -237,9 +244,9 @@ std::string_view name_of(StartKind kind) {
   return "given";
 }
 
-int count_agreeing(const std::vector<StartResult>& starts, double best_rss, double noise_variance) {
+int count_agreeing(const std::vector<StartResult>& starts, double best_objective, double noise_variance) {
   return static_cast<int>(std::count_if(starts.begin(), starts.end(), [&](const StartResult& start) {
-    return start.fit.theta.size() > 0 && start.fit.rss <= best_rss + noise_variance;
+    return start.fit.theta.size() > 0 && start.fit.objective <= best_objective + noise_variance;
   }));
 }
 
@@ -271,11 +278,11 @@ MultistartResult run_starts(const MixtureSpec& spec, const SampleBlocks& samples
       start.fit = starter.search(start.kind, given, stream);
       monitor.end_search();
     });
-    const double best_rss = lowest_rss(result.starts);
+    const double best_objective = lowest_objective(result.starts);
     for_each_start([&](int, StartResult& start) {
       if (start.fit.theta.size() > 0) {
-        start.fit = starter.descend(start.fit, best_rss);
-        monitor.end_start(start.fit.rss);
+        start.fit = starter.descend(start.fit, best_objective);
+        monitor.end_start(start.fit.objective);
       }
     });
     result.best = best_of(result.starts);

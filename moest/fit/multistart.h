@@ -32,7 +32,7 @@ struct StartResult {
 /// same bits for any number of threads.
 struct MultistartResult {
   std::vector<StartResult> starts;
-  int best = -1;                     // index of the smallest RSS; -1 if there is none
+  int best = -1;                     // index of the lowest objective; -1 if there is none
   std::optional<FitStatus> stopped;  // the monitor ended it before the plan did
 };
 
@@ -41,13 +41,13 @@ struct MultistartResult {
 /// variance of the best or kMostRounds rounds were run. options.threads tasks at once.
 ///
 /// In the first phase of a round each start searches for its valley; in the second it descends to the bottom,
-/// unless options.abandoning and it can hardly reach the lowest RSS that the first phase or an earlier round
-/// knows.
+/// unless options.abandoning (and no ensemble is wanted) and it can hardly reach the lowest objective that the
+/// first phase or an earlier round knows.
 MultistartResult run_starts(const MixtureSpec& spec, const SampleBlocks& samples,
                             const std::optional<Eigen::VectorXd>& given, const FitOptions& options,
                             Monitor& monitor);
 
-/// Starts within one noise variance of the best, that variance being best RSS / (n - num_parameters).
-int count_agreeing(const std::vector<StartResult>& starts, double best_rss, double noise_variance);
+/// Starts within one noise variance of the best, that variance being best objective / (n - num_parameters).
+int count_agreeing(const std::vector<StartResult>& starts, double best_objective, double noise_variance);
 
 }  // namespace moest

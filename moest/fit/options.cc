@@ -33,6 +33,11 @@ std::span<const Option<FitOptions>> fit_options() {
                          "go on with the exact Hessian where plain Levenberg-Marquardt is slow"},
       Option<FitOptions>{"abandoning", &FitOptions::abandoning, 0, 1, "",
                          "end a start early when it can hardly reach the best one any more"},
+      Option<FitOptions>{"ridge", &FitOptions::ridge, 0, 1e9, "squared units of the scaled target",
+                         "penalty on the squared parameters of gates and experts: better predictions where "
+                         "data are few, but no standard errors"},
+      Option<FitOptions>{"ensemble", &FitOptions::ensemble, 1, 1000, "",
+                         "number of distinct optima, the best ones, whose predictions are averaged"},
       Option<FitOptions>{"confidence", &FitOptions::confidence, kLeastConfidence, kMostConfidence, "",
                          "that of the intervals of the coefficients"},
       Option<FitOptions>{"covariance", &FitOptions::covariance, 0, 0, "",

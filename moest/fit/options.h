@@ -20,6 +20,8 @@ struct FitOptions {
   bool scaling = true;
   bool acceleration = true;
   bool abandoning = true;
+  double ridge = 0;
+  int ensemble = 1;
   double confidence = 0.95;
   std::string covariance = "sandwich";
   std::uint64_t seed = 0;

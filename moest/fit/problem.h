@@ -5,33 +5,38 @@
 #include <span>
 #include <vector>
 
+#include "moest/fit/ridge.h"
 #include "moest/kernel/output_passes.h"
 #include "moest/kernel/sample_blocks.h"
 #include "moest/model/chart.h"
 
 namespace moest {
 
-/// minimise RSS(theta) = sum_i |Y_i - f(X_i; theta)|^2 over the chart's regions. Has a workspace: one per
-/// thread that uses it. A pass over the samples may itself take several threads. The samples must outlive it.
+/// minimise sum_i |Y_i - f(X_i; theta)|^2 + lambda P(theta) over the chart's regions, P the penalty of a
+/// ridge. Has a workspace: one per thread that uses it. A pass over the samples may itself take several
+/// threads. The samples must outlive it.
 class Problem {
  public:
-  Problem(const MixtureSpec& spec, double bound, const SampleBlocks& samples, int threads_per_pass = 1)
-      : chart_(spec, bound), passes_(chart_.layouts(), samples, threads_per_pass) {}
+  Problem(const MixtureSpec& spec, double bound, const SampleBlocks& samples, int threads_per_pass = 1,
+          double ridge = 0)
+      : chart_(spec, bound), passes_(chart_.layouts(), samples, threads_per_pass), ridge_(chart_, ridge) {}
 
   const MixtureChart& chart() const { return chart_; }
   const SampleBlocks& samples() const { return passes_.samples(); }
+  const Ridge& ridge() const { return ridge_; }
 
-  /// RSS, J'e and the curvature's matrix at theta, J = df/dtheta.
+  /// The objective, half its descent direction J'e (less the ridge's part) and the curvature's matrix at
+  /// theta, J = df/dtheta.
   void linearise(const Eigen::VectorXd& theta, NormalEquations& result,
                  Curvature curvature = Curvature::gauss_newton) {
     passes_.linearise(kernel_point(theta), in_kernel_, curvature);
     chart_.pull_back(theta, curvature, in_kernel_, result);
+    ridge_.add(theta, result);
   }
-  /// RSS at theta.
-  double residual_sum_of_squares(const Eigen::VectorXd& theta) {
-    return passes_.residual_sum_of_squares(kernel_point(theta));
+  double objective(const Eigen::VectorXd& theta) {
+    return passes_.residual_sum_of_squares(kernel_point(theta)) + ridge_.value(theta);
   }
-  /// Of each output.
+  /// Of each output, without the ridge.
   std::vector<double> residual_sums_of_squares(const Eigen::VectorXd& theta) {
     return passes_.residual_sums_of_squares(kernel_point(theta));
   }
@@ -62,6 +67,7 @@ class Problem {
 
   MixtureChart chart_;
   OutputPasses passes_;
+  Ridge ridge_;
   NormalEquations in_kernel_;
   Eigen::VectorXd kernel_point_, kernel_direction_;
 };

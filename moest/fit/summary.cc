@@ -56,6 +56,8 @@ Json to_json(const FitSummary& summary) {
           {"num_samples", summary.num_samples},
           {"num_parameters", summary.num_parameters},
           {"num_identifiable_parameters", summary.num_identifiable_parameters},
+          {"effective_parameters", summary.effective_parameters},
+          {"ensemble_members", summary.num_members},
           {"starts", starts},
           {"agreeing_starts", summary.agreeing_starts},
           {"active_bounds", summary.active_bounds},

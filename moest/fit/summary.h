@@ -17,8 +17,8 @@ namespace moest {
 /// Scores this close make weights that differ by one per cent.
 inline constexpr double kTieMargin = 0.01;
 
-/// One start: where it came from and where it ended. RSS in squared units of the target. With several targets
-/// it is the objective, the sum over the scaled targets, in a unit in which that of the best start is the
+/// One start: where it came from and where it ended. RSS in squared units of the target, a ridge's penalty
+/// included. With several targets it is the objective, the sum over the scaled targets, in a unit in which that of the best start is the
 /// summary's rss: the starts are in its order.
 struct StartRow {
   StartKind kind;
@@ -35,11 +35,15 @@ struct FitSummary {
   double rss = 0;        // residual sum of squares of the best start, over all targets
   double r_squared = 0;  // mean over the targets
   std::vector<double> rss_by_target, r_squared_by_target;
-  // By target: its rss / (n - num_identifiable_parameters / number of targets); empty if n is not larger.
+  // By target: its rss / (n - effective_parameters / number of targets), the variance of a sample of weight 1;
+  // empty if n is not larger.
   std::vector<double> noise_variance;
   std::int64_t num_samples = 0;
   int num_parameters = 0;               // numbers in the atoms, gauges included
   int num_identifiable_parameters = 0;  // rank of the Jacobian at the optimum, in the free directions
+  // tr (J'J + H)^-1 J'J, H half the Hessian of the ridge: the same number without one.
+  double effective_parameters = 0;
+  int num_members = 1;  // distinct optima in the ensemble
   std::vector<StartRow> starts;         // in the order of their index
   int agreeing_starts = 0;              // within one noise variance of the best
   int active_bounds = 0;                // coordinates, or gates of a ball, that a bound holds
@@ -49,7 +53,8 @@ struct FitSummary {
   // The same expert alone, without a gate; empty if its fit did not end.
   std::optional<double> best_single_expert_rss;
   std::vector<double> best_single_expert_rss_by_target;
-  std::optional<double> aic, bic;     // Gaussian likelihood, noise variance counted as a parameter
+  // Gaussian likelihood, noise variance counted as a parameter; none with a ridge.
+  std::optional<double> aic, bic;
   std::vector<double> expert_shares;  // mean weight of each expert over the samples
   std::vector<CoefficientEstimate> coefficients;  // none where the fit has not converged
   std::vector<std::string> advice;                // see advice_on()

@@ -265,25 +265,25 @@ HWY_FLATTEN void visit_points(const BlockPlan& plan, const double* direction, co
                               int block, BlockWorkspace& work) {
   const int count = padded_samples(samples, block);
   const double* target = samples.target(block, plan.layout.target);
-  const double* weights = samples.weight(block);
+  const double* weights = samples.root_weight(block);
   Lanes rss = Lanes::load(work.rss);
   for (int s = 0; s < count; s += kLanes) {
     const MixturePoint<kCombiner, kExperts> point(plan.layout, work, s);
-    const Lanes sample_weight = Lanes::load(weights + s);
+    const Lanes root_weight = Lanes::load(weights + s);
     if constexpr (kTask == Task::evaluate) {
       point.mean.store(work.mean + s);
     } else if constexpr (kTask == Task::bend) {
-      (point.bend(plan.layout, direction) * sample_weight).store(work.run(BlockPlan::kResidual) + s);
-      point.sensitivities(sample_weight);
+      (point.bend(plan.layout, direction) * root_weight).store(work.run(BlockPlan::kResidual) + s);
+      point.sensitivities(root_weight);
     } else {
-      const Lanes e = sample_weight * (Lanes::load(target + s) - point.mean);
+      const Lanes e = root_weight * (Lanes::load(target + s) - point.mean);
       rss = fused(e, e, rss);
       if constexpr (kTask != Task::cost) {
         e.store(work.run(BlockPlan::kResidual) + s);
-        point.sensitivities(sample_weight);
+        point.sensitivities(root_weight);
       }
       if constexpr (kTask == Task::newton) {
-        point.bent_runs(e, sample_weight);
+        point.bent_runs(e, root_weight);
       }
     }
   }

@@ -139,7 +139,7 @@ void FusedPass::linearise(std::span<const double> v, NormalEquations& result, Cu
         add_normal_equations(plan_, curvature, v.data(), *samples_, block, work);
       });
   const Eigen::Index size = plan_.layout.num_parameters;
-  result.rss = totals.rss;
+  result.objective = totals.rss;
   scatter(totals, plan_.gradient_places, size, result.gradient);
   result.gram.setZero(size, size);
   for (const BlockPlan::Place& place : plan_.gram_places) {

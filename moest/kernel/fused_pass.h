@@ -14,7 +14,7 @@ namespace moest {
 
 /// The least-squares objective and its quadratic model at one point, e = y - f, J = df/dv.
 struct NormalEquations {
-  double rss = 0;            // e'e
+  double objective = 0;      // e'e
   Eigen::VectorXd gradient;  // J'e; the gradient of e'e is -2 J'e
   Eigen::MatrixXd gram;      // J'J or, as asked for, half the Hessian of e'e; symmetric, full
   Eigen::VectorXd diagonal;  // of J'J, in both cases

@@ -16,7 +16,7 @@ OutputPasses::OutputPasses(const std::vector<MixtureLayout>& layouts, const Samp
 void OutputPasses::linearise(std::span<const double> v, NormalEquations& result, Curvature curvature) {
   passes_.front().linearise(v, result, curvature);
   if (const double weight = weight_of(0); weight != 1) {
-    result.rss *= weight;
+    result.objective *= weight;
     result.gradient *= weight;
     result.gram *= weight;
     result.diagonal *= weight;
@@ -24,7 +24,7 @@ void OutputPasses::linearise(std::span<const double> v, NormalEquations& result,
   for (int output = 1; output < num_outputs(); ++output) {
     passes_[static_cast<std::size_t>(output)].linearise(v, of_output_, curvature);
     const double weight = weight_of(output);
-    result.rss += weight * of_output_.rss;
+    result.objective += weight * of_output_.objective;
     result.gradient += weight * of_output_.gradient;
     result.gram += weight * of_output_.gram;
     result.diagonal += weight * of_output_.diagonal;

@@ -148,17 +148,17 @@ struct MixturePoint {
                ? Lanes::load(work.levels[static_cast<std::size_t>(i)].in_softmax + s)
                : values.get(i);
   }
-  HWY_INLINE Lanes gate_sensitivity(int i, Lanes sample_weight) const {
-    return times_run(sample_weight * score_sensitivity(i), gate(i).slope, s);
+  HWY_INLINE Lanes gate_sensitivity(int i, Lanes root_weight) const {
+    return times_run(root_weight * score_sensitivity(i), gate(i).slope, s);
   }
 
-  /// Stores the sensitivities of f to every unit's affine function, each with the weight of the sample.
-  HWY_INLINE void sensitivities(Lanes sample_weight) const {
+  /// Stores the sensitivities of f to every unit's affine function, each times the root of the sample's weight.
+  HWY_INLINE void sensitivities(Lanes root_weight) const {
     for (int i = 0; i < k; ++i) {
       const BlockWorkspace::ExpertRuns& runs = expert(i);
-      const Lanes weight = values.get(i) * sample_weight;
+      const Lanes weight = values.get(i) * root_weight;
       if (i < num_gates) {
-        gate_sensitivity(i, sample_weight).store(gate(i).sensitivity + s);
+        gate_sensitivity(i, root_weight).store(gate(i).sensitivity + s);
       }
       for (std::size_t m = first_neuron(i); m < last_neuron(i); ++m) {
         const BlockWorkspace::NeuronRuns& neuron = work.neurons[m];
@@ -173,10 +173,10 @@ struct MixturePoint {
     }
     if constexpr (kExperts == 0) {  // as many gates as experts, where there is a router
       for (std::size_t i = 0; i < work.biases.size(); ++i) {
-        (sample_weight * score_sensitivity(static_cast<int>(i))).store(work.biases[i].sensitivity + s);
+        (root_weight * score_sensitivity(static_cast<int>(i))).store(work.biases[i].sensitivity + s);
       }
       if (work.factor) {
-        (sample_weight * factor_sensitivity()).store(work.factor->sensitivity + s);
+        (root_weight * factor_sensitivity()).store(work.factor->sensitivity + s);
       }
     }
   }
@@ -191,10 +191,10 @@ struct MixturePoint {
     return total;
   }
 
-  HWY_INLINE void bent_bias_runs(Lanes e, Lanes sample_weight) const {
+  HWY_INLINE void bent_bias_runs(Lanes e, Lanes root_weight) const {
     for (std::size_t i = 0; i < work.biases.size(); ++i) {
       const BlockWorkspace::BiasRuns& runs = work.biases[i];
-      const Lanes u = sample_weight * score_sensitivity(static_cast<int>(i));
+      const Lanes u = root_weight * score_sensitivity(static_cast<int>(i));
       const Lanes q = e * values.get(static_cast<int>(i));
       const Lanes g = u + q;
       const Lanes own = g - e;
@@ -206,7 +206,7 @@ struct MixturePoint {
     }
   }
 
-  HWY_INLINE void bent_factor_runs(Lanes e, Lanes sample_weight) const {
+  HWY_INLINE void bent_factor_runs(Lanes e, Lanes root_weight) const {
     Lanes mean_value(0.0);
     for (int i = 0; i < k; ++i) {
       mean_value = fused(values.get(i), router_value(i), mean_value);
@@ -217,29 +217,32 @@ struct MixturePoint {
       variance = fused(values.get(i) * relative, relative, variance);
     }
     const Lanes of_f = factor_sensitivity();
-    const Lanes u = sample_weight * of_f;
+    const Lanes u = root_weight * of_f;
     const Lanes inverse(1.0 / work.factor_value);
+    const Lanes we = e * root_weight;
     Lanes bend(0.0);
     for (int i = 0; i < k; ++i) {
       const auto at = static_cast<std::size_t>(i);
       const Lanes sensitivity = score_sensitivity(i);
       const Lanes relative = router_value(i) - mean_value;
       const Lanes with_score = sensitivity * relative - values.get(i) * of_f;
-      const Lanes with_gate = e * Lanes::load(gate(i).slope + s) * fused(sensitivity, inverse, with_score);
+      const Lanes with_gate = we * Lanes::load(gate(i).slope + s) * fused(sensitivity, inverse, with_score);
       bend = fused(sensitivity, relative * relative - variance, bend);
-      fused(u, gate_sensitivity(i, sample_weight), -with_gate).store(work.factor->with_gates[at] + s);
-      fused(u, sensitivity, -(e * with_score)).store(work.factor->with_biases[at] + s);
+      fused(u, gate_sensitivity(i, root_weight), -with_gate).store(work.factor->with_gates[at] + s);
+      fused(u, root_weight * sensitivity, -(we * with_score)).store(work.factor->with_biases[at] + s);
       (u - e * relative).store(work.factor->with_experts[at] + s);
     }
-    (u * u - e * bend).store(work.factor->diagonal + s);
+    (u * u - we * bend).store(work.factor->diagonal + s);
   }
 
-  /// Stores what else the rows of half the Hessian are made of: see BlockPlan.
-  HWY_INLINE void bent_runs(Lanes e, Lanes sample_weight) const {
+  /// Stores what else the rows of half the Hessian are made of: see BlockPlan. e has the root of the sample's
+  /// weight, and so has every sensitivity; what is not multiplied by one has the root once more.
+  HWY_INLINE void bent_runs(Lanes e, Lanes root_weight) const {
+    const Lanes we = e * root_weight;
     for (int i = 0; i < num_gates; ++i) {
       const BlockWorkspace::GateRuns& runs = gate(i);
       const Lanes weight = weight_in_softmax(i);
-      const Lanes u = gate_sensitivity(i, sample_weight);
+      const Lanes u = gate_sensitivity(i, root_weight);
       Lanes q(0.0);
       Lanes own = u - e * (Lanes(1.0) - weight);
       Lanes diagonal = u * u;
@@ -251,7 +254,7 @@ struct MixturePoint {
       }
       const Lanes g = u + q;
       if (runs.curvature != nullptr) {
-        diagonal = fused(-(e * score_sensitivity(i)), Lanes::load(runs.curvature + s), diagonal);
+        diagonal = fused(-(we * score_sensitivity(i)), Lanes::load(runs.curvature + s), diagonal);
       }
       (-q).store(runs.minus_q + s);
       g.store(runs.g + s);
@@ -259,21 +262,21 @@ struct MixturePoint {
       diagonal.store(runs.diagonal + s);
     }
     for (int i = 0; i < k; ++i) {
-      const Lanes e_weight = e * values.get(i);
+      const Lanes we_weight = we * values.get(i);
       for (std::size_t m = first_neuron(i); m < last_neuron(i); ++m) {
         const BlockWorkspace::NeuronRuns& neuron = work.neurons[m];
         if (neuron.inner_bend != nullptr) {
-          (e_weight * Lanes(neuron.scale) * Lanes::load(neuron.curvature + s)).store(neuron.inner_bend + s);
+          (we_weight * Lanes(neuron.scale) * Lanes::load(neuron.curvature + s)).store(neuron.inner_bend + s);
         }
         if (neuron.weight_bend != nullptr) {
-          times_run(e_weight, neuron.slope, s).store(neuron.weight_bend + s);
+          times_run(we_weight, neuron.slope, s).store(neuron.weight_bend + s);
         }
       }
     }
     if constexpr (kCombiner == Combiner::softmax && kExperts == 0) {
-      bent_bias_runs(e, sample_weight);
+      bent_bias_runs(e, root_weight);
       if (work.factor) {
-        bent_factor_runs(e, sample_weight);
+        bent_factor_runs(e, root_weight);
       }
     }
   }

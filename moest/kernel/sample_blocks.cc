@@ -1,6 +1,7 @@
 #include "moest/kernel/sample_blocks.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "moest/base/error.h"
 
@@ -16,8 +17,8 @@ SampleBlocks::SampleBlocks(Eigen::Index num_samples, int num_features, int num_t
   MOEST_EXPECT(num_features >= 0 && num_targets >= 1);
   const auto columns = static_cast<std::size_t>(num_columns());
   values_.assign(columns * static_cast<std::size_t>(num_blocks_) * kBlockSize, 0.0);
-  weights_.assign(static_cast<std::size_t>(kBlockSize) * 2, 0.0);
-  std::fill_n(weights_.begin(), kBlockSize + block_samples(num_blocks_ - 1), 1.0);
+  root_weights_.assign(static_cast<std::size_t>(kBlockSize) * 2, 0.0);
+  std::fill_n(root_weights_.begin(), kBlockSize + block_samples(num_blocks_ - 1), 1.0);
 }
 
 int SampleBlocks::block_samples(int block) const {
@@ -33,6 +34,14 @@ void SampleBlocks::set_feature(int column, const Eigen::Ref<const Eigen::VectorX
 void SampleBlocks::set_target(const Eigen::Ref<const Eigen::VectorXd>& values, int target) {
   MOEST_EXPECT(target >= 0 && target < num_targets_);
   set_column(num_features_ + target, values);
+}
+
+void SampleBlocks::set_weights(const Eigen::Ref<const Eigen::VectorXd>& values) {
+  MOEST_EXPECT(values.size() == num_samples_ && values.minCoeff() > 0);
+  has_weights_ = true;
+  root_weights_.assign(static_cast<std::size_t>(num_blocks_) * kBlockSize, 0.0);
+  std::transform(values.begin(), values.end(), root_weights_.begin(),
+                 [](double weight) { return std::sqrt(weight); });
 }
 
 void SampleBlocks::set_target_weight(int target, double weight) {
@@ -51,6 +60,13 @@ SampleBlocks SampleBlocks::thinned(Eigen::Index size) const {
       values[i] = at(static_cast<int>(row / kBlockSize), column)[row % kBlockSize];
     }
     result.set_column(column, values);
+  }
+  if (has_weights_) {
+    for (Eigen::Index i = 0; i < size; ++i) {
+      const double root = root_weights_[static_cast<std::size_t>(i * num_samples_ / size)];
+      values[i] = root * root;
+    }
+    result.set_weights(values);
   }
   return result;
 }

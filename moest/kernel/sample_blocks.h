@@ -4,6 +4,7 @@
 #include <oneapi/tbb/cache_aligned_allocator.h>
 
 #include <Eigen/Core>
+#include <cstddef>
 #include <span>
 #include <vector>
 
@@ -14,7 +15,7 @@ inline constexpr int kBlockSize = 256;
 
 /// n samples of `num_features` columns, `num_targets` targets and a weight. In each block every column is a
 /// run of kBlockSize numbers; the last block is padded with zeros, whose weight 0 takes them out of every
-/// sum.
+/// sum. A sample of weight w counts as w samples.
 class SampleBlocks {
  public:
   /// n = num_samples >= 1; all features and targets are zero, the weights of the samples one.
@@ -32,6 +33,8 @@ class SampleBlocks {
   /// values: n numbers.
   void set_feature(int column, const Eigen::Ref<const Eigen::VectorXd>& values);
   void set_target(const Eigen::Ref<const Eigen::VectorXd>& values, int target = 0);
+  /// values: n positive numbers.
+  void set_weights(const Eigen::Ref<const Eigen::VectorXd>& values);
   /// How much the squared residuals of a target count in the objective of all: 1 unless it is set.
   void set_target_weight(int target, double weight);
   double target_weight(int target) const { return target_weights_[static_cast<std::size_t>(target)]; }
@@ -42,8 +45,10 @@ class SampleBlocks {
   /// kBlockSize numbers each.
   const double* feature(int block, int column) const { return at(block, column); }
   const double* target(int block, int target = 0) const { return at(block, num_features_ + target); }
-  const double* weight(int block) const {
-    return weights_.data() + (block + 1 == num_blocks_ ? kBlockSize : 0);
+  /// Square roots of the weights.
+  const double* root_weight(int block) const {
+    const bool is_last = block + 1 == num_blocks_;
+    return root_weights_.data() + (has_weights_ ? std::ptrdiff_t{block} : is_last ? 1 : 0) * kBlockSize;
   }
 
  private:
@@ -58,7 +63,8 @@ class SampleBlocks {
   int num_targets_;
   int num_blocks_;
   Memory values_;
-  Memory weights_;  // of a full block, and of the last one
+  bool has_weights_ = false;
+  Memory root_weights_;  // of all blocks or, where all weights are 1, of a full block and of the last one
   std::vector<double> target_weights_;
 };
 

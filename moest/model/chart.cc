@@ -236,7 +236,7 @@ void MixtureChart::pull_back(const Eigen::VectorXd& theta, Curvature curvature, 
 NormalEquations MixtureChart::straightened(const Eigen::VectorXd& theta, Curvature curvature,
                                            const NormalEquations& in_v) const {
   return visit_gate(spec_.gate.kind, [&](auto gate) {
-    NormalEquations result{in_v.rss, {}, {}, {}};
+    NormalEquations result{in_v.objective, {}, {}, {}};
     if constexpr (decltype(gate)::kIsCurved) {
       const Eigen::Index wide = num_gate_features_;
       const Eigen::Index narrow = num_gate_coordinates_;
@@ -279,7 +279,7 @@ NormalEquations MixtureChart::straightened(const Eigen::VectorXd& theta, Curvatu
 }
 
 void MixtureChart::subtract(const NormalEquations& in_v, NormalEquations& in_theta) const {
-  in_theta.rss = in_v.rss;
+  in_theta.objective = in_v.objective;
   pull_back(in_v.gradient, in_theta.gradient);
   in_theta.diagonal.setZero(num_coordinates_);
   in_theta.gram.setZero(num_coordinates_, num_coordinates_);

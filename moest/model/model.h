@@ -55,6 +55,11 @@ struct Model {
   Measure measure() const { return {atoms, groups}; }
 };
 
+/// Models of the same inputs and targets, whose predictions are averaged; at least one.
+struct Ensemble {
+  std::vector<Model> members;
+};
+
 /// Length of Atom::gate and Atom::expert.
 int num_gate_parameters(const MixtureSpec& spec);
 int num_expert_parameters(const MixtureSpec& spec);

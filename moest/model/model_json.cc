@@ -372,6 +372,35 @@ void check_version(ObjectReader& reader) {
   }
 }
 
+void check_members(const Ensemble& ensemble) {
+  if (ensemble.members.empty()) {
+    throw InputError("members is empty", "an ensemble has at least one model", "Add a model.");
+  }
+  const Model& first = ensemble.members.front();
+  for (std::size_t i = 1; i < ensemble.members.size(); ++i) {
+    const Model& member = ensemble.members[i];
+    if (member.inputs != first.inputs || member.targets != first.targets ||
+        member.categories != first.categories) {
+      throw InputError(fmt::format("members[{}] has other inputs or targets than members[0]", i),
+                       "the predictions of an ensemble are averaged", "Put models of the same data together.");
+    }
+  }
+}
+
+/// What from_json makes of the text, which messages call source.
+template <class FromJson>
+auto parsed(const std::string& text, const std::string& source, const FromJson& from_json) {
+  const Json json = parse_json(text, source, "a model file",
+                               "Was the file cut short? Write it again with `moest fit ... --output`.");
+  try {
+    return from_json(json);
+  } catch (const InputError& error) {
+    throw InputError::at(source, error);
+  }
+}
+
+std::string name_of_source(const std::string& path) { return path == "-" ? "standard input" : path; }
+
 }  // namespace
 
 Json to_json(const Model& model) {
@@ -422,9 +451,45 @@ Json to_json(const Model& model) {
   return json;
 }
 
+Json to_json(const Ensemble& ensemble) {
+  MOEST_EXPECT(!ensemble.members.empty());
+  if (ensemble.members.size() == 1) {
+    return to_json(ensemble.members.front());
+  }
+  Json members = Json::array();
+  for (const Model& member : ensemble.members) {
+    members.push_back(to_json(member));
+  }
+  return {{"moest_model", kModelFileVersion}, {"members", members}};
+}
+
+Ensemble ensemble_from_json(const Json& json) {
+  if (!json.is_object() || !json.contains("members")) {
+    return {{model_from_json(json)}};
+  }
+  ObjectReader reader(json, "");
+  check_version(reader);
+  Ensemble ensemble;
+  ensemble.members =
+      list_of(reader.require("members"), "members", [](const Json& member, const std::string& path) {
+        try {
+          return model_from_json(member);
+        } catch (const InputError& error) {
+          throw InputError::at(path, error);
+        }
+      });
+  reader.refuse_the_rest();
+  check_members(ensemble);
+  return ensemble;
+}
+
 Model model_from_json(const Json& json) {
   ObjectReader reader(json, "");
   check_version(reader);
+  if (reader.find("members") != nullptr) {
+    throw InputError("the file holds an ensemble", "a single model is needed here",
+                     "Fit without --ensemble, or write one of its members into a file of its own.");
+  }
   Model model;
 
   ObjectReader gate(reader.require("gate"), "gate");
@@ -492,22 +557,30 @@ Model model_from_json(const Json& json) {
 }
 
 Model parse_model(const std::string& text, const std::string& source) {
-  const Json json = parse_json(text, source, "a model file",
-                               "Was the file cut short? Write it again with `moest fit ... --output`.");
-  try {
-    return model_from_json(json);
-  } catch (const InputError& error) {
-    throw InputError::at(source, error);
-  }
+  return parsed(text, source, model_from_json);
 }
 
-Model read_model(const std::string& path) {
-  return parse_model(read_input(path), path == "-" ? "standard input" : path);
+Ensemble parse_ensemble(const std::string& text, const std::string& source) {
+  return parsed(text, source, ensemble_from_json);
+}
+
+Model read_model(const std::string& path) { return parse_model(read_input(path), name_of_source(path)); }
+
+Ensemble read_ensemble(const std::string& path) {
+  return parse_ensemble(read_input(path), name_of_source(path));
 }
 
 void write_model(const std::string& path, const Model& model) {
   check(model);
   write_output(path, readable_text(to_json(model)));
+}
+
+void write_ensemble(const std::string& path, const Ensemble& ensemble) {
+  for (const Model& member : ensemble.members) {
+    check(member);
+  }
+  check_members(ensemble);
+  write_output(path, readable_text(to_json(ensemble)));
 }
 
 }  // namespace moest

@@ -96,6 +96,15 @@ Predictions predict(const Model& model, const Eigen::MatrixXd& inputs, int num_t
   return result;
 }
 
+Eigen::MatrixXd predict_mean(const Ensemble& ensemble, const Eigen::MatrixXd& inputs, int num_threads) {
+  MOEST_EXPECT(!ensemble.members.empty());
+  Eigen::MatrixXd sum = predict(ensemble.members.front(), inputs, num_threads).mean;
+  for (std::size_t i = 1; i < ensemble.members.size(); ++i) {
+    sum += predict(ensemble.members[i], inputs, num_threads).mean;
+  }
+  return sum / static_cast<double>(ensemble.members.size());
+}
+
 Eigen::MatrixXd mean_standard_errors(const Model& model, const Eigen::MatrixXd& inputs, int num_threads) {
   check(model);
   MOEST_EXPECT(inputs.cols() == model.spec.num_inputs);

@@ -325,6 +325,16 @@ std::string describe_model(const Model& model) {
   return text;
 }
 
+std::string describe_ensemble(const Ensemble& ensemble) {
+  const std::string first = describe_model(ensemble.members.front());
+  const std::size_t number = ensemble.members.size();
+  if (number == 1) {
+    return first;
+  }
+  return fmt::format("an ensemble of {} models, whose predictions are averaged; the first of them:\n\n{}", number,
+                     first);
+}
+
 std::string fit_report(const std::string& source, const Model& model, const FitSummary& summary,
                        const std::optional<Regimes>& regimes) {
   std::string text = wrapped(model_title(model), 0) + "\n\n";
@@ -343,8 +353,10 @@ std::string fit_report(const std::string& source, const Model& model, const FitS
        summary.noise_variance.empty()
            ? "not known: there are not more samples than parameters"
            : fmt::format(
-                 "standard deviation {} ({} samples less {} identifiable parameters{})",
-                 roots_text(summary.noise_variance), summary.num_samples, summary.num_identifiable_parameters,
+                 "standard deviation {} ({} samples less {} {} parameters{})",
+                 roots_text(summary.noise_variance), summary.num_samples,
+                 short_number(summary.effective_parameters),
+                 summary.options.ridge > 0 ? "effective" : "identifiable",
                  model.targets.size() > 1 ? fmt::format(" shared by {} targets", model.targets.size()) : ""));
   if (model.spec.num_experts > 1) {
     for (std::size_t j = 0; j < summary.best_single_expert_rss_by_target.size(); ++j) {
@@ -361,6 +373,15 @@ std::string fit_report(const std::string& source, const Model& model, const FitS
   }
   if (summary.aic && summary.bic) {
     line("criteria", fmt::format("AIC {:.2f}, BIC {:.2f}", *summary.aic, *summary.bic));
+  }
+  if (summary.options.ridge > 0) {
+    line("ridge", fmt::format("{}: parameters are drawn towards 0, and so there are no standard errors",
+                              short_number(summary.options.ridge)));
+  }
+  if (summary.options.ensemble > 1) {
+    line("ensemble", fmt::format("distinct optima: {} of {} asked for; what is said here is of the best",
+                                 summary.num_members,
+                                 summary.options.ensemble));
   }
   if (summary.active_bounds > 0) {
     line("bounds",
@@ -396,9 +417,10 @@ std::string fit_report(const std::string& source, const Model& model, const FitS
   // Of more coefficients, standard errors are for machines to read.
   constexpr std::size_t kMostEstimates = 80;
   const std::size_t num_estimates = summary.coefficients.size();
-  if (num_estimates == 0 || num_estimates > kMostEstimates) {
+  const bool has_errors = num_estimates > 0 && summary.options.ridge == 0;
+  if (!has_errors || num_estimates > kMostEstimates) {
     text += "\n" + coefficient_table(model, summary.expert_shares, regimes);
-    return num_estimates == 0
+    return !has_errors
                ? text
                : text + fmt::format("\n  standard errors of the {} coefficients: --json\n", num_estimates);
   }

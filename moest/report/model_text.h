@@ -26,6 +26,9 @@ std::string model_title(const Model& model);
 /// Formulas, options, provenance and coefficients of a model.
 std::string describe_model(const Model& model);
 
+/// The first member of an ensemble, and how many others there are.
+std::string describe_ensemble(const Ensemble& ensemble);
+
 /// One column per expert, one row per coefficient: in the data's units where gate or expert are closed under
 /// the scaling (softmax gates; constant and linear experts), else in scaled units, which the row's name then
 /// says.

@@ -38,6 +38,29 @@ Eigen::MatrixXd matrix(Eigen::Index rows, std::initializer_list<double> values) 
   return result;
 }
 
+// --- weights
+
+TEST(Dataset, TakesTheWeightsOfTheSamplesFromAColumn) {
+  const Dataset data = dataset("a,y,w\n1,2,0.5\n4,5,0\n7,9,3\n", {.targets = {"y"}, .weights = "w"});
+  EXPECT_THAT(data.input_names, ElementsAre("a"));
+  EXPECT_EQ(data.weights, matrix(2, {0.5, 3}).reshaped());
+  EXPECT_EQ(data.target, matrix(2, {2, 9}));
+  EXPECT_THAT(data.rows, ElementsAre(0, 2));
+  EXPECT_THAT(data.notes, ElementsAre("1 of 3 rows left out: weight 0"));
+  EXPECT_EQ(dataset("a,y\n1,2\n4,5\n", {.targets = {"y"}}).weights.size(), 0);
+}
+
+TEST(Dataset, RefusesWeightsThatAreNone) {
+  const std::string_view text = "a,y,w\n1,2,0.5\n4,5,-1\n";
+  expect_refused(text, {.targets = {"y"}, .weights = "w"}, "line 3", "-1", "negative weight");
+  expect_refused(text, {.targets = {"y"}, .weights = "v"}, "v");
+  expect_refused(text, {.targets = {"y"}, .weights = "y"}, "y", "target");
+  expect_refused(text, {.targets = {"y"}, .inputs = {"a", "w"}, .weights = "w"}, "w", "inputs");
+  expect_refused("a,y,w\n1,2,0\n4,5,0\n", {.targets = {"y"}, .weights = "w"}, "0 in every row");
+  expect_refused("a,y,w\n1,2,x\n4,5,1\n", {.targets = {"y"}, .weights = "w"}, "x", "not a number");
+  expect_refused("a,y,w\n1,2,\n4,5,1\n", {.targets = {"y"}, .weights = "w"}, "lacks 1 value", "w");
+}
+
 // --- choosing columns
 
 TEST(Dataset, TakesAllColumnsButTheTargetAsInputs) {

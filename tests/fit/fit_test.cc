@@ -389,6 +389,100 @@ TEST(Fit, RefusesOptionsOutOfRange) {
   EXPECT_THROW(fit(learned, data, {}), InputError);
 }
 
+TEST(Fit, CountsASampleByItsWeight) {
+  const TestProblem test = random_problem("softmax", "tanh", 2, 2, 150, 0.1, 4);
+  const Dataset& plain = test.data;
+  Dataset weighted = plain;
+  weighted.weights = Eigen::VectorXd::Ones(150);
+  weighted.weights.tail(75).array() = 2;
+  Dataset repeated = plain;
+  repeated.inputs.resize(225, 2);
+  repeated.target.resize(225, 1);
+  repeated.inputs << plain.inputs, plain.inputs.bottomRows(75);
+  repeated.target << plain.target, plain.target.bottomRows(75);
+  FitOptions options;
+  options.scaling = false;  // the mean of the inputs is not weighted
+  options.starts = 0;
+  options.tolerance = 1e-10;
+  const auto fit_to = [&](const Dataset& data) { return fit(test.truth.spec, data, options, {}, test.truth); };
+  const FitResult given = fit_to(weighted);
+  const FitResult expected = fit_to(repeated);
+  EXPECT_NEAR(given.summary.rss, expected.summary.rss, 1e-8 * expected.summary.rss);
+  EXPECT_NEAR(given.summary.r_squared, expected.summary.r_squared, 1e-8);
+  const Eigen::VectorXd fitted = predict(given.model, plain.inputs, 1).mean;
+  EXPECT_LT((fitted - predict(expected.model, plain.inputs, 1).mean).cwiseAbs().maxCoeff(), 1e-5);
+  const Eigen::ArrayXd errors = plain.target.col(0) - fitted;
+  EXPECT_NEAR((weighted.weights.array() * errors.square()).sum(), given.summary.rss, 1e-9);
+  // The Gaussian likelihood of variances sigma^2 / w.
+  const double log_likelihood =
+      -75 * (std::log(2 * std::acos(-1.0) * given.summary.rss / 150) + 1) + 75 * 0.5 * std::log(2.0);
+  EXPECT_NEAR(*given.summary.aic, -2 * log_likelihood + 2 * (given.summary.num_identifiable_parameters + 1),
+              1e-8);
+  // In units of the weights nothing but the noise of a sample of weight 1 changes.
+  Dataset heavy = weighted;
+  heavy.weights *= 8;
+  const FitResult same = fit_to(heavy);
+  EXPECT_EQ(predict(same.model, plain.inputs, 1).mean.col(0), fitted);
+  EXPECT_NEAR(same.summary.noise_variance[0], 8 * given.summary.noise_variance[0], 1e-12);
+  EXPECT_NEAR(*same.summary.aic, *given.summary.aic, 1e-8);
+  for (std::size_t i = 0; i < given.summary.coefficients.size(); ++i) {
+    EXPECT_EQ(same.summary.coefficients[i].standard_error, given.summary.coefficients[i].standard_error);
+  }
+}
+
+// One linear expert without scaling: (X'X + lambda I) a = X'y on centred data.
+TEST(Fit, ShrinksAsRidgeRegressionDoes) {
+  const TestProblem test = random_problem("softmax", "linear", 3, 1, 60, 0.5, 4);
+  constexpr double kLambda = 12;
+  FitOptions options;
+  options.scaling = false;
+  options.ridge = kLambda;
+  const FitResult result = fit(linear_spec(1), test.data, options);
+  const Eigen::MatrixXd x = test.data.inputs.rowwise() - test.data.inputs.colwise().mean();
+  const Eigen::VectorXd y = test.data.target.col(0).array() - test.data.target.mean();
+  const Eigen::MatrixXd gram = x.transpose() * x;
+  const Eigen::MatrixXd shrunk = gram + kLambda * Eigen::MatrixXd::Identity(3, 3);
+  const Eigen::VectorXd slopes = shrunk.ldlt().solve(x.transpose() * y);
+  for (int j = 0; j < 3; ++j) {
+    EXPECT_NEAR(result.model.atoms[0].expert[static_cast<std::size_t>(j)], slopes[j], 1e-8);
+  }
+  EXPECT_NEAR(result.summary.rss, (y - x * slopes).squaredNorm(), 1e-8);
+  EXPECT_NEAR(result.summary.effective_parameters, 1 + shrunk.ldlt().solve(gram).trace(), 1e-9);
+  EXPECT_EQ(result.summary.aic, std::nullopt);
+  ASSERT_EQ(result.summary.coefficients.size(), 4U);
+  EXPECT_EQ(result.summary.coefficients.back().standard_error, std::nullopt);
+  EXPECT_THROW(mean_standard_errors(result.model, test.data.inputs, 1), InputError);
+}
+
+TEST(Fit, AveragesTheBestDistinctOptima) {
+  const TestProblem test = random_problem("softmax", "tanh", 2, 3, 80, 0.3, 2);
+  MixtureSpec spec = test.truth.spec;
+  spec.num_experts = 5;
+  FitOptions options;
+  options.starts = 12;
+  options.ridge = 0.05;
+  options.ensemble = 4;
+  const FitResult result = fit(spec, test.data, options);
+  ASSERT_EQ(result.ensemble.members.size(), 4U);
+  EXPECT_EQ(result.summary.num_members, 4);
+  Eigen::MatrixXd sum = Eigen::MatrixXd::Zero(80, 1);
+  for (const Model& member : result.ensemble.members) {
+    const Eigen::MatrixXd mean = predict(member, test.data.inputs, 1).mean;
+    EXPECT_TRUE(&member == &result.ensemble.members.front() ||
+                (mean - predict(result.model, test.data.inputs, 1).mean).norm() > 1e-3);
+    sum += mean;
+  }
+  EXPECT_TRUE(predict_mean(result.ensemble, test.data.inputs, 2).isApprox(sum / 4, 1e-14));
+  // What is written is what is read.
+  const Ensemble again = ensemble_from_json(to_json(result.ensemble));
+  EXPECT_EQ(predict_mean(again, test.data.inputs, 1), predict_mean(result.ensemble, test.data.inputs, 1));
+  EXPECT_THROW(model_from_json(to_json(result.ensemble)), InputError);
+  // Where all starts agree there is one.
+  options = {};
+  options.ensemble = 4;
+  EXPECT_EQ(fit(linear_spec(1), test.data, options).ensemble.members.size(), 1U);
+}
+
 TEST(Fit, WorksWithFewerSamplesThanParameters) {
   const Dataset data = two_lines(4, 0.1);
   const FitSummary summary = fit(linear_spec(2), data, {}).summary;

@@ -47,7 +47,7 @@ double stationarity(const TestProblem& test, double bound, const Eigen::VectorXd
   problem.linearise(theta, equations);
   const ActiveSet active(chart, theta, equations);
   const Eigen::ArrayXd scale = active.reduced_gram().diagonal().array().max(1e-300).sqrt();
-  return (reduced_gradient(active).array() / scale).abs().maxCoeff() / std::sqrt(equations.rss);
+  return (reduced_gradient(active).array() / scale).abs().maxCoeff() / std::sqrt(equations.objective);
 }
 
 TEST(LevenbergMarquardt, SolvesOneLinearExpertLikeAQrDecomposition) {
@@ -59,7 +59,7 @@ TEST(LevenbergMarquardt, SolvesOneLinearExpertLikeAQrDecomposition) {
   const Eigen::VectorXd exact = design.colPivHouseholderQr().solve(test.data.target);
   EXPECT_EQ(fit.status, FitStatus::converged);
   EXPECT_LT((fit.theta.tail(9) - exact).norm(), 1e-6);
-  EXPECT_NEAR(fit.rss, (test.data.target - design * exact).squaredNorm(), 1e-10);
+  EXPECT_NEAR(fit.objective, (test.data.target - design * exact).squaredNorm(), 1e-10);
 }
 
 TEST(LevenbergMarquardt, ReachesAStationaryPointFromTheTruth) {
@@ -69,7 +69,7 @@ TEST(LevenbergMarquardt, ReachesAStationaryPointFromTheTruth) {
       const Eigen::VectorXd start = MixtureChart(test.truth.spec, 200).coordinates(test.truth.measure());
       const LocalFit fit = minimise_from(test, 200, start, {1e-12, 500});
       EXPECT_EQ(fit.status, FitStatus::converged) << test.name;
-      EXPECT_LE(fit.rss, test.truth_rss()) << test.name;
+      EXPECT_LE(fit.objective, test.truth_rss()) << test.name;
       EXPECT_LT(stationarity(test, 200, fit.theta), 1e-5) << test.name;
     }
   }
@@ -87,12 +87,12 @@ TEST(LevenbergMarquardt, AbandonsADescentThatCanHardlyEndLowEnough) {
   ASSERT_EQ(whole.status, FitStatus::converged);
   ASSERT_GT(whole.iterations, 30);
   LocalOptions options;
-  options.worst_rss = 0.5 * whole.rss;
+  options.worst_objective = 0.5 * whole.objective;
   const LocalFit abandoned = minimise_from(test, 200, start, options);
   EXPECT_EQ(abandoned.status, FitStatus::abandoned);
   EXPECT_LT(abandoned.iterations, whole.iterations);
-  EXPECT_GT(abandoned.rss, options.worst_rss);
-  options.worst_rss = whole.rss;  // what it does reach
+  EXPECT_GT(abandoned.objective, options.worst_objective);
+  options.worst_objective = whole.objective;  // what it does reach
   const LocalFit reached = minimise_from(test, 200, start, options);
   EXPECT_EQ(reached.status, FitStatus::converged);
   EXPECT_EQ(reached.theta, whole.theta);
@@ -112,7 +112,7 @@ TEST(LevenbergMarquardt, GoesOnWhereAnEarlierFitEnded) {
   EXPECT_EQ(parts.curvature, Curvature::newton);
   parts = resume(problem, parts, {}, monitor);
   EXPECT_EQ(parts.status, FitStatus::converged);
-  EXPECT_NEAR(parts.rss, whole.rss, whole.rss / 300);
+  EXPECT_NEAR(parts.objective, whole.objective, whole.objective / 300);
   EXPECT_GT(parts.iterations, 20);
   // It does not begin anew: damping and Hessian are those of the earlier fit.
   EXPECT_LT(parts.iterations, 20 + minimise(problem, start, {}, monitor).iterations);
@@ -134,7 +134,7 @@ TEST(LevenbergMarquardt, ReachesAStationaryPointOfManyParametersOverRejectedStep
   const SampleBlocks blocks = blocks_of(chart, test.data);
   NormalEquations equations;
   Problem(test.truth.spec, 200, blocks).linearise(fit.theta, equations);
-  EXPECT_EQ(fit.rss, equations.rss);
+  EXPECT_EQ(fit.objective, equations.objective);
 }
 
 TEST(LevenbergMarquardt, EndsWithoutNoiseAtAResidualOfRounding) {
@@ -147,7 +147,7 @@ TEST(LevenbergMarquardt, EndsWithoutNoiseAtAResidualOfRounding) {
   }
   const LocalFit fit = minimise_from(test, 200, start);
   EXPECT_EQ(fit.status, FitStatus::converged);
-  EXPECT_LT(fit.rss, 1e-24);
+  EXPECT_LT(fit.objective, 1e-24);
 }
 
 // The same problem by both kinds of steps: one expert more than the truth, from the same random starts.
@@ -171,8 +171,8 @@ TEST(LevenbergMarquardt, NeedsFarFewerIterationsWithAccelerationForASimilarOptim
       const LocalFit fast = minimise(problem, theta, {1e-6, 500, true}, monitor);
       plain_iterations += plain.iterations;
       iterations += fast.iterations;
-      lower += fast.rss < plain.rss * (1 - 1.0 / 300) ? 1 : 0;
-      higher += fast.rss > plain.rss * (1 + 1.0 / 300) ? 1 : 0;
+      lower += fast.objective < plain.objective * (1 - 1.0 / 300) ? 1 : 0;
+      higher += fast.objective > plain.objective * (1 + 1.0 / 300) ? 1 : 0;
     }
   }
   EXPECT_LT(2 * iterations, plain_iterations);
@@ -200,7 +200,7 @@ TEST(LevenbergMarquardt, HasConvergedWhereItSaysSo) {
       if (fit.status == FitStatus::converged) {
         ++converged;
         const LocalFit on = minimise(problem, fit.theta, {1e-6, 500, false}, monitor);
-        went_on += on.rss < fit.rss * (1 - 10.0 / 300) ? 1 : 0;
+        went_on += on.objective < fit.objective * (1 - 10.0 / 300) ? 1 : 0;
       }
     }
   }

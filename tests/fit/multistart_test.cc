@@ -24,7 +24,7 @@ TEST(Multistart, AlternatesGreedyAndRandomStartsAfterAGivenOne) {
                                      StartKind::greedy, StartKind::random};
   for (std::size_t i = 0; i < kinds.size(); ++i) {
     EXPECT_EQ(result.starts[i].kind, kinds[i]);
-    EXPECT_GE(result.starts[i].fit.rss, result.starts[static_cast<std::size_t>(result.best)].fit.rss);
+    EXPECT_GE(result.starts[i].fit.objective, result.starts[static_cast<std::size_t>(result.best)].fit.objective);
   }
 }
 
@@ -54,12 +54,12 @@ TEST(Multistart, EndsInAllSamplesWhereStartsBeginInFew) {
   const MultistartResult one =
       run_starts(test.truth.spec, blocks, chart.coordinates(test.truth.measure()), options, monitor);
   const LocalFit& best = one.starts[static_cast<std::size_t>(one.best)].fit;
-  EXPECT_NEAR(best.rss, one.starts.front().fit.rss, 1e-5 * best.rss / 20'000);
+  EXPECT_NEAR(best.objective, one.starts.front().fit.objective, 1e-5 * best.objective / 20'000);
   Problem problem(test.truth.spec, 200, blocks);
   for (const StartResult& start : one.starts) {
     NormalEquations equations;
     problem.linearise(start.fit.theta, equations);
-    EXPECT_EQ(equations.rss, start.fit.rss);
+    EXPECT_EQ(equations.objective, start.fit.objective);
   }
   // The random start takes fewer steps in all samples than without the descent in few.
   Stream stream(options.seed, 1, "start");
@@ -91,16 +91,16 @@ TEST(Multistart, AbandonsStartsWithoutLosingTheBestOptimum) {
     options.abandoning = true;
     const MultistartResult some = run_starts(test.truth.spec, blocks, std::nullopt, options, monitor);
     const LocalFit& best = some.starts[static_cast<std::size_t>(some.best)].fit;
-    EXPECT_LE(best.rss, all.starts[static_cast<std::size_t>(all.best)].fit.rss * (1 + 1.0 / 400)) << seed;
+    EXPECT_LE(best.objective, all.starts[static_cast<std::size_t>(all.best)].fit.objective * (1 + 1.0 / 400)) << seed;
     EXPECT_NE(best.status, FitStatus::abandoned) << seed;
-    num_agreeing += count_agreeing(some.starts, best.rss, best.rss / 400);
-    num_agreeing_of_all += count_agreeing(all.starts, best.rss, best.rss / 400);
+    num_agreeing += count_agreeing(some.starts, best.objective, best.objective / 400);
+    num_agreeing_of_all += count_agreeing(all.starts, best.objective, best.objective / 400);
     for (std::size_t i = 0; i < some.starts.size(); ++i) {
       const LocalFit& fit = some.starts[i].fit;
       EXPECT_NE(all.starts[i].fit.status, FitStatus::abandoned);
       if (fit.status == FitStatus::abandoned) {
         ++num_abandoned;
-        EXPECT_GT(fit.rss, best.rss);
+        EXPECT_GT(fit.objective, best.objective);
       } else {
         EXPECT_EQ(fit.theta, all.starts[i].fit.theta);
       }
@@ -120,7 +120,7 @@ TEST(Multistart, AbandonsStartsOfManySamplesByTheirFitOfFew) {
   Problem problem(test.truth.spec, 200, blocks);
   int num_unstarted = 0;
   for (const StartResult& start : result.starts) {
-    EXPECT_EQ(problem.residual_sum_of_squares(start.fit.theta), start.fit.rss);
+    EXPECT_EQ(problem.objective(start.fit.theta), start.fit.objective);
     num_unstarted += start.fit.status == FitStatus::abandoned && start.fit.iterations == 0 ? 1 : 0;
   }
   EXPECT_GT(num_unstarted, 0);
@@ -132,7 +132,7 @@ TEST(Multistart, AddsRoundsUntilSeveralStartsAgree) {
   const SampleBlocks blocks = blocks_of(MixtureChart(test.truth.spec, 200), test.data);
   Monitor monitor(kNoControl, std::nullopt);
   const auto result = run_starts(test.truth.spec, blocks, std::nullopt, {}, monitor);
-  const double best = result.starts[static_cast<std::size_t>(result.best)].fit.rss;
+  const double best = result.starts[static_cast<std::size_t>(result.best)].fit.objective;
   EXPECT_TRUE(count_agreeing(result.starts, best, best / 300) >= 3 || result.starts.size() == 128U);
   EXPECT_EQ(result.starts.size() % 16, 0U);
 }

@@ -214,7 +214,7 @@ double discrepancy(const Setting& setting, const NormalEquations& equations) {
     gram += j * j.transpose();
   }
   const auto size = static_cast<Real>(n) * (1 + gram.cwiseAbs().maxCoeff() / static_cast<Real>(n));
-  const Real worst = std::max({std::abs(rss - equations.rss) / (1 + rss),
+  const Real worst = std::max({std::abs(rss - equations.objective) / (1 + rss),
                                (gradient - equations.gradient.cast<Real>()).cwiseAbs().maxCoeff() / size,
                                (gram - equations.gram.cast<Real>()).cwiseAbs().maxCoeff() / size});
   return static_cast<double>(worst);
@@ -309,7 +309,7 @@ void expect_hessian(const Setting& setting, const std::string& name) {
   NormalEquations newton;
   pass.linearise(setting.v, newton, Curvature::newton);
   const NormalEquations gauss_newton = setting.linearised(pass);
-  EXPECT_EQ(newton.rss, gauss_newton.rss);
+  EXPECT_EQ(newton.objective, gauss_newton.objective);
   EXPECT_EQ(newton.gradient, gauss_newton.gradient);
   EXPECT_TRUE(newton.diagonal.isApprox(gauss_newton.gram.diagonal(), 1e-13));
   const auto gradient = [&](std::size_t i, double h) {
@@ -397,9 +397,9 @@ TEST_P(FusedPassOn, HasTheRowsOfItsJacobian) {
     }
     EXPECT_TRUE(gradient.isApprox(expected.gradient, 1e-11));
     EXPECT_TRUE(gram.isApprox(expected.gram, 1e-11));
-    EXPECT_NEAR(rss, expected.rss, 1e-11 * rss);
+    EXPECT_NEAR(rss, expected.objective, 1e-11 * rss);
     // It leaves nothing behind for the sums.
-    EXPECT_EQ(setting.linearised(pass).rss, expected.rss);
+    EXPECT_EQ(setting.linearised(pass).objective, expected.objective);
   }
 }
 
@@ -432,7 +432,7 @@ TEST_P(FusedPassOn, HasTheSoftmaxOfAllExpertsInOneGroupAndInGroupsOfOne) {
     setting.layout.group_ends = ends;
     FusedPass grouped(setting.layout, setting.samples);
     const NormalEquations given = setting.linearised(grouped);
-    EXPECT_NEAR(given.rss, expected.rss, 1e-12 * expected.rss);
+    EXPECT_NEAR(given.objective, expected.objective, 1e-12 * expected.objective);
     EXPECT_TRUE(given.gram.isApprox(expected.gram, 1e-12));
     EXPECT_TRUE(given.gradient.isApprox(expected.gradient, 1e-12));
   }
@@ -549,10 +549,10 @@ TEST_P(FusedPassOn, GivesTheSameBitsForAnyNumberOfThreads) {
   for (const int threads : {2, 3, 8}) {
     FusedPass threaded(setting.layout, setting.samples, threads);
     const NormalEquations many = setting.linearised(threaded);
-    EXPECT_EQ(many.rss, one.rss);
+    EXPECT_EQ(many.objective, one.objective);
     EXPECT_EQ(many.gradient, one.gradient);
     EXPECT_EQ(many.gram, one.gram);
-    EXPECT_EQ(threaded.residual_sum_of_squares(setting.v), one.rss);
+    EXPECT_EQ(threaded.residual_sum_of_squares(setting.v), one.objective);
     Eigen::VectorXd bend;
     threaded.bend(setting.v, setting.v, bend);
     EXPECT_EQ(bend, one_bend);
@@ -592,11 +592,11 @@ TEST(FusedPass, GivesTheSameBitsTwiceAndFromAnotherPass) {
   pass.linearise(setting.v, reused);
   FusedPass fresh(setting.layout, setting.samples);
   for (const NormalEquations& again : {reused, setting.linearised(fresh)}) {
-    EXPECT_EQ(again.rss, first.rss);
+    EXPECT_EQ(again.objective, first.objective);
     EXPECT_EQ(again.gradient, first.gradient);
     EXPECT_EQ(again.gram, first.gram);
   }
-  EXPECT_EQ(pass.residual_sum_of_squares(setting.v), first.rss);
+  EXPECT_EQ(pass.residual_sum_of_squares(setting.v), first.objective);
 }
 
 TEST(FusedPass, StillWorksAfterItWasMoved) {
@@ -652,7 +652,7 @@ TEST(FusedPass, IgnoresPaddingWhateverTheExpertsGiveThere) {
   setting.samples.set_target(Eigen::Vector3d::Constant(1e6));
   FusedPass pass(setting.layout, setting.samples);
   const NormalEquations equations = setting.linearised(pass);
-  EXPECT_EQ(equations.rss, 0);
+  EXPECT_EQ(equations.objective, 0);
   EXPECT_EQ(equations.gradient[0], 0);
   EXPECT_EQ(equations.gram(0, 0), 3);
 }
@@ -665,7 +665,7 @@ TEST(FusedPass, GivesAResultThatIsNotFiniteOnOverflowAndRecovers) {
   for (double& value : setting.v) {
     value *= 1e300;
   }
-  EXPECT_FALSE(std::isfinite(setting.linearised(pass).rss));
+  EXPECT_FALSE(std::isfinite(setting.linearised(pass).objective));
   setting.v = good;
   EXPECT_EQ(setting.linearised(pass).gram, expected.gram);
 }

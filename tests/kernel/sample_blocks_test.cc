@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <cstdint>
 #include <utility>
 
@@ -34,7 +35,7 @@ TEST(SampleBlocks, HoldEverySampleOnceAndPadWithZerosOfWeightZero) {
         const Eigen::Index row = Eigen::Index{block} * kBlockSize + s;
         const bool is_sample = row < n;
         ASSERT_EQ(is_sample, s < blocks.block_samples(block));
-        ASSERT_EQ(blocks.weight(block)[s], is_sample ? 1 : 0);
+        ASSERT_EQ(blocks.root_weight(block)[s], is_sample ? 1 : 0);
         ASSERT_EQ(blocks.target(block)[s], is_sample ? target[row] : 0);
         for (int j = 0; j < kFeatures; ++j) {
           ASSERT_EQ(blocks.feature(block, j)[s], is_sample ? values(row, j) : 0);
@@ -52,7 +53,7 @@ TEST(SampleBlocks, StartWithZerosAndKeepTheLastValuesSet) {
   blocks.set_feature(0, Eigen::Vector2d(1, 2));
   blocks.set_feature(0, Eigen::Vector2d(3, 4));
   EXPECT_EQ(blocks.feature(0, 0)[1], 4);
-  EXPECT_EQ(blocks.weight(0)[1], 1);
+  EXPECT_EQ(blocks.root_weight(0)[1], 1);
 }
 
 TEST(SampleBlocks, MayHaveNoFeature) {
@@ -75,11 +76,26 @@ TEST(SampleBlocks, AreThinnedInEvenSteps) {
       ASSERT_EQ(few.feature(block, 1)[i % kBlockSize], expected) << size;
       ASSERT_EQ(few.feature(block, 0)[i % kBlockSize], 0) << size;
       ASSERT_EQ(few.target(block)[i % kBlockSize], 1000 + expected) << size;
-      ASSERT_EQ(few.weight(block)[i % kBlockSize], 1) << size;
+      ASSERT_EQ(few.root_weight(block)[i % kBlockSize], 1) << size;
     }
   }
   EXPECT_THROW(blocks.thinned(0), ContractError);
   EXPECT_THROW(blocks.thinned(1001), ContractError);
+}
+
+TEST(SampleBlocks, HoldTheRootsOfWeights) {
+  constexpr int kSamples = kBlockSize + 5;
+  SampleBlocks blocks(kSamples, 1);
+  blocks.set_weights(Eigen::VectorXd::LinSpaced(kSamples, 1, kSamples));
+  for (int i = 0; i < 2 * kBlockSize; ++i) {
+    const double expected = i < kSamples ? std::sqrt(i + 1.0) : 0;
+    ASSERT_NEAR(blocks.root_weight(i / kBlockSize)[i % kBlockSize], expected, 1e-13) << i;
+  }
+  const SampleBlocks few = blocks.thinned(29);  // every ninth
+  for (int i = 0; i < 29; ++i) {
+    ASSERT_NEAR(few.root_weight(0)[i], std::sqrt(9 * i + 1.0), 1e-12) << i;
+  }
+  EXPECT_ANY_THROW(blocks.set_weights(Eigen::VectorXd::Zero(kSamples)));
 }
 
 TEST(SampleBlocks, AreAlignedToCacheLines) {

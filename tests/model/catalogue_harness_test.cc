@@ -150,7 +150,7 @@ TEST(CatalogueHarness, NoticesALostSampleAndNotANumber) {
   EXPECT_GT(derivative_discrepancy(point,
                                    [](auto& chart, auto& samples, auto& theta, auto& v, auto& t) {
                                      linearise(chart, samples, theta, v, t);
-                                     v.rss = std::nan("");
+                                     v.objective = std::nan("");
                                    })
                 .ratio,
             1);

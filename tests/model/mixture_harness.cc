@@ -361,7 +361,7 @@ class ExpectedSums {
                const std::string& where, Worst& worst) const {
     // A sum of n terms in eight chains and blocks: below n / 4 + 16 roundings of the partial sums.
     const Real rounding = std::numeric_limits<double>::epsilon() * (count_ / 4 + 16);
-    worst.see(given.rss - rss_, rss_tolerance_ + rounding * rss_size_, where + " rss");
+    worst.see(given.objective - rss_, rss_tolerance_ + rounding * rss_size_, where + " rss");
     const auto size = static_cast<Eigen::Index>(places.size());
     if (given.gradient.size() != size || given.gram.rows() != size || given.gram.cols() != size) {
       worst.see(std::numeric_limits<Real>::infinity(), 1, where + " shape");

@@ -1,0 +1,211 @@
+#include "moest/report/comparison_text.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "moest/base/option_json.h"
+#include "moest/model/catalogue.h"
+#include "moest/report/gnuplot.h"
+#include "moest/report/text_table.h"
+
+namespace moest {
+namespace {
+
+bool has_test(const Comparison& comparison) {
+  return std::any_of(comparison.rows.begin(), comparison.rows.end(),
+                     [](const ComparisonRow& row) { return row.test.has_value(); });
+}
+
+/// "softmax, tanh".
+std::string family(const ComparisonRow& row) {
+  return row.contender.spec.gate.kind + ", " + row.contender.spec.expert.kind;
+}
+
+std::string name_of(const ComparisonRow& row) {
+  const int number = row.contender.spec.num_experts;
+  return fmt::format("{} gate, {} {} expert{}", row.contender.spec.gate.kind, number,
+                     row.contender.spec.expert.kind, number == 1 ? "" : "s");
+}
+
+std::string with_error(const Error& error) {
+  return fmt::format("{} +- {}", short_number(error.rmse), short_number(error.standard_error));
+}
+
+/// The options of a kind that are not at their defaults, as flags.
+template <class Owner>
+std::string flags(const KindInfo& info, std::span<const Option<Owner>> options, const Owner& owner) {
+  std::string text;
+  for (const Option<Owner>& option : options) {
+    const auto value = option_json(option, owner);
+    if (!info.has(option.name) || value == option_json(option, Owner{})) {
+      continue;
+    }
+    std::string name(option.name);
+    std::replace(name.begin(), name.end(), '_', '-');
+    if (value.is_boolean()) {
+      text += (value.template get<bool>() ? " --" : " --no-") + name;
+    } else {
+      text += fmt::format(" --{} {}", name, value.is_string() ? value.template get<std::string>() : value.dump());
+    }
+  }
+  return text;
+}
+
+std::string fit_command(const std::string& beginning, const ComparisonRow& row) {
+  const Contender& contender = row.contender;
+  const GateSpec& gate = contender.spec.gate;
+  const ExpertSpec& expert = contender.spec.expert;
+  std::string text = beginning;
+  text += gate.kind == GateSpec{}.kind ? "" : " --gate " + gate.kind;
+  text += flags(gate_info(gate.kind), gate_options(), gate);
+  text += " --expert " + expert.kind + flags(expert_kind(expert.kind).info, expert_options(), expert);
+  text += fmt::format(" --experts {}", contender.spec.num_experts);
+  text += contender.ridge > 0 ? fmt::format(" --ridge {}", short_number(contender.ridge)) : "";
+  text += row.ensemble > 1 ? fmt::format(" --ensemble {}", row.ensemble) : "";
+  return text + " --output model.json";
+}
+
+std::string rows_text(const Comparison& comparison) {
+  const bool tested = has_test(comparison);
+  std::vector<std::string> header{"gate, expert", "experts", "parameters", "ridge", "ensemble", "cross-validation"};
+  if (tested) {
+    header.emplace_back("test");
+  }
+  header.insert(header.end(), {"train", "seconds", ""});
+  TextTable table(std::move(header));
+  for (int i = 0; i < static_cast<int>(comparison.rows.size()); ++i) {
+    const ComparisonRow& row = comparison.rows[static_cast<std::size_t>(i)];
+    std::vector<std::string> cells{family(row),
+                                   std::to_string(row.contender.spec.num_experts),
+                                   std::to_string(row.num_parameters),
+                                   short_number(row.contender.ridge),
+                                   std::to_string(row.ensemble),
+                                   row.num_folds > 0 ? with_error(row.cv) : ""};
+    if (tested) {
+      cells.push_back(row.test ? with_error(*row.test) : "");
+    }
+    cells.push_back(row.num_folds > 0 ? short_number(row.train_rmse) : "");
+    cells.push_back(fmt::format("{:.1f}", row.seconds));
+    cells.push_back(i == comparison.best  ? "best"
+                    : row.dropped         ? fmt::format("dropped after {}", row.num_folds)
+                    : row.within_one_se   ? "within one s.e."
+                                          : "");
+    table.add_row(std::move(cells));
+  }
+  return table.text();
+}
+
+std::string baselines_text(const Comparison& comparison) {
+  TextTable table({"baseline", "error"});
+  for (const Baseline& baseline : comparison.baselines) {
+    std::string name = baseline.name;
+    std::replace(name.begin(), name.end(), '_', ' ');
+    table.add_row({name, with_error(baseline.error)});
+  }
+  return table.text();
+}
+
+/// Whether a mixture is worth it, in one sentence.
+std::string verdict(const Comparison& comparison) {
+  const ComparisonRow& best = comparison.rows[static_cast<std::size_t>(comparison.best)];
+  if (best.contender.spec.num_experts == 1) {
+    return "No mixture predicts better than a single expert.";
+  }
+  const ComparisonRow* single = nullptr;
+  for (const ComparisonRow& row : comparison.rows) {
+    if (row.contender.spec.num_experts == 1 && row.num_folds > 0 &&
+        (single == nullptr || row.difference < single->difference)) {
+      single = &row;
+    }
+  }
+  if (single == nullptr) {
+    return "A single expert was not compared: add 1 to --experts to see what the mixture gains.";
+  }
+  const double gain = 1 - best.cv.rmse / single->cv.rmse;
+  return single->within_one_se
+             ? fmt::format("A single {} expert predicts as well, up to the error of the comparison.",
+                           single->contender.spec.expert.kind)
+             : fmt::format("The mixture's error is {} below that of a single {} expert.", percent(gain),
+                           single->contender.spec.expert.kind);
+}
+
+}  // namespace
+
+std::string comparison_report(const Comparison& comparison, const std::string& source,
+                              const std::string& command) {
+  std::string text = fmt::format("{}: root mean squared errors, {} folds{}\n\n", source, comparison.num_folds,
+                                 comparison.status == FitStatus::interrupted ? ", interrupted" : "");
+  text += rows_text(comparison);
+  if (!comparison.baselines.empty()) {
+    text += "\n" + baselines_text(comparison);
+  }
+  if (comparison.best < 0) {
+    return text;
+  }
+  const auto row = [&](int index) -> const ComparisonRow& {
+    return comparison.rows[static_cast<std::size_t>(index)];
+  };
+  text += "\n  " + wrapped(fmt::format("Best by cross-validation: {}. {}", name_of(row(comparison.best)),
+                                       verdict(comparison)),
+                           2) +
+          "\n";
+  if (comparison.simplest != comparison.best) {
+    text += "  " + wrapped(fmt::format("The simplest within one standard error of it: {}, {} parameters "
+                                       "instead of {}.",
+                                       name_of(row(comparison.simplest)), row(comparison.simplest).num_parameters,
+                                       row(comparison.best).num_parameters),
+                           2) +
+            "\n";
+  }
+  return text + "\n  " + fit_command(command, row(comparison.best)) + "\n";
+}
+
+void plot_comparison(const Comparison& comparison, const std::string& target, const std::string& path) {
+  std::vector<std::string> families;
+  std::string blocks;
+  std::string curves;
+  for (const ComparisonRow& row : comparison.rows) {
+    if (std::find(families.begin(), families.end(), family(row)) == families.end()) {
+      families.push_back(family(row));
+    }
+  }
+  for (std::size_t f = 0; f < families.size(); ++f) {
+    std::vector<const ComparisonRow*> rows;
+    for (const ComparisonRow& row : comparison.rows) {
+      if (family(row) == families[f] && row.num_folds > 0) {
+        rows.push_back(&row);
+      }
+    }
+    std::stable_sort(rows.begin(), rows.end(), [](const ComparisonRow* a, const ComparisonRow* b) {
+      return a->contender.spec.num_experts < b->contender.spec.num_experts;
+    });
+    Eigen::MatrixXd points(static_cast<Eigen::Index>(rows.size()), 3);
+    for (Eigen::Index i = 0; i < points.rows(); ++i) {
+      const ComparisonRow& row = *rows[static_cast<std::size_t>(i)];
+      const Error& error = row.test.value_or(row.cv);
+      points.row(i) << row.contender.spec.num_experts, error.rmse, error.standard_error;
+    }
+    blocks += data_block(fmt::format("family{}", f), points);
+    curves += fmt::format("{0}$family{1} using 1:2:3 with yerrorbars pt 7 ps 0.9 lc rgb '{2}' notitle, "
+                          "$family{1} using 1:2 with lines lw 2 lc rgb '{2}' title {3}",
+                          curves.empty() ? "plot " : ", ", f, colour(static_cast<Eigen::Index>(f)),
+                          in_quotes(families[f]));
+  }
+  for (std::size_t i = 0; i < comparison.baselines.size(); ++i) {
+    const Baseline& baseline = comparison.baselines[i];
+    if (baseline.name != "single_expert") {  // it is on a line already
+      curves += fmt::format(", {} with lines dt {} lc rgb '#606060' title {}", baseline.error.rmse, i + 2,
+                            in_quotes(baseline.name));
+    }
+  }
+  const std::string style = fmt::format(
+      "set logscale x 2\nset xlabel 'experts'\nset ylabel {}\nset key outside right top\nset border 3\n"
+      "set tics nomirror\nset offsets graph 0.03, graph 0.03, graph 0.03, graph 0.03\n",
+      in_quotes("root mean squared error of " + target));
+  run_gnuplot(blocks + style + curves + "\n", path);
+}
+
+}  // namespace moest

@@ -1,0 +1,81 @@
+#include "moest/selection/baselines.h"
+
+#include <Eigen/QR>
+#include <algorithm>
+#include <numeric>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "moest/base/error.h"
+#include "moest/base/parallel.h"
+#include "moest/data/scaling.h"
+
+namespace moest {
+namespace {
+
+std::vector<Affine> standardisations(const Eigen::MatrixXd& inputs) {
+  std::vector<Affine> maps;
+  for (Eigen::Index j = 0; j < inputs.cols(); ++j) {
+    maps.push_back(
+        standardisation({inputs.col(j).data(), static_cast<std::size_t>(inputs.rows())}));
+  }
+  return maps;
+}
+
+Eigen::ArrayXd weights_of(const Dataset& data) {
+  return data.weights.size() > 0 ? Eigen::ArrayXd(data.weights)
+                                 : Eigen::ArrayXd(Eigen::ArrayXd::Ones(data.target.rows()));
+}
+
+double mean_of(const Dataset& train) {
+  const Eigen::ArrayXd weights = weights_of(train);
+  return (weights * train.target.col(0).array()).sum() / weights.sum();
+}
+
+}  // namespace
+
+Eigen::VectorXd predict_by_mean(const Dataset& train, const Eigen::MatrixXd& inputs) {
+  return Eigen::VectorXd::Constant(inputs.rows(), mean_of(train));
+}
+
+Eigen::VectorXd predict_by_regression(const Dataset& train, const Eigen::MatrixXd& inputs) {
+  const std::vector<Affine> maps = standardisations(train.inputs);
+  const auto design = [&](const Eigen::MatrixXd& of) {
+    Eigen::MatrixXd matrix(of.rows(), of.cols() + 1);
+    matrix << scaled(of, maps), Eigen::VectorXd::Ones(of.rows());
+    return matrix;
+  };
+  const Eigen::VectorXd roots = weights_of(train).sqrt();
+  const Eigen::MatrixXd weighted = roots.asDiagonal() * design(train.inputs);
+  const double mean = mean_of(train);
+  const Eigen::VectorXd target = (train.target.col(0).array() - mean).matrix().cwiseProduct(roots);
+  const Eigen::VectorXd solution = weighted.completeOrthogonalDecomposition().solve(target);
+  return (design(inputs) * solution).array() + mean;
+}
+
+Eigen::VectorXd predict_by_neighbours(const Dataset& train, const Eigen::MatrixXd& inputs, int num_neighbours,
+                                      int num_threads) {
+  MOEST_EXPECT(num_neighbours >= 1 && train.target.rows() >= 1);
+  const std::vector<Affine> maps = standardisations(train.inputs);
+  const Eigen::MatrixXd points = scaled(train.inputs, maps);
+  const Eigen::MatrixXd queries = scaled(inputs, maps);
+  const Eigen::Index used = std::min<Eigen::Index>(num_neighbours, points.rows());
+  Eigen::VectorXd result(inputs.rows());
+  parallel_for(num_threads, static_cast<int>(inputs.rows()), [&](int row) {
+    const Eigen::VectorXd distances = (points.rowwise() - queries.row(row)).rowwise().squaredNorm();
+    std::vector<std::pair<double, Eigen::Index>> nearest;
+    for (Eigen::Index i = 0; i < distances.size(); ++i) {
+      nearest.emplace_back(distances[i], i);
+    }
+    std::partial_sort(nearest.begin(), nearest.begin() + used, nearest.end());
+    result[row] = std::accumulate(nearest.begin(), nearest.begin() + used, 0.0,
+                                  [&](double sum, const auto& neighbour) {
+                                    return sum + train.target(neighbour.second, 0);
+                                  }) /
+                  static_cast<double>(used);
+  });
+  return result;
+}
+
+}  // namespace moest

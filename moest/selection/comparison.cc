@@ -1,0 +1,335 @@
+#include "moest/selection/comparison.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cmath>
+
+#include "moest/base/error.h"
+#include "moest/base/option_json.h"
+#include "moest/fit/fit.h"
+#include "moest/model/catalogue.h"
+#include "moest/model/groups.h"
+#include "moest/model/predict.h"
+#include "moest/selection/baselines.h"
+
+namespace moest {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr int kManyFolds = 10;
+constexpr int kFewFolds = 3;
+constexpr int kNeighbours = 5;
+
+int default_folds(Eigen::Index num_samples) {
+  return num_samples < 2000 ? kManyFolds : num_samples < 10'000 ? 5 : kFewFolds;
+}
+
+Eigen::ArrayXd weights_of(const Dataset& data) {
+  return data.weights.size() > 0 ? Eigen::ArrayXd(data.weights)
+                                 : Eigen::ArrayXd(Eigen::ArrayXd::Ones(data.target.rows()));
+}
+
+double standard_error_of_mean(const Eigen::ArrayXd& values) {
+  const auto number = static_cast<double>(values.size());
+  return number > 1 ? std::sqrt((values - values.mean()).square().sum() / (number - 1) / number) : 0;
+}
+
+/// Of mean squared errors of folds.
+Error error_of_folds(const Eigen::ArrayXd& squares) {
+  const double rmse = std::sqrt(squares.mean());
+  return {rmse, rmse > 0 ? standard_error_of_mean(squares) / (2 * rmse) : 0};
+}
+
+/// Of predictions for samples.
+Error error_of_samples(const Dataset& data, const Eigen::VectorXd& predicted) {
+  const Eigen::ArrayXd weights = weights_of(data);
+  const Eigen::ArrayXd squares = (data.target.col(0) - predicted).array().square();
+  const double mean = (weights * squares).sum() / weights.sum();
+  const double variance = (weights * (squares - mean)).square().sum() / std::pow(weights.sum(), 2);
+  const double rmse = std::sqrt(mean);
+  return {rmse, rmse > 0 ? std::sqrt(variance) / (2 * rmse) : 0};
+}
+
+std::vector<Contender> contenders_of(const Grid& grid, int num_inputs) {
+  std::vector<Contender> contenders;
+  for (const GateSpec& gate : grid.gates) {
+    for (const ExpertSpec& expert : grid.experts) {
+      for (const int number : grid.num_experts) {
+        for (const double ridge : grid.ridges) {
+          Contender contender{{gate, expert, num_inputs, number}, ridge};
+          check(contender.spec);
+          check_range("ridge", ridge, 0, 1e9);
+          contenders.push_back(std::move(contender));
+        }
+      }
+    }
+  }
+  if (contenders.empty()) {
+    throw InputError("there is nothing to compare", "a list of gates, experts, numbers or ridges is empty",
+                     "Name at least one of each.");
+  }
+  return contenders;
+}
+
+FitOptions fit_options_of(const ComparisonOptions& options) {
+  FitOptions fit;
+  fit.starts = options.starts;
+  fit.ensemble = std::min(options.ensemble, options.starts);
+  fit.max_iterations = options.max_iterations;
+  fit.seed = options.seed;
+  fit.threads = options.threads;
+  return fit;
+}
+
+/// One comparison on its way.
+class Comparing {
+ public:
+  Comparing(const Grid& grid, const Dataset& data, const Indices& test, const ComparisonOptions& options)
+      : grid_(grid),
+        options_(options),
+        train_(subset(data, complement(test, data.target.rows()))),
+        test_(subset(data, test)),
+        contenders_(contenders_of(grid, static_cast<int>(data.inputs.cols()))) {}
+
+  Comparison run(Journal* journal, const FitControl& control,
+                 const std::function<void(const ContestProgress&)>& progress) {
+    const auto begin = std::chrono::steady_clock::now();
+    result_.num_folds = options_.folds.value_or(default_folds(train_.target.rows()));
+    folds_ = deal_folds(train_.inputs, result_.num_folds, options_.seed);
+    const ContestOptions contest{fit_options_of(options_), options_.dropping};
+    const std::vector<ContestRow> rows =
+        run_contest(contenders_, train_, folds_, contest, journal, control, progress);
+    const bool interrupted = control.interrupt != nullptr && control.interrupt->load();
+    for (std::size_t first = 0; first < rows.size(); first += grid_.ridges.size()) {
+      add_row({rows.data() + first, grid_.ridges.size()});
+    }
+    judge_rows();
+    if (interrupted) {
+      result_.status = FitStatus::interrupted;
+    } else {
+      fit_the_best(control);
+      add_baselines();
+    }
+    result_.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    return std::move(result_);
+  }
+
+ private:
+  /// The ridge that does best among those with the most folds; the seconds of all.
+  void add_row(std::span<const ContestRow> of_ridges) {
+    const ContestRow* best = &of_ridges.front();
+    double seconds = 0;
+    for (const ContestRow& row : of_ridges) {
+      for (const FoldScore& score : row.scores) {
+        seconds += score.seconds;
+      }
+      const bool has_more = row.scores.size() > best->scores.size();
+      const bool is_lower = row.scores.size() == best->scores.size() && !row.scores.empty() &&
+                            row.errors().mean() < best->errors().mean();
+      best = has_more || is_lower ? &row : best;
+    }
+    ComparisonRow& row = result_.rows.emplace_back();
+    row.contender = best->contender;
+    row.ensemble = best->ensemble;
+    row.num_folds = static_cast<int>(best->scores.size());
+    row.dropped = best->dropped;
+    row.num_parameters = num_free_parameters(best->contender.spec);
+    row.seconds = seconds;
+    errors_.push_back(best->errors());
+    if (row.num_folds > 0) {
+      row.cv = error_of_folds(errors_.back());
+      for (const FoldScore& score : best->scores) {
+        row.train_rmse += std::sqrt(score.train) / row.num_folds;
+      }
+    }
+  }
+
+  void judge_rows() {
+    int& best = result_.best;
+    for (int i = 0; i < static_cast<int>(result_.rows.size()); ++i) {
+      const ComparisonRow& row = result_.rows[static_cast<std::size_t>(i)];
+      const bool is_candidate = !row.dropped && row.num_folds > 0;
+      if (is_candidate && (best < 0 || row.cv.rmse < best_row().cv.rmse)) {
+        best = i;
+      }
+    }
+    if (best < 0) {
+      return;
+    }
+    for (std::size_t i = 0; i < result_.rows.size(); ++i) {
+      ComparisonRow& row = result_.rows[i];
+      if (row.num_folds > 0) {
+        const Eigen::ArrayXd difference =
+            errors_[i] - errors_[static_cast<std::size_t>(best)].head(errors_[i].size());
+        row.difference = difference.mean();
+        row.difference_se = standard_error_of_mean(difference);
+        row.within_one_se = !row.dropped && row.difference <= row.difference_se;
+      }
+    }
+    for (int i = 0; i < static_cast<int>(result_.rows.size()); ++i) {
+      const ComparisonRow& row = result_.rows[static_cast<std::size_t>(i)];
+      const int simplest = result_.simplest;
+      if (row.within_one_se &&
+          (simplest < 0 ||
+           row.num_parameters < result_.rows[static_cast<std::size_t>(simplest)].num_parameters)) {
+        result_.simplest = i;
+      }
+    }
+  }
+
+  const ComparisonRow& best_row() const { return result_.rows[static_cast<std::size_t>(result_.best)]; }
+
+  Ensemble fit_to_all(const ComparisonRow& row, const FitControl& control) const {
+    FitOptions fit_options = fit_options_of(options_);
+    fit_options.ridge = row.contender.ridge;
+    fit_options.ensemble = row.ensemble;
+    const FitControl silent{control.interrupt, {}};
+    return fit(row.contender.spec, train_, fit_options, silent).ensemble;
+  }
+
+  void fit_the_best(const FitControl& control) {
+    for (std::size_t i = 0; i < result_.rows.size(); ++i) {
+      ComparisonRow& row = result_.rows[i];
+      const bool is_best = static_cast<int>(i) == result_.best;
+      if (!is_best && (test_.target.rows() == 0 || row.dropped)) {
+        continue;
+      }
+      Ensemble model = fit_to_all(row, control);
+      if (test_.target.rows() > 0) {
+        row.test = error_of_samples(test_, predict_mean(model, test_.inputs, options_.threads));
+      }
+      if (is_best) {
+        result_.model = std::move(model);
+      }
+    }
+  }
+
+  void add_baselines() {
+    const auto add = [&](const std::string& name, const auto& predict_from) {
+      if (test_.target.rows() > 0) {
+        result_.baselines.push_back({name, error_of_samples(test_, predict_from(train_, test_.inputs))});
+        return;
+      }
+      Eigen::ArrayXd errors(result_.num_folds);
+      for (int fold = 0; fold < result_.num_folds; ++fold) {
+        const Indices& samples = folds_[static_cast<std::size_t>(fold)];
+        const Dataset held_out = subset(train_, samples);
+        const Dataset rest = subset(train_, complement(samples, train_.target.rows()));
+        errors[fold] = std::pow(error_of_samples(held_out, predict_from(rest, held_out.inputs)).rmse, 2);
+      }
+      result_.baselines.push_back({name, error_of_folds(errors)});
+    };
+    add("mean", predict_by_mean);
+    add("linear", predict_by_regression);
+    add("nearest_neighbours", [&](const Dataset& train, const Eigen::MatrixXd& inputs) {
+      return predict_by_neighbours(train, inputs, kNeighbours, options_.threads);
+    });
+    const ComparisonRow* single = nullptr;
+    for (const ComparisonRow& row : result_.rows) {
+      if (row.contender.spec.num_experts == 1 && (single == nullptr || row.cv.rmse < single->cv.rmse)) {
+        single = &row;
+      }
+    }
+    if (single != nullptr) {
+      result_.baselines.push_back({"single_expert", single->test.value_or(single->cv)});
+    }
+  }
+
+  const Grid& grid_;
+  const ComparisonOptions& options_;
+  Dataset train_, test_;
+  std::vector<Contender> contenders_;
+  std::vector<Indices> folds_;
+  std::vector<Eigen::ArrayXd> errors_;  // of the rows: mean squared errors of their folds
+  Comparison result_;
+};
+
+Json row_json(const ComparisonRow& row) {
+  const MixtureSpec& spec = row.contender.spec;
+  const Error& error = row.test.value_or(row.cv);
+  const bool has_error = row.num_folds > 0;
+  const auto number = [&](double value) { return has_error ? Json(value) : Json(nullptr); };
+  return {{"gate", spec.gate.kind},
+          {"expert", spec.expert.kind},
+          {"experts", spec.num_experts},
+          {"ridge", row.contender.ridge},
+          {"ensemble", row.ensemble},
+          {"test_rmse", number(error.rmse)},
+          {"test_rmse_se", number(error.standard_error)},
+          {"cv_rmse", number(row.cv.rmse)},
+          {"cv_rmse_se", number(row.cv.standard_error)},
+          {"train_rmse", number(row.train_rmse)},
+          {"difference", number(row.difference)},
+          {"difference_se", number(row.difference_se)},
+          {"within_one_se", row.within_one_se},
+          {"dropped", row.dropped},
+          {"folds", row.num_folds},
+          {"num_parameters", row.num_parameters},
+          {"gate_options", to_json(row.contender)["gate"]},
+          {"expert_options", to_json(row.contender)["expert"]},
+          {"seconds", row.seconds}};
+}
+
+}  // namespace
+
+std::span<const Option<ComparisonOptions>> comparison_options() {
+  using Options = ComparisonOptions;
+  static const std::array kOptions{
+      Option<Options>{"folds", &Options::folds, 2, 1e6, "",
+                      "folds of the cross-validation; by default 10, of 2000 rows or more 5, of 10,000 or more 3"},
+      Option<Options>{"starts", &Options::starts, 1, 1e6, "", "starts of each fit"},
+      Option<Options>{"ensemble", &Options::ensemble, 1, 1000, "",
+                      "the most distinct optima of a fit that are averaged; how many do best is found out"},
+      Option<Options>{"max_iterations", &Options::max_iterations, 1, 1e9, "", "iterations per start"},
+      Option<Options>{"dropping", &Options::dropping, 0, 1, "",
+                      "leave out of the later folds what is clearly worse than the best"},
+      Option<Options>{"seed", &Options::seed, 0, 1.8446744073709552e19, "",
+                      "same seed, same folds and same fits, for any number of threads"},
+      Option<Options>{"threads", &Options::threads, 0, 4096, "", "number of threads, 0 for all cores"},
+  };
+  return kOptions;
+}
+
+Grid default_grid() {
+  ExpertSpec tanh;
+  tanh.kind = "tanh";
+  tanh.output_weight = true;
+  return {{GateSpec{}}, {ExpertSpec{}, tanh}, {1, 2, 4, 8, 16}, {0.01, 0.1}};
+}
+
+Comparison compare(const Grid& grid, const Dataset& data, const Indices& test, const ComparisonOptions& options,
+                   Journal* journal, const FitControl& control,
+                   const std::function<void(const ContestProgress&)>& progress) {
+  check_options(options, comparison_options());
+  if (data.target.cols() != 1) {
+    throw InputError(fmt::format("{} targets cannot be compared by one error", data.target.cols()),
+                     "each has units of its own", "Compare models of one target at a time.");
+  }
+  return Comparing(grid, data, test, options).run(journal, control, progress);
+}
+
+Json to_json(const Comparison& comparison) {
+  Json rows = Json::array();
+  for (const ComparisonRow& row : comparison.rows) {
+    rows.push_back(row_json(row));
+  }
+  Json baselines = Json::object();
+  for (const Baseline& baseline : comparison.baselines) {
+    baselines[baseline.name] = {{"test_rmse", baseline.error.rmse},
+                                {"test_rmse_se", baseline.error.standard_error}};
+  }
+  const auto row_of = [&](int index) { return index < 0 ? Json(nullptr) : rows[static_cast<std::size_t>(index)]; };
+  return {{"status", name_of(comparison.status)},
+          {"folds", comparison.num_folds},
+          {"rows", rows},
+          {"best", row_of(comparison.best)},
+          {"simplest", row_of(comparison.simplest)},
+          {"baselines", baselines},
+          {"seconds", comparison.seconds}};
+}
+
+}  // namespace moest

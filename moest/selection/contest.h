@@ -1,0 +1,73 @@
+// Cross-validation of many models at once, in which those that are clearly worse drop out on the way.
+#pragma once
+
+#include <Eigen/Core>
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "moest/base/journal.h"
+#include "moest/data/dataset.h"
+#include "moest/fit/control.h"
+#include "moest/fit/options.h"
+#include "moest/model/specification.h"
+#include "moest/selection/folds.h"
+
+namespace moest {
+
+/// A mixture with the strength of its ridge. What the data say (inputs, outputs) need not be set.
+struct Contender {
+  MixtureSpec spec;
+  double ridge = 0;
+};
+
+/// {"gate", "expert", "experts", "ridge"}: gate and expert with their options.
+nlohmann::ordered_json to_json(const Contender& contender);
+
+/// A contender learned from all folds but one and judged on that one: mean squared errors, in the target's
+/// squared units, by the weights of the samples.
+struct FoldScore {
+  std::vector<double> held_out;  // for an ensemble of the best 1, 2, .. optima
+  double train = 0;              // of the best optimum
+  double seconds = 0;
+};
+
+/// One contender's scores of the folds that it took part in: 0, 1, .. in this order.
+struct ContestRow {
+  Contender contender;
+  std::vector<FoldScore> scores;
+  bool dropped = false;
+  int ensemble = 1;  // the number of optima with the least error over its folds
+
+  /// By fold, of an ensemble of `number` optima, or of as many as do best.
+  Eigen::ArrayXd errors(int number) const;
+  Eigen::ArrayXd errors() const { return errors(ensemble); }
+};
+
+struct ContestProgress {
+  int num_done = 0;
+  int num_planned = 0;    // falls when contenders drop out
+  double share_done = 0;  // of the work, larger models counting more
+  double seconds = 0;
+};
+
+struct ContestOptions {
+  FitOptions fit;       // of each contender but for the ridge; fit.ensemble is the largest that is tried
+  bool dropping = true;
+};
+
+/// Each contender is fitted to all folds but one in turn, fold by fold, so that contenders are compared on the
+/// same samples. After every fold those drop out whose mean squared error is clearly above that of the best:
+/// more than half above it after one fold, more than a fifth after two, and then more than three standard
+/// errors of the paired differences. A single expert never drops out.
+///
+/// The result is the same for any number of threads. Scores are read from the journal where it has them and
+/// written to it as they come; its first line is the specification, and a journal of another one is refused.
+/// An interrupt ends it early: then contenders have scores of fewer folds.
+std::vector<ContestRow> run_contest(const std::vector<Contender>& contenders, const Dataset& data,
+                                    const std::vector<Indices>& folds, const ContestOptions& options,
+                                    Journal* journal, const FitControl& control,
+                                    const std::function<void(const ContestProgress&)>& progress);
+
+}  // namespace moest
