@@ -26,6 +26,10 @@ Journal::Journal(std::string path) : path_(std::move(path)) {
   check_output(path_);
   std::size_t whole = 0;  // bytes of whole lines
   if (std::filesystem::exists(path_)) {
+    if (!std::filesystem::is_regular_file(path_)) {
+      throw InputError(fmt::format("{} cannot be gone on with", path_), "it is no regular file",
+                       "Choose another file.");
+    }
     const std::string content = read_input(path_);
     for (std::size_t end = content.find('\n'); end != std::string::npos; end = content.find('\n', whole)) {
       lines_.push_back(content.substr(whole, end - whole));

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 #include <vector>
 
@@ -30,8 +31,13 @@ std::string name_of(const ComparisonRow& row) {
                      row.contender.spec.expert.kind, number == 1 ? "" : "s");
 }
 
+/// With as many decimals as show two digits of the standard error.
 std::string with_error(const Error& error) {
-  return fmt::format("{} +- {}", short_number(error.rmse), short_number(error.standard_error));
+  if (!(error.standard_error > 0)) {
+    return short_number(error.rmse);
+  }
+  const int decimals = std::clamp(1 - static_cast<int>(std::floor(std::log10(error.standard_error))), 0, 15);
+  return fmt::format("{0:.{2}f} +- {1:.{2}f}", error.rmse, error.standard_error, decimals);
 }
 
 /// The options of a kind that are not at their defaults, as flags.
@@ -87,7 +93,7 @@ std::string rows_text(const Comparison& comparison) {
     if (tested) {
       cells.push_back(row.test ? with_error(*row.test) : "");
     }
-    cells.push_back(row.num_folds > 0 ? short_number(row.train_rmse) : "");
+    cells.push_back(row.num_folds > 0 ? fmt::format("{:.4g}", row.train_rmse) : "");
     cells.push_back(fmt::format("{:.1f}", row.seconds));
     cells.push_back(i == comparison.best  ? "best"
                     : row.dropped         ? fmt::format("dropped after {}", row.num_folds)
