@@ -207,7 +207,8 @@ Comparison run_comparison(const CompareCommand& command, const Grid& grid, const
 
 int run_compare(const CLI::App& parser, const CompareCommand& command) {
   check_files(command.common, {command.data.data, command.test_rows}, command.output);
-  check_files({}, {command.data.data, command.store}, command.picture);
+  check_files({}, {command.data.data, command.test_rows}, command.picture);
+  check_files({}, {command.data.data, command.test_rows}, command.store);
   if (!command.picture.empty()) {
     check_picture(command.picture);
   }

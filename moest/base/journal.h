@@ -1,6 +1,7 @@
 // A file of lines that grows while work is done, and from which the work goes on after a crash.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,8 +12,8 @@ namespace moest {
 /// is not there when the journal is opened again.
 class Journal {
  public:
-  /// Opens the file, or makes it. Throws InputError if it cannot be read, EnvironmentError if it cannot be
-  /// written.
+  /// Reads the file, if there is one; it is made when the first line is appended. Throws InputError if it
+  /// cannot be read or clearly not be written.
   explicit Journal(std::string path);
   Journal(const Journal&) = delete;
   Journal& operator=(const Journal&) = delete;
@@ -24,7 +25,10 @@ class Journal {
   void append(std::string_view line);
 
  private:
+  void open();
+
   std::string path_;
+  std::size_t whole_ = 0;  // bytes of the lines that it held
   std::vector<std::string> lines_;
   int file_ = -1;
 };

@@ -161,7 +161,8 @@ class Contest {
         break;
       }
       choose_ensembles();
-      if (options_.dropping) {
+      num_judged_ += static_cast<double>(folds_[static_cast<std::size_t>(fold)].size());
+      if (options_.dropping && fold + 1 < static_cast<int>(folds_.size())) {
         drop_the_worse();
       }
     }
@@ -253,20 +254,18 @@ class Contest {
     const Eigen::ArrayXd of_best = best->errors();
     for (ContestRow& row : rows_) {
       if (!row.dropped && row.contender.spec.num_experts > 1) {
-        row.dropped = is_clearly_worse(row.errors(), of_best);
+        row.dropped = is_clearly_worse(row.errors(), of_best, num_judged_);
       }
     }
   }
 
-  static bool is_clearly_worse(const Eigen::ArrayXd& errors, const Eigen::ArrayXd& of_best) {
-    constexpr double kShareAfterOne = 0.5;
-    constexpr double kShareAfterTwo = 0.2;
+  static bool is_clearly_worse(const Eigen::ArrayXd& errors, const Eigen::ArrayXd& of_best, double num_judged) {
     constexpr double kStandardErrors = 3;
     const Eigen::ArrayXd difference = errors - of_best;
     const double mean = difference.mean();
     const auto number = static_cast<double>(difference.size());
     if (number < 3) {
-      return mean > (number < 2 ? kShareAfterOne : kShareAfterTwo) * of_best.mean();
+      return mean > kStandardErrors * std::sqrt(10 / num_judged) * of_best.mean();
     }
     const double variance = (difference - mean).square().sum() / (number - 1);
     return mean > kStandardErrors * std::sqrt(variance / number);
@@ -281,6 +280,7 @@ class Contest {
   std::vector<ContestRow> rows_;
   std::vector<double> work_;
   std::vector<std::size_t> order_;
+  double num_judged_ = 0;  // samples of the folds so far
   Clock::time_point begin_ = Clock::now();
   std::mutex mutex_;  // guards what follows
   int num_done_ = 0, num_planned_ = 0;

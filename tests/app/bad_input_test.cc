@@ -81,6 +81,12 @@ Words simulate_with(const Words& more) {
   return words;
 }
 
+Words compare_with(const Words& more) {
+  Words words{"compare", "data.csv", "--target", "y", "--output", "result"};
+  words.insert(words.end(), more.begin(), more.end());
+  return words;
+}
+
 class BadInputTest : public testing::TestWithParam<BadInput> {};
 
 TEST_P(BadInputTest, EndsWithStatus2AHelpfulMessageAndNothingWritten) {
@@ -508,6 +514,49 @@ INSTANTIATE_TEST_SUITE_P(
         BadInput{"NegativeDeviation",
                  simulate_with({"--n", "5", "--noise", "0", "--inputs", "normal:0,-1"}),
                  {"normal:0,-1", "SD >= 0"}}}),
+    case_name);
+
+constexpr const char* kRows = "x1,y,w\n0,1,1\n1,2,1\n2,2,0\n3,5,2\n4,4,1\n5,7,1\n";
+
+INSTANTIATE_TEST_SUITE_P(
+    Prediction, BadInputTest,
+    testing::ValuesIn(std::vector<BadInput>{
+        BadInput{"NegativeRidge", fit_with({"--ridge", "-1"}), {"ridge = -1"}},
+        BadInput{"EnsembleOfNone", fit_with({"--ensemble", "0"}), {"ensemble = 0"}},
+        BadInput{"WeightsThatTheTableLacks", fit_with({"--weights-column", "v"}), {"column of weights", "`v`"}},
+        BadInput{"TargetAsWeights", fit_with({"--weights-column", "y"}), {"weights `y` are a target"}},
+        BadInput{"NoNumberOfExperts", compare_with({"--experts", "0..3"}), {"--experts 0..3", "1..4,8"}, kRows},
+        BadInput{"RangeBackwards", compare_with({"--experts", "4..2"}), {"--experts 4..2"}, kRows},
+        BadInput{"EmptyRange", compare_with({"--experts", "1,,2"}), {"--experts ``", "whole number"}, kRows},
+        BadInput{"TextAsRidge", compare_with({"--ridge", "0.1,x"}), {"--ridge `x`"}, kRows},
+        BadInput{"UnknownGateToCompare",
+                 compare_with({"--gates", "softmax,softmux"}),
+                 {"softmux", "softmax"},
+                 kRows},
+        BadInput{"UnknownExpertToCompare", compare_with({"--expert-kinds", "tahn"}), {"tahn", "tanh"}, kRows},
+        BadInput{"OptionOfNoneThatIsCompared",
+                 compare_with({"--degree", "3"}),
+                 {"--degree belongs to none", "Leave it out"},
+                 kRows},
+        BadInput{"GateThatCannotBeCompared",
+                 compare_with({"--gates", "cosine"}),
+                 {"cosine", "at least 2"},
+                 "x1,y\n0,1\n1,2\n2,2\n3,5\n"},
+        BadInput{"OneFold", compare_with({"--folds", "1"}), {"folds = 1"}, kRows},
+        BadInput{"MoreFoldsThanRows", compare_with({"--folds", "7"}), {"7 folds are too many"}, kRows},
+        BadInput{"SeveralTargetsToCompare",
+                 {"compare", "data.csv", "--target", "y,w", "--output", "result"},
+                 {"2 targets", "one target"},
+                 "x1,y,w\n0,1,1\n1,2,4\n2,2,3\n"},
+        BadInput{"TestRowsThatAreNone",
+                 compare_with({"--test-rows", "model.json"}),
+                 {"model.json, line 1", "no row"},
+                 kRows},
+        BadInput{"NoFileOfTestRows", compare_with({"--test-rows", "rows.txt"}), {"rows.txt"}, kRows},
+        BadInput{"PictureWithoutAFormat", compare_with({"--picture", "picture"}), {"picture", "ending"}, kRows},
+        BadInput{"StoreThatIsTheData", compare_with({"--store", "data.csv"}), {"data.csv"}, kRows},
+        BadInput{"StoreInNoFolder", compare_with({"--store", "no/such/store"}), {"no/such"}, kRows},
+    }),
     case_name);
 
 }  // namespace
