@@ -54,6 +54,7 @@ Command make_simulate_command(CLI::App& program);
 Command make_describe_command(CLI::App& program);
 Command make_plot_command(CLI::App& program);
 Command make_compare_command(CLI::App& program);
+Command make_select_command(CLI::App& program);
 /// Completes `commands`, which may still grow and must outlive the action.
 Command make_completion_command(CLI::App& program, const std::vector<Command>& commands);
 
@@ -113,7 +114,7 @@ CLI::Option* add_names(CLI::App& parser, const std::string& flag, std::vector<st
 /// default.
 template <class Owner>
 std::string flag_of(const Option<Owner>& option) {
-  const Owner defaults;
+  static const Owner defaults{};
   const std::string flag = flag_name(option.name);
   const auto* member = std::get_if<bool Owner::*>(&option.member);
   return member != nullptr && defaults.**member ? "--no-" + flag.substr(2) : flag;
@@ -126,7 +127,7 @@ template <class Owner>
 void add_options(CLI::App& parser, std::span<const Option<Owner>> options, Owner& owner,
                  const std::string& group,
                  const std::function<std::string(const Option<Owner>&)>& whose = {}) {
-  const Owner defaults;
+  const Owner defaults{};
   for (const Option<Owner>& option : options) {
     const std::string flag = flag_of(option);
     std::string help(option.sentence);

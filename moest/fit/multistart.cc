@@ -270,7 +270,7 @@ MultistartResult run_starts(const MixtureSpec& spec, const SampleBlocks& samples
     };
     for_each_start([&](int index, StartResult& start) {
       const int draw = index - (given ? 1 : 0);
-      start.kind = draw < 0 ? StartKind::given : draw % 2 == 0 ? StartKind::greedy : StartKind::random;
+      start.kind = draw < 0 ? StartKind::given : options.greedy && draw % 2 == 0 ? StartKind::greedy : StartKind::random;
       if (monitor.exhausted() && index > 0) {
         return;
       }

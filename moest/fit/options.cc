@@ -33,6 +33,9 @@ std::span<const Option<FitOptions>> fit_options() {
                          "go on with the exact Hessian where plain Levenberg-Marquardt is slow"},
       Option<FitOptions>{"abandoning", &FitOptions::abandoning, 0, 1, "",
                          "end a start early when it can hardly reach the best one any more"},
+      Option<FitOptions>{"greedy", &FitOptions::greedy, 0, 1, "",
+                         "half of the starts by greedy splitting, which finds more but takes long where there "
+                         "are many experts; the others are random"},
       Option<FitOptions>{"ridge", &FitOptions::ridge, 0, 1e9, "squared units of the scaled target",
                          "penalty on the squared parameters of gates and experts: better predictions where "
                          "data are few, but no standard errors"},

@@ -20,6 +20,7 @@ struct FitOptions {
   bool scaling = true;
   bool acceleration = true;
   bool abandoning = true;
+  bool greedy = true;
   double ridge = 0;
   int ensemble = 1;
   double confidence = 0.95;

@@ -78,6 +78,7 @@ std::vector<Contender> contenders_of(const Grid& grid, int num_inputs) {
 FitOptions fit_options_of(const ComparisonOptions& options) {
   FitOptions fit;
   fit.starts = options.starts;
+  fit.greedy = false;
   fit.ensemble = std::min(options.ensemble, options.starts);
   fit.max_iterations = options.max_iterations;
   fit.seed = options.seed;
