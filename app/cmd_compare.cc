@@ -156,8 +156,8 @@ std::vector<std::string> kinds_of(const std::vector<Owner>& owners) {
   return kinds;
 }
 
-Grid grid_of(const CLI::App& parser, const CompareCommand& command) {
-  Grid grid = default_grid();
+Grid grid_of(const CLI::App& parser, const CompareCommand& command, Eigen::Index num_samples) {
+  Grid grid = default_grid(num_samples);
   std::vector<KindInfo> gates;
   std::vector<KindInfo> experts;
   for (const std::string& kind : command.gates.empty() ? kinds_of(grid.gates) : command.gates) {
@@ -215,8 +215,9 @@ int run_compare(const CLI::App& parser, const CompareCommand& command) {
   check_options(command.options, comparison_options());
   check_options(command.gate, gate_options());
   check_options(command.expert, expert_options());
-  const Grid grid = grid_of(parser, command);
+  static_cast<void>(grid_of(parser, command, 0));  // refuses what is wrong before the data are read
   const Dataset data = read_data(command.data);
+  const Grid grid = grid_of(parser, command, data.target.rows());
   for (const std::string& text : data.notes) {
     note(command.common, text);
   }
@@ -252,7 +253,7 @@ Command make_compare_command(CLI::App& program) {
   CLI::App* parser = program.add_subcommand("compare", "find the gate, the expert and their number that predict best");
   const auto command = std::make_shared<CompareCommand>();
   add_data_options(*parser, command->data, "column to predict");
-  const Grid defaults = default_grid();
+  const Grid defaults = default_grid(0);
   const std::string group = "Models";
   const auto names = [&](const std::string& flag, std::vector<std::string>& list, const std::string& help,
                          const std::vector<std::string>& kinds) {
@@ -267,13 +268,13 @@ Command make_compare_command(CLI::App& program) {
       ->add_option_function<std::string>(
           "--experts",
           [command](const std::string& text) { command->num_experts = parse_numbers("--experts", text); },
-          fmt::format("numbers of experts (default {})", fmt::join(defaults.num_experts, ",")))
+          fmt::format("numbers of experts (default {}, of 5000 rows or more up to 32)", fmt::join(defaults.num_experts, ",")))
       ->type_name("K..K,K,...")
       ->group(group);
   parser
       ->add_option_function<std::string>(
           "--ridge", [command](const std::string& text) { command->ridges = parse_ridges("--ridge", text); },
-          fmt::format("penalties that are tried (default {})", fmt::join(defaults.ridges, ",")))
+          fmt::format("penalties that are tried (default {}, of 5000 rows or more 0.03)", fmt::join(defaults.ridges, ",")))
       ->type_name("X,...")
       ->group(group);
   add_options<GateSpec>(*parser, gate_options(), command->gate, group);

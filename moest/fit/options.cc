@@ -21,7 +21,7 @@ std::span<const Option<FitOptions>> fit_options() {
       Option<FitOptions>{"bound", &FitOptions::bound, 1e-3, 1e6, "",
                          "bound on every gate and expert coordinate and bias, in scaled coordinates"},
       Option<FitOptions>{
-          "tolerance", &FitOptions::tolerance, 1e-14, 1e-1, "noise variances",
+          "tolerance", &FitOptions::tolerance, 1e-14, 1e3, "noise variances",
           "a start has converged when two iterations in a row decrease the residual sum of squares "
           "by less than this"},
       Option<FitOptions>{"max_iterations", &FitOptions::max_iterations, 1, 1e9, "", "iterations per start"},

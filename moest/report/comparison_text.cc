@@ -60,7 +60,7 @@ std::string flags(const KindInfo& info, std::span<const Option<Owner>> options, 
   return text;
 }
 
-std::string fit_command(const std::string& beginning, const ComparisonRow& row) {
+std::string fit_command(const std::string& beginning, const ComparisonRow& row, const ComparisonOptions& options) {
   const Contender& contender = row.contender;
   const GateSpec& gate = contender.spec.gate;
   const ExpertSpec& expert = contender.spec.expert;
@@ -70,7 +70,9 @@ std::string fit_command(const std::string& beginning, const ComparisonRow& row) 
   text += " --expert " + expert.kind + flags(expert_kind(expert.kind).info, expert_options(), expert);
   text += fmt::format(" --experts {}", contender.spec.num_experts);
   text += contender.ridge > 0 ? fmt::format(" --ridge {}", short_number(contender.ridge)) : "";
-  text += row.ensemble > 1 ? fmt::format(" --ensemble {}", row.ensemble) : "";
+  text += row.final_ensemble > 1 ? fmt::format(" --ensemble {}", row.final_ensemble) : "";
+  text += fmt::format(" --no-greedy --starts {} --tolerance {}", *options.final_starts,
+                      short_number(*options.tolerance));
   return text + " --output model.json";
 }
 
@@ -88,7 +90,7 @@ std::string rows_text(const Comparison& comparison) {
                                    std::to_string(row.contender.spec.num_experts),
                                    std::to_string(row.num_parameters),
                                    short_number(row.contender.ridge),
-                                   std::to_string(row.ensemble),
+                                   std::to_string(row.final_ensemble),
                                    row.num_folds > 0 ? with_error(row.cv) : ""};
     if (tested) {
       cells.push_back(row.test ? with_error(*row.test) : "");
@@ -166,7 +168,7 @@ std::string comparison_report(const Comparison& comparison, const std::string& s
                            2) +
             "\n";
   }
-  return text + "\n  " + fit_command(command, row(comparison.best)) + "\n";
+  return text + "\n  " + fit_command(command, row(comparison.best), comparison.options) + "\n";
 }
 
 void plot_comparison(const Comparison& comparison, const std::string& target, const std::string& path) {

@@ -20,22 +20,12 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr int kManyFolds = 10;
-constexpr int kFewFolds = 3;
 constexpr int kNeighbours = 5;
-
-int default_folds(Eigen::Index num_samples) {
-  return num_samples < 2000 ? kManyFolds : num_samples < 10'000 ? 5 : kFewFolds;
-}
+constexpr Eigen::Index kManySamples = 5000;
 
 Eigen::ArrayXd weights_of(const Dataset& data) {
   return data.weights.size() > 0 ? Eigen::ArrayXd(data.weights)
                                  : Eigen::ArrayXd(Eigen::ArrayXd::Ones(data.target.rows()));
-}
-
-double standard_error_of_mean(const Eigen::ArrayXd& values) {
-  const auto number = static_cast<double>(values.size());
-  return number > 1 ? std::sqrt((values - values.mean()).square().sum() / (number - 1) / number) : 0;
 }
 
 /// Of mean squared errors of folds.
@@ -75,11 +65,13 @@ std::vector<Contender> contenders_of(const Grid& grid, int num_inputs) {
   return contenders;
 }
 
+/// Of a fit in a fold.
 FitOptions fit_options_of(const ComparisonOptions& options) {
   FitOptions fit;
   fit.starts = options.starts;
   fit.greedy = false;
-  fit.ensemble = std::min(options.ensemble, options.starts);
+  fit.ensemble = std::min(options.ensemble, *options.starts);
+  fit.tolerance = *options.tolerance;
   fit.max_iterations = options.max_iterations;
   fit.seed = options.seed;
   fit.threads = options.threads;
@@ -91,15 +83,16 @@ class Comparing {
  public:
   Comparing(const Grid& grid, const Dataset& data, const Indices& test, const ComparisonOptions& options)
       : grid_(grid),
-        options_(options),
         train_(subset(data, complement(test, data.target.rows()))),
+        options_(with_default_effort(options, train_.target.rows())),
         test_(subset(data, test)),
         contenders_(contenders_of(grid, static_cast<int>(data.inputs.cols()))) {}
 
   Comparison run(Journal* journal, const FitControl& control,
                  const std::function<void(const ContestProgress&)>& progress) {
     const auto begin = std::chrono::steady_clock::now();
-    result_.num_folds = options_.folds.value_or(default_folds(train_.target.rows()));
+    result_.options = options_;
+    result_.num_folds = *options_.folds;
     folds_ = deal_folds(train_.inputs, result_.num_folds, options_.seed);
     const ContestOptions contest{fit_options_of(options_), options_.dropping};
     const std::vector<ContestRow> rows =
@@ -136,6 +129,9 @@ class Comparing {
     ComparisonRow& row = result_.rows.emplace_back();
     row.contender = best->contender;
     row.ensemble = best->ensemble;
+    const int most = std::min(options_.ensemble, *options_.final_starts);
+    const bool takes_all = row.ensemble > 1 && row.ensemble == fit_options_of(options_).ensemble;
+    row.final_ensemble = takes_all ? most : std::min(row.ensemble, most);
     row.num_folds = static_cast<int>(best->scores.size());
     row.dropped = best->dropped;
     row.num_parameters = num_free_parameters(best->contender.spec);
@@ -187,7 +183,8 @@ class Comparing {
   Ensemble fit_to_all(const ComparisonRow& row, const FitControl& control) const {
     FitOptions fit_options = fit_options_of(options_);
     fit_options.ridge = row.contender.ridge;
-    fit_options.ensemble = row.ensemble;
+    fit_options.starts = options_.final_starts;
+    fit_options.ensemble = row.final_ensemble;
     const FitControl silent{control.interrupt, {}};
     return fit(row.contender.spec, train_, fit_options, silent).ensemble;
   }
@@ -241,8 +238,9 @@ class Comparing {
   }
 
   const Grid& grid_;
-  const ComparisonOptions& options_;
-  Dataset train_, test_;
+  Dataset train_;
+  ComparisonOptions options_;
+  Dataset test_;
   std::vector<Contender> contenders_;
   std::vector<Indices> folds_;
   std::vector<Eigen::ArrayXd> errors_;  // of the rows: mean squared errors of their folds
@@ -258,7 +256,7 @@ Json row_json(const ComparisonRow& row) {
           {"expert", spec.expert.kind},
           {"experts", spec.num_experts},
           {"ridge", row.contender.ridge},
-          {"ensemble", row.ensemble},
+          {"ensemble", row.final_ensemble},
           {"test_rmse", number(error.rmse)},
           {"test_rmse_se", number(error.standard_error)},
           {"cv_rmse", number(row.cv.rmse)},
@@ -281,10 +279,17 @@ std::span<const Option<ComparisonOptions>> comparison_options() {
   using Options = ComparisonOptions;
   static const std::array kOptions{
       Option<Options>{"folds", &Options::folds, 2, 1e6, "",
-                      "folds of the cross-validation; by default 10, of 2000 rows or more 5, of 10,000 or more 3"},
-      Option<Options>{"starts", &Options::starts, 1, 1e6, "", "starts of each fit"},
+                      "folds of the cross-validation; by default 5, of 5000 rows or more 3"},
+      Option<Options>{"starts", &Options::starts, 1, 1e6, "", "random starts of each fit in a fold; by default 8, of 5000 rows or more 4, of 20,000 or "
+                      "more 2"},
+      Option<Options>{"final_starts", &Options::final_starts, 1, 1e6, "",
+                      "random starts of the fits to all rows for learning; by default 24, of 5000 rows or more "
+                      "12, of 20,000 or more 6"},
       Option<Options>{"ensemble", &Options::ensemble, 1, 1000, "",
                       "the most distinct optima of a fit that are averaged; how many do best is found out"},
+      Option<Options>{"tolerance", &Options::tolerance, 1e-14, 1e3, "noise variances",
+                      "a start has converged when two iterations in a row decrease the objective by less; by "
+                      "default 0.1, of 5000 rows or more 1, of 20,000 or more 5"},
       Option<Options>{"max_iterations", &Options::max_iterations, 1, 1e9, "", "iterations per start"},
       Option<Options>{"dropping", &Options::dropping, 0, 1, "",
                       "leave out of the later folds what is clearly worse than the best"},
@@ -295,11 +300,26 @@ std::span<const Option<ComparisonOptions>> comparison_options() {
   return kOptions;
 }
 
-Grid default_grid() {
+Grid default_grid(Eigen::Index num_samples) {
   ExpertSpec tanh;
   tanh.kind = "tanh";
   tanh.output_weight = true;
-  return {{GateSpec{}}, {ExpertSpec{}, tanh}, {1, 2, 4, 8, 16}, {0.01, 0.1}};
+  const bool many = num_samples >= kManySamples;
+  return {{GateSpec{}},
+          {ExpertSpec{}, tanh},
+          {1, 2, 4, 8, 16, many ? 32 : 24},
+          many ? std::vector<double>{0.03} : std::vector<double>{0.01, 0.1, 1}};
+}
+
+ComparisonOptions with_default_effort(ComparisonOptions options, Eigen::Index num_samples) {
+  constexpr Eigen::Index kVeryManySamples = 20'000;
+  const bool very_many = num_samples >= kVeryManySamples;
+  const bool many = num_samples >= kManySamples;
+  options.folds = options.folds.value_or(many ? 3 : 5);
+  options.starts = options.starts.value_or(very_many ? 2 : many ? 4 : 8);
+  options.final_starts = options.final_starts.value_or(very_many ? 6 : many ? 12 : 24);
+  options.tolerance = options.tolerance.value_or(very_many ? 5 : many ? 1 : 0.1);
+  return options;
 }
 
 Comparison compare(const Grid& grid, const Dataset& data, const Indices& test, const ComparisonOptions& options,

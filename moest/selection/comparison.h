@@ -18,12 +18,14 @@
 namespace moest {
 
 /// Options of compare(); the sentences and ranges are in comparison_options(). The defaults are the
-/// recommended recipe.
+/// recommended recipe, which spends less on each fit the more samples there are (default_effort).
 struct ComparisonOptions {
-  std::optional<int> folds;  // by default kFewFolds to kManyFolds, fewer the more data there are
-  int starts = 4;
-  int ensemble = 4;
-  int max_iterations = 200;
+  std::optional<int> folds;
+  std::optional<int> starts;
+  std::optional<int> final_starts;
+  std::optional<double> tolerance;
+  int ensemble = 24;
+  int max_iterations = 500;
   bool dropping = true;
   std::uint64_t seed = 0;
   int threads = 0;
@@ -37,8 +39,19 @@ struct Grid {
   std::vector<int> num_experts;
   std::vector<double> ridges;
 };
-/// Softmax gates; linear experts and tanh neurons with an output weight; 1, 2, 4, 8 and 16 of them.
-Grid default_grid();
+/// Softmax gates; linear experts and tanh neurons with an output weight; 1, 2, 4, 8, 16 and 24 of them, of 5000
+/// samples or more 32 instead of 24; ridges of 0.01, 0.1 and 1, of 5000 samples or more 0.03.
+Grid default_grid(Eigen::Index num_samples);
+
+/// What the options leave open, by the number of samples:
+///
+///     samples          folds  starts in a fold  final starts  tolerance
+///     below 5000           5                 8            24        0.1
+///     below 20,000         3                 4            12          1
+///     20,000 or more       3                 2             6          5
+///
+/// A tolerance counts noise variances per iteration, of which the error of estimating p parameters takes p.
+ComparisonOptions with_default_effort(ComparisonOptions options, Eigen::Index num_samples);
 
 /// A root mean squared error, in the target's units, with its standard error: of the mean squared errors of
 /// the folds or, where there are test samples, of their squared errors, by the delta method.
@@ -51,7 +64,8 @@ struct Error {
 /// cross-validation.
 struct ComparisonRow {
   Contender contender;
-  int ensemble = 1;
+  int ensemble = 1;        // in the folds
+  int final_ensemble = 1;  // of a fit to all samples for learning
   int num_folds = 0;     // that it took part in; fewer than there are where it dropped out
   bool dropped = false;
   Error cv;
@@ -76,12 +90,14 @@ struct Comparison {
   int best = -1;                     // the row with the least error by cross-validation
   int simplest = -1;                 // with the fewest parameters within one standard error of it
   std::vector<Baseline> baselines;   // mean, linear, nearest_neighbours, single_expert
+  ComparisonOptions options;         // as used
   Ensemble model;                    // the best, learned from all training samples
   double seconds = 0;
 };
 
 /// Compares the grid on the samples that are not among `test`, by cross-validation (run_contest), and fits the
-/// best once more to all of them. Where there are test samples, every row that has not dropped out is fitted
+/// best once more to all of them, from options.final_starts starts; if the mean of all optima did best in the
+/// folds, it is that of all of these too, options.ensemble at most. Where there are test samples, every row that has not dropped out is fitted
 /// to all others and judged on them, and so are the baselines; else errors are those of the folds. Test
 /// samples serve for nothing else.
 ///

@@ -236,8 +236,16 @@ class Contest {
       if (row.scores.empty()) {
         continue;
       }
-      for (int number = 1; number <= options_.fit.ensemble; ++number) {
+      row.ensemble = 1;
+      for (int number = 2; number <= options_.fit.ensemble; ++number) {
         if (row.errors(number).mean() < row.errors().mean()) {
+          row.ensemble = number;
+        }
+      }
+      const Eigen::ArrayXd least = row.errors();
+      for (int number = options_.fit.ensemble; number > row.ensemble; --number) {
+        const Eigen::ArrayXd difference = row.errors(number) - least;
+        if (difference.mean() <= standard_error_of_mean(difference)) {
           row.ensemble = number;
         }
       }
@@ -267,8 +275,7 @@ class Contest {
     if (number < 3) {
       return mean > kStandardErrors * std::sqrt(10 / num_judged) * of_best.mean();
     }
-    const double variance = (difference - mean).square().sum() / (number - 1);
-    return mean > kStandardErrors * std::sqrt(variance / number);
+    return mean > kStandardErrors * standard_error_of_mean(difference);
   }
 
   const Dataset& data_;
@@ -295,6 +302,11 @@ Json to_json(const Contender& contender) {
           {"expert", kind_json(expert_kind(spec.expert.kind).info, expert_options(), spec.expert)},
           {"experts", spec.num_experts},
           {"ridge", contender.ridge}};
+}
+
+double standard_error_of_mean(const Eigen::ArrayXd& values) {
+  const auto number = static_cast<double>(values.size());
+  return number > 1 ? std::sqrt((values - values.mean()).square().sum() / (number - 1) / number) : 0;
 }
 
 Eigen::ArrayXd ContestRow::errors(int number) const {

@@ -38,12 +38,17 @@ struct ContestRow {
   Contender contender;
   std::vector<FoldScore> scores;
   bool dropped = false;
-  int ensemble = 1;  // the number of optima with the least error over its folds
+  // The largest number of optima whose error over the folds is within one standard error, paired by fold, of
+  // the least: the mean of more of them has less variance.
+  int ensemble = 1;
 
   /// By fold, of an ensemble of `number` optima, or of as many as do best.
   Eigen::ArrayXd errors(int number) const;
   Eigen::ArrayXd errors() const { return errors(ensemble); }
 };
+
+/// sqrt(sum (v - mean)^2 / (n - 1) / n); 0 for a single value.
+double standard_error_of_mean(const Eigen::ArrayXd& values);
 
 struct ContestProgress {
   int num_done = 0;

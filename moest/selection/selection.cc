@@ -40,9 +40,7 @@ int by_one_standard_error(const std::vector<Eigen::ArrayXd>& errors) {
   }
   for (std::size_t i = errors.size(); i-- > best;) {
     const Eigen::ArrayXd difference = errors[i] - errors[best];
-    const auto number = static_cast<double>(difference.size());
-    const double variance = (difference - difference.mean()).square().sum() / (number - 1);
-    if (difference.mean() <= std::sqrt(variance / number)) {
+    if (difference.mean() <= standard_error_of_mean(difference)) {
       return static_cast<int>(i);
     }
   }
@@ -135,10 +133,8 @@ class Selecting {
     for (std::size_t i = 0; i < rows.size(); ++i) {
       errors.push_back(rows[i].errors());
       const double rmse = std::sqrt(errors.back().mean());
-      const auto number = static_cast<double>(errors.back().size());
-      const double variance = (errors.back() - errors.back().mean()).square().sum() / (number - 1);
       result_.rows[i].cv_rmse = rmse;
-      result_.rows[i].cv_rmse_se = rmse > 0 ? std::sqrt(variance / number) / (2 * rmse) : 0;
+      result_.rows[i].cv_rmse_se = rmse > 0 ? standard_error_of_mean(errors.back()) / (2 * rmse) : 0;
     }
     result_.by_cross_validation = by_one_standard_error(errors);
   }

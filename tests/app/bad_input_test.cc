@@ -144,8 +144,8 @@ INSTANTIATE_TEST_SUITE_P(
                  {"--experts 99999999999", "out of range"}},
         BadInput{"NegativeSeed", fit_with({"--seed", "-1"}), {"--seed `-1`", ">= 0"}},
         BadInput{"ValueOutOfRange",
-                 fit_with({"--tolerance", "0.5"}),
-                 {"tolerance = 0.5", "between 1e-14 and 0.1"}},
+                 fit_with({"--tolerance", "5000"}),
+                 {"tolerance = 5000", "between 1e-14 and 1000"}},
         BadInput{
             "GateOptionOutOfRange", fit_with({"--gate", "perturbed_cosine", "--tau1", "-1"}), {"tau1 = -1"}},
         BadInput{"TooManyThreads", fit_with({"--threads", "99999"}), {"threads = 99999", "4096"}},
