@@ -27,7 +27,7 @@ Dataset samples_of(const Model& model, const std::string& path, PlotKind kind, i
   Dataset data;
   data.input_names = model.inputs;
   data.inputs = input_matrix(table, model.inputs, model.categories);
-  if (kind != PlotKind::gate) {
+  if (kind != PlotKind::gate && kind != PlotKind::effects) {
     data.target_names = {model.targets[static_cast<std::size_t>(target)]};
     data.target = target_column(table, data.target_names.front());
   }
@@ -50,9 +50,11 @@ int chosen_target(const Model& model, const std::string& name) {
 int run_plot(const PlotCommand& command) {
   check_files(command.common, {command.model, command.data}, command.output);
   const PlotKind kind = plot_kind(command.kind);
-  const Model model = read_model(command.model);
+  const Ensemble ensemble =
+      is_of_ensembles(kind) ? read_ensemble(command.model) : Ensemble{{read_model(command.model)}};
+  const Model& model = ensemble.members.front();
   const int target = chosen_target(model, command.target);
-  plot(model, samples_of(model, command.data, kind, target), kind, target, command.output, command.threads);
+  plot(ensemble, samples_of(model, command.data, kind, target), kind, target, command.output, command.threads);
   if (command.common.json) {
     print_json({{"command", "plot"}, {"kind", command.kind}, {"output", command.output}});
   }
@@ -67,7 +69,7 @@ Command make_plot_command(CLI::App& program) {
   parser->add_option("model", command->model, "model file")->type_name("MODEL")->required();
   parser
       ->add_option("data", command->data,
-                   "table with the model's inputs and, but for gate, the target; - for standard input")
+                   "table with the model's inputs and, for fit and residuals, the target; - for standard input")
       ->type_name("DATA")
       ->required();
   parser->add_option("--kind", command->kind, "picture: " + listed(plot_kind_names()) + " (default fit)")

@@ -9,13 +9,14 @@
 
 #include "moest/base/error.h"
 #include "moest/base/number.h"
+#include "moest/model/effects.h"
 #include "moest/model/predict.h"
 #include "moest/report/gnuplot.h"
 
 namespace moest {
 namespace {
 
-constexpr std::array<std::string_view, 3> kKindNames{"fit", "gate", "residuals"};
+constexpr std::array<std::string_view, 4> kKindNames{"fit", "gate", "residuals", "effects"};
 
 // An expert's curve is drawn where its weight is at least this.
 constexpr double kVisibleWeight = 0.02;
@@ -154,6 +155,42 @@ std::string gate_over_plane(const Model& model, const Dataset& data, int num_thr
                             0.6 * point_size(num_points), thinning_note(step));
 }
 
+// A panel for each input, all on one scale; of many inputs those with the largest effects.
+std::string effect_panels(const Ensemble& ensemble, const Dataset& data, int target, int num_threads) {
+  constexpr std::size_t kMostPanels = 12;
+  std::vector<PartialEffect> effects = partial_effects(ensemble, data.inputs, target, num_threads);
+  std::stable_sort(effects.begin(), effects.end(),
+                   [](const PartialEffect& a, const PartialEffect& b) { return a.range() > b.range(); });
+  const Model& model = ensemble.members.front();
+  const bool has_more = effects.size() > kMostPanels;
+  effects.resize(std::min(effects.size(), kMostPanels));
+  double low = std::numeric_limits<double>::infinity();
+  double high = -low;
+  std::string blocks;
+  for (std::size_t i = 0; i < effects.size(); ++i) {
+    low = std::min(low, effects[i].means.minCoeff());
+    high = std::max(high, effects[i].means.maxCoeff());
+    Eigen::MatrixXd rows(effects[i].values.size(), 2);
+    rows << effects[i].values, effects[i].means;
+    blocks += data_block(fmt::format("effect{}", i), rows);
+  }
+  const double margin = high > low ? 0.06 * (high - low) : 1.0;
+  const std::size_t columns = effects.size() <= 2 ? effects.size() : effects.size() <= 6 ? 3 : 4;
+  std::string text = blocks + std::string(kStyle);
+  text += fmt::format("set yrange [{}:{}]\nunset key\nset multiplot layout {},{} title {}\n", low - margin,
+                      high + margin, (effects.size() + columns - 1) / columns, columns,
+                      in_quotes(fmt::format("mean {} with one input moved{}",
+                                            model.targets[static_cast<std::size_t>(target)],
+                                            has_more ? ", the largest effects" : "")));
+  for (std::size_t i = 0; i < effects.size(); ++i) {
+    const bool few = effects[i].values.size() <= 5;
+    text += fmt::format("set xlabel {}\nset xtics autofreq rotate by -30\nplot $effect{} using 1:2 with {} lw 2 pt 7 lc rgb '{}'\n",
+                        in_quotes(model.inputs[static_cast<std::size_t>(effects[i].input)]), i,
+                        few ? "linespoints" : "lines", colour(0));
+  }
+  return text + "unset multiplot\n";
+}
+
 // Points coloured by the expert with the largest weight, over a reference curve in gnuplot's words.
 std::string scatter(const Eigen::VectorXd& x, const Eigen::VectorXd& y, const Eigen::MatrixXd& weights,
                     std::string_view reference) {
@@ -193,11 +230,19 @@ PlotKind plot_kind(const std::string& name) {
   return static_cast<PlotKind>(found - kKindNames.begin());
 }
 
-void plot(const Model& model, const Dataset& data, PlotKind kind, int target, const std::string& path,
+bool is_of_ensembles(PlotKind kind) { return kind == PlotKind::effects; }
+
+void plot(const Ensemble& ensemble, const Dataset& data, PlotKind kind, int target, const std::string& path,
           int num_threads) {
+  MOEST_EXPECT(ensemble.members.size() == 1 || is_of_ensembles(kind));
+  const Model& model = ensemble.members.front();
   MOEST_EXPECT(target >= 0 && target < model.spec.num_outputs);
-  MOEST_EXPECT(kind == PlotKind::gate || data.target.cols() == 1);
+  MOEST_EXPECT(kind == PlotKind::gate || kind == PlotKind::effects || data.target.cols() == 1);
   check_picture(path);
+  if (kind == PlotKind::effects) {
+    run_gnuplot(effect_panels(ensemble, data, target, num_threads), path);
+    return;
+  }
   const bool one_input = data.inputs.cols() == 1;
   if (kind == PlotKind::fit && one_input) {
     run_gnuplot(fit_over_input(model, data, target, num_threads), path);

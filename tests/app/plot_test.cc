@@ -70,6 +70,18 @@ TEST_F(Plot, DrawsEveryKindForOneInput) {
   EXPECT_THAT(picture("one.json", "residuals.svg", {"--kind", "residuals"}), HasSubstr("residual"));
 }
 
+TEST_F(Plot, DrawsTheEffectOfEachInput) {
+  EXPECT_THAT(picture("two.json", "effects.svg", {"--kind", "effects"}),
+              AllOf(HasSubstr("mean y with one input moved"), HasSubstr(">x<"), HasSubstr(">u<")));
+  // It needs no target, and ensembles have effects too.
+  workspace_.write("inputs.csv", "x,u\n0,1\n1,2\n2,2\n");
+  workspace_.write("ensemble.json", R"({"moest_model": 1, "members": [)" + workspace_.read("two.json") + "," +
+                                        workspace_.read("two.json") + "]}");
+  const RunResult result = workspace_.moest(
+      {"plot", "ensemble.json", "inputs.csv", "--kind", "effects", "--output", "ensemble.svg"});
+  EXPECT_EQ(result.status, 0) << result.err;
+}
+
 TEST_F(Plot, DrawsFittedAgainstObservedForSeveralInputs) {
   EXPECT_THAT(picture("two.json", "fit.svg"), AllOf(HasSubstr("observed y"), HasSubstr("fitted y")));
   EXPECT_THAT(picture("two.json", "residuals.svg", {"--kind", "residuals"}), HasSubstr("fitted y"));
