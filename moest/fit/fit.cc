@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <functional>
 #include <limits>
@@ -19,6 +20,7 @@
 #include "moest/fit/directions.h"
 #include "moest/fit/inference.h"
 #include "moest/fit/problem.h"
+#include "moest/fit/robust.h"
 #include "moest/fit/scaled_samples.h"
 #include "moest/model/catalogue.h"
 #include "moest/model/chart.h"
@@ -27,6 +29,9 @@
 namespace moest {
 namespace {
 
+/// The least scale of residuals of a robust loss, in scaled units: data that are fitted without any error have
+/// none.
+constexpr double kLeastScale = 1e-9;
 /// Covariances of more parameters would make a model file too long: at this number it has two megabytes.
 constexpr Eigen::Index kMostCovariances = 400;
 
@@ -273,7 +278,7 @@ class Estimation {
 
   FitResult run(const FitControl& control) {
     const FitControl in_units = with_units(control);
-    Monitor monitor(in_units, options_.max_seconds);
+    const auto begin = std::chrono::steady_clock::now();
     FitResult outcome;
     FitSummary& summary = outcome.summary;
     const std::vector<double> single_rss = single_expert_rss(spec_, samples_, options_, control);
@@ -284,7 +289,7 @@ class Estimation {
     const std::optional<Eigen::VectorXd> given =
         start_ ? std::optional(MixtureChart(start_->spec, options_.bound).coordinates(start_->measure()))
                : std::nullopt;
-    const MultistartResult result = run_starts(spec_, samples_.blocks(), given, options_, monitor);
+    const MultistartResult result = search(given, in_units);
     if (result.best < 0) {
       throw InputError("no start could be evaluated", "the residual sum of squares is not finite anywhere",
                        "Look for huge values in the data or lower --bound.");
@@ -295,11 +300,86 @@ class Estimation {
       add_inference(theta, outcome);
     }
     add_members(result, outcome);
-    summary.seconds = monitor.seconds();
+    summary.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
     return outcome;
   }
 
  private:
+  bool is_robust() const { return options_.loss != "squared"; }
+  void set_losses(const std::vector<double>& scales) {
+    for (std::size_t target = 0; target < scales.size(); ++target) {
+      samples_.set_loss(static_cast<int>(target), loss_of(options_.loss, scales[target]));
+    }
+  }
+
+  /// All starts; of a robust loss first with the scale of the targets themselves, and then with that of the
+  /// residuals of the best optimum so far, until it is the best again.
+  MultistartResult search(const std::optional<Eigen::VectorXd>& given, const FitControl& control) {
+    const auto begin = std::chrono::steady_clock::now();
+    const auto run = [&](const std::optional<Eigen::VectorXd>& start) {
+      const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - begin;
+      std::optional<double> left = options_.max_seconds;
+      if (left) {
+        left = std::max(1e-3, *left - spent.count());
+      }
+      Monitor monitor(control, left);
+      return run_starts(spec_, samples_.blocks(), start, options_, monitor);
+    };
+    if (!is_robust()) {
+      return run(given);
+    }
+    set_losses(target_scales());
+    MultistartResult result = run(given);
+    constexpr int kMostRounds = 3;
+    for (int round = 0; round < kMostRounds && result.best >= 0 && !result.stopped; ++round) {
+      const Eigen::VectorXd settled =
+          settle(result.starts[static_cast<std::size_t>(result.best)].fit.theta, control);
+      result = run(settled);
+      if (result.best == 0) {  // the given one
+        break;
+      }
+    }
+    return result;
+  }
+
+  std::vector<double> target_scales() const {
+    std::vector<double> scales;
+    for (int target = 0; target < samples_.blocks().num_targets(); ++target) {
+      std::vector<double> values;
+      for (int block = 0; block < samples_.blocks().num_blocks(); ++block) {
+        const double* run = samples_.blocks().target(block, target);
+        values.insert(values.end(), run, run + samples_.blocks().block_samples(block));
+      }
+      scales.push_back(std::max(kLeastScale, median_scale(values, median(values))));
+    }
+    return scales;
+  }
+
+  /// The optimum near theta whose loss has the scale of its own residuals.
+  Eigen::VectorXd settle(Eigen::VectorXd theta, const FitControl& control) {
+    constexpr int kMostRounds = 50;
+    constexpr double kRelativeChange = 1e-6;
+    const FitControl silent{control.interrupt, {}};
+    Monitor monitor(silent, options_.max_seconds);
+    std::vector<double> scales;
+    for (int round = 0; round < kMostRounds && !monitor.exhausted(); ++round) {
+      const std::vector<double> before = std::exchange(scales, residual_scales(problem_, theta));
+      bool is_settled = !before.empty();
+      for (std::size_t target = 0; target < scales.size(); ++target) {
+        scales[target] = std::max(kLeastScale, scales[target]);
+        is_settled = is_settled && std::abs(scales[target] - before[target]) <= kRelativeChange * scales[target];
+      }
+      set_losses(scales);
+      if (is_settled) {
+        break;
+      }
+      theta = minimise(problem_, theta, {options_.tolerance, options_.max_iterations, options_.acceleration},
+                       monitor)
+                  .theta;
+    }
+    return theta;
+  }
+
   FitControl with_units(const FitControl& control) const {
     FitControl in_units = control;
     if (control.progress) {
@@ -341,6 +421,15 @@ class Estimation {
     }
     add_statistics(data_, summary);
     summary.agreeing_starts = count_agreeing(result.starts, best.objective, noise_variance(best, summary));
+    if (is_robust()) {
+      summary.outliers = count_beyond_threshold(problem_, theta);
+      summary.aic.reset();
+      summary.bic.reset();
+      for (std::size_t target = 0; target < summary.noise_variance.size(); ++target) {
+        const double scale = residual_scales(problem_, theta)[target];
+        summary.noise_variance[target] = scale * scale * samples_.to_rss()[target];
+      }
+    }
     summary.message = sentence_of(summary, best);
     summary.advice = advice_on(problem_, theta, summary);
     return theta;
@@ -422,6 +511,10 @@ FitResult fit(MixtureSpec spec, const Dataset& data, const FitOptions& options, 
               const std::optional<Model>& start) {
   MOEST_EXPECT(data.inputs.rows() == data.target.rows() && data.inputs.rows() > 0);
   check_options(options, fit_options());
+  if (options.loss != "squared" && options.covariance == "classical") {
+    throw InputError(fmt::format("covariance classical cannot be had with the loss {}", options.loss),
+                     "it is that of least squares", "Leave it out: the sandwich covariance is right for both.");
+  }
   spec.num_inputs = static_cast<int>(data.inputs.cols());
   spec.num_outputs = static_cast<int>(data.target.cols());
   if (start) {

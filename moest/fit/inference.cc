@@ -72,9 +72,37 @@ Eigen::MatrixXd scatter_of(Problem& problem, const Eigen::VectorXd& theta, const
   return scatter;
 }
 
+/// What the matrix of a robust loss, that of the weighted problem, has too much of: sum (a - L''/2) w J'J in the
+/// directions whose columns of dv/dtheta are given. Zero for squares.
+Eigen::MatrixXd excess_of_factors(Problem& problem, const Eigen::VectorXd& theta,
+                                  const Eigen::MatrixXd& in_kernel) {
+  const SampleBlocks& samples = problem.samples();
+  Eigen::MatrixXd excess = Eigen::MatrixXd::Zero(in_kernel.cols(), in_kernel.cols());
+  Eigen::MatrixXd rows;
+  Eigen::VectorXd residuals;
+  for (int target = 0; target < samples.num_targets(); ++target) {
+    if (samples.loss(target).kind == Loss::Kind::squared) {
+      continue;
+    }
+    for (int block = 0; block < samples.num_blocks(); ++block) {
+      problem.jacobian(theta, block, target, rows, residuals);
+      const double* mean = problem.evaluate(theta, block, target).mean;
+      for (Eigen::Index s = 0; s < rows.rows(); ++s) {
+        const double share =
+            1 - curvature_share(samples.loss(target), samples.target(block, target)[s] - mean[s]);
+        residuals[s] = samples.target_weight(target) * share;
+      }
+      const Eigen::MatrixXd in_directions = rows * in_kernel;
+      excess.noalias() += in_directions.transpose() * residuals.asDiagonal() * in_directions;
+    }
+  }
+  return excess;
+}
+
 /// The inverse of the information in the determined directions.
 Eigen::MatrixXd inverse_information(Problem& problem, const Eigen::VectorXd& theta,
-                                    const Directions& directions, CovarianceKind kind) {
+                                    const Directions& directions, const Eigen::MatrixXd& in_kernel,
+                                    CovarianceKind kind) {
   if (kind == CovarianceKind::sandwich) {
     NormalEquations newton;
     problem.linearise(theta, newton, Curvature::newton);
@@ -82,7 +110,8 @@ Eigen::MatrixXd inverse_information(Problem& problem, const Eigen::VectorXd& the
     Eigen::MatrixXd hessian;
     active.reduced_hessian(hessian);
     if (hessian.rows() == directions.in_free.rows() && hessian.allFinite()) {
-      const Eigen::LLT<Eigen::MatrixXd> factor(directions.in_free.transpose() * hessian * directions.in_free);
+      const Eigen::LLT<Eigen::MatrixXd> factor(directions.in_free.transpose() * hessian * directions.in_free -
+                                               excess_of_factors(problem, theta, in_kernel));
       if (factor.info() == Eigen::Success) {
         return factor.solve(Eigen::MatrixXd::Identity(directions.in_free.cols(), directions.in_free.cols()));
       }
@@ -148,7 +177,7 @@ Inference infer(Problem& problem, const Eigen::VectorXd& theta, const Model& mod
   for (double& value : noise_variance) {
     value /= degrees;
   }
-  const Eigen::MatrixXd inverse = inverse_information(problem, theta, directions, options.covariance);
+  const Eigen::MatrixXd inverse = inverse_information(problem, theta, directions, in_kernel, options.covariance);
   const double correction = options.covariance == CovarianceKind::sandwich ? n / degrees : 1;
   const Eigen::MatrixXd covariance =
       correction * inverse * scatter_of(problem, theta, in_kernel, options.covariance, noise_variance) *

@@ -8,6 +8,7 @@ namespace moest {
 
 namespace {
 
+constexpr std::array<std::string_view, 3> kLosses{"squared", "huber", "cauchy"};
 constexpr std::array<std::string_view, 2> kCovariances{"sandwich", "classical"};
 
 }  // namespace
@@ -36,6 +37,8 @@ std::span<const Option<FitOptions>> fit_options() {
       Option<FitOptions>{"greedy", &FitOptions::greedy, 0, 1, "",
                          "half of the starts by greedy splitting, which finds more but takes long where there "
                          "are many experts; the others are random"},
+      Option<FitOptions>{"loss", &FitOptions::loss, 0, 0, "",
+                         "what a residual costs: with huber and cauchy, outliers count less", kLosses},
       Option<FitOptions>{"ridge", &FitOptions::ridge, 0, 1e9, "squared units of the scaled target",
                          "penalty on the squared parameters of gates and experts: better predictions where "
                          "data are few, but no standard errors"},

@@ -21,6 +21,7 @@ struct FitOptions {
   bool acceleration = true;
   bool abandoning = true;
   bool greedy = true;
+  std::string loss = "squared";
   double ridge = 0;
   int ensemble = 1;
   double confidence = 0.95;

@@ -1,8 +1,6 @@
 #include "moest/fit/scaled_samples.h"
 
-#include <algorithm>
 #include <cmath>
-#include <functional>
 #include <span>
 
 #include "moest/model/catalogue.h"
@@ -72,8 +70,18 @@ ScaledSamples::ScaledSamples(const MixtureChart& chart, const Dataset& data,
 }
 
 std::vector<double> ScaledSamples::rss_by_target(Problem& problem, const Eigen::VectorXd& theta) const {
-  std::vector<double> sums = problem.residual_sums_of_squares(theta);
-  std::transform(sums.begin(), sums.end(), to_rss_.begin(), sums.begin(), std::multiplies<>());
+  std::vector<double> sums(to_rss_.size(), 0.0);
+  for (std::size_t target = 0; target < sums.size(); ++target) {
+    const auto output = static_cast<int>(target);
+    for (int block = 0; block < blocks_.num_blocks(); ++block) {
+      const auto run = [&](const double* numbers) {
+        return Eigen::Map<const Eigen::ArrayXd>(numbers, blocks_.block_samples(block));
+      };
+      const auto mean = run(problem.evaluate(theta, block, output).mean);
+      sums[target] += (run(blocks_.root_weight(block)) * (run(blocks_.target(block, output)) - mean)).square().sum();
+    }
+    sums[target] *= to_rss_[target];
+  }
   return sums;
 }
 

@@ -62,6 +62,7 @@ Json to_json(const FitSummary& summary) {
           {"agreeing_starts", summary.agreeing_starts},
           {"active_bounds", summary.active_bounds},
           {"samples_near_tie", summary.samples_near_tie ? Json(*summary.samples_near_tie) : Json(nullptr)},
+          {"outliers", summary.outliers ? Json(*summary.outliers) : Json(nullptr)},
           {"rank_deficient", summary.rank_deficient},
           {"best_single_expert_rss", optional_json(summary.best_single_expert_rss)},
           {"best_single_expert_rss_by_target", one_or_all(summary.best_single_expert_rss_by_target)},

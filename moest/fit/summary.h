@@ -36,7 +36,7 @@ struct FitSummary {
   double r_squared = 0;  // mean over the targets
   std::vector<double> rss_by_target, r_squared_by_target;
   // By target: its rss / (n - effective_parameters / number of targets), the variance of a sample of weight 1;
-  // empty if n is not larger.
+  // empty if n is not larger. With a robust loss the square of the scale of the residuals.
   std::vector<double> noise_variance;
   std::int64_t num_samples = 0;
   int num_parameters = 0;               // numbers in the atoms, gauges included
@@ -49,11 +49,13 @@ struct FitSummary {
   int active_bounds = 0;                // coordinates, or gates of a ball, that a bound holds
   // With top_k: those whose K-th and (K + 1)-th largest score differ by less than kTieMargin.
   std::optional<std::int64_t> samples_near_tie;
+  // With a robust loss: samples beyond its threshold, which count less the further off they are.
+  std::optional<int> outliers;
   bool rank_deficient = false;  // fewer identifiable parameters than free directions
   // The same expert alone, without a gate; empty if its fit did not end.
   std::optional<double> best_single_expert_rss;
   std::vector<double> best_single_expert_rss_by_target;
-  // Gaussian likelihood, noise variance counted as a parameter; none with a ridge.
+  // Gaussian likelihood, noise variance counted as a parameter; none with a ridge or a robust loss.
   std::optional<double> aic, bic;
   std::vector<double> expert_shares;  // mean weight of each expert over the samples
   std::vector<CoefficientEstimate> coefficients;  // none where the fit has not converged

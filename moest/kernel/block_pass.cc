@@ -13,6 +13,8 @@
 // foreach_target.h must come first
 #include <hwy/highway.h>
 
+#include <hwy/contrib/math/math-inl.h>
+
 #include "moest/kernel/vector_math.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -257,6 +259,25 @@ void add_products(const std::vector<MomentPlan>& plans, const SampleBlocks& samp
   }
 }
 
+/// The cost L of residuals, and the root of the factor a that makes it a weighted square (see Loss).
+struct CostPoint {
+  Lanes cost;
+  Lanes root_factor;
+};
+CostPoint robust_cost(const Loss& loss, Lanes r) {
+  const Lanes c(loss.threshold);
+  if (loss.kind == Loss::Kind::huber) {
+    const Lanes size = abs(r);
+    const auto is_large = c < size;
+    const Lanes factor = select(is_large, c / size, Lanes(1.0));
+    return {select(is_large, c * (size + size - c), r * r), sqrt(factor)};
+  }
+  const Lanes ratio = r / c;
+  const Lanes q = ratio * ratio;
+  const Lanes log(hn::Log1p(Lanes::Tag(), q.raw));
+  return {c * c * log, sqrt(Lanes(1.0) / (Lanes(1.0) + q))};
+}
+
 /// What is computed at the points of a block.
 enum class Task { evaluate, cost, gauss_newton, newton, bend };
 
@@ -266,18 +287,31 @@ HWY_FLATTEN void visit_points(const BlockPlan& plan, const double* direction, co
   const int count = padded_samples(samples, block);
   const double* target = samples.target(block, plan.layout.target);
   const double* weights = samples.root_weight(block);
+  const Loss& loss = samples.loss(plan.layout.target);
+  const bool is_robust = loss.kind != Loss::Kind::squared;
   Lanes rss = Lanes::load(work.rss);
   for (int s = 0; s < count; s += kLanes) {
     const MixturePoint<kCombiner, kExperts> point(plan.layout, work, s);
-    const Lanes root_weight = Lanes::load(weights + s);
+    Lanes root_weight = Lanes::load(weights + s);
     if constexpr (kTask == Task::evaluate) {
       point.mean.store(work.mean + s);
     } else if constexpr (kTask == Task::bend) {
+      if (is_robust) [[unlikely]] {
+        root_weight = root_weight * robust_cost(loss, Lanes::load(target + s) - point.mean).root_factor;
+      }
       (point.bend(plan.layout, direction) * root_weight).store(work.run(BlockPlan::kResidual) + s);
       point.sensitivities(root_weight);
     } else {
-      const Lanes e = root_weight * (Lanes::load(target + s) - point.mean);
-      rss = fused(e, e, rss);
+      const Lanes residual = Lanes::load(target + s) - point.mean;
+      Lanes e = root_weight * residual;
+      if (is_robust) [[unlikely]] {
+        const CostPoint of_residual = robust_cost(loss, residual);
+        rss = fused(root_weight * root_weight, of_residual.cost, rss);
+        root_weight = root_weight * of_residual.root_factor;
+        e = e * of_residual.root_factor;
+      } else {
+        rss = fused(e, e, rss);
+      }
       if constexpr (kTask != Task::cost) {
         e.store(work.run(BlockPlan::kResidual) + s);
         point.sensitivities(root_weight);

@@ -12,7 +12,8 @@ SampleBlocks::SampleBlocks(Eigen::Index num_samples, int num_features, int num_t
       num_features_(num_features),
       num_targets_(num_targets),
       num_blocks_(static_cast<int>((num_samples + kBlockSize - 1) / kBlockSize)),
-      target_weights_(static_cast<std::size_t>(std::max(1, num_targets)), 1.0) {
+      target_weights_(static_cast<std::size_t>(std::max(1, num_targets)), 1.0),
+      losses_(target_weights_.size()) {
   MOEST_EXPECT(num_samples >= 1);
   MOEST_EXPECT(num_features >= 0 && num_targets >= 1);
   const auto columns = static_cast<std::size_t>(num_columns());
@@ -49,10 +50,16 @@ void SampleBlocks::set_target_weight(int target, double weight) {
   target_weights_[static_cast<std::size_t>(target)] = weight;
 }
 
+void SampleBlocks::set_loss(int target, const Loss& loss) {
+  MOEST_EXPECT(target >= 0 && target < num_targets_ && loss.threshold > 0);
+  losses_[static_cast<std::size_t>(target)] = loss;
+}
+
 SampleBlocks SampleBlocks::thinned(Eigen::Index size) const {
   MOEST_EXPECT(size >= 1 && size <= num_samples_);
   SampleBlocks result(size, num_features_, num_targets_);
   result.target_weights_ = target_weights_;
+  result.losses_ = losses_;
   Eigen::VectorXd values(size);
   for (int column = 0; column < num_columns(); ++column) {
     for (Eigen::Index i = 0; i < size; ++i) {

@@ -8,6 +8,8 @@
 #include <span>
 #include <vector>
 
+#include "moest/kernel/loss.h"
+
 namespace moest {
 
 /// Samples per block: large enough to amortise a block's fixed cost, small enough for the first cache.
@@ -37,6 +39,9 @@ class SampleBlocks {
   void set_weights(const Eigen::Ref<const Eigen::VectorXd>& values);
   /// How much the squared residuals of a target count in the objective of all: 1 unless it is set.
   void set_target_weight(int target, double weight);
+  /// How the residuals of a target cost: squared unless it is set.
+  void set_loss(int target, const Loss& loss);
+  const Loss& loss(int target) const { return losses_[static_cast<std::size_t>(target)]; }
   double target_weight(int target) const { return target_weights_[static_cast<std::size_t>(target)]; }
 
   /// `size` samples in even steps, 1 <= size <= n: sample i is sample floor(i n / size) of these.
@@ -66,6 +71,7 @@ class SampleBlocks {
   bool has_weights_ = false;
   Memory root_weights_;  // of all blocks or, where all weights are 1, of a full block and of the last one
   std::vector<double> target_weights_;
+  std::vector<Loss> losses_;  // by target
 };
 
 }  // namespace moest

@@ -374,6 +374,12 @@ std::string fit_report(const std::string& source, const Model& model, const FitS
   if (summary.aic && summary.bic) {
     line("criteria", fmt::format("AIC {:.2f}, BIC {:.2f}", *summary.aic, *summary.bic));
   }
+  if (summary.outliers) {
+    line("loss", fmt::format("{}: {} of {} residuals are beyond its threshold and count less; noise by the median "
+                             "residual",
+                             summary.options.loss, *summary.outliers,
+                             summary.num_samples * static_cast<std::int64_t>(model.targets.size())));
+  }
   if (summary.options.ridge > 0) {
     line("ridge", fmt::format("{}: parameters are drawn towards 0, and so there are no standard errors",
                               short_number(summary.options.ridge)));

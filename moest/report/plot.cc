@@ -155,6 +155,13 @@ std::string gate_over_plane(const Model& model, const Dataset& data, int num_thr
                             0.6 * point_size(num_points), thinning_note(step));
 }
 
+// 1, 2 or 5 times a power of ten, so that about three of them fill the range.
+double tic_step(double range) {
+  const double raw = range / 3;
+  const double power = std::pow(10, std::floor(std::log10(raw)));
+  return power * (raw < 2 * power ? 1 : raw < 5 * power ? 2 : 5);
+}
+
 // A panel for each input, all on one scale; of many inputs those with the largest effects.
 std::string effect_panels(const Ensemble& ensemble, const Dataset& data, int target, int num_threads) {
   constexpr std::size_t kMostPanels = 12;
@@ -183,10 +190,12 @@ std::string effect_panels(const Ensemble& ensemble, const Dataset& data, int tar
                                             model.targets[static_cast<std::size_t>(target)],
                                             has_more ? ", the largest effects" : "")));
   for (std::size_t i = 0; i < effects.size(); ++i) {
-    const bool few = effects[i].values.size() <= 5;
-    text += fmt::format("set xlabel {}\nset xtics autofreq rotate by -30\nplot $effect{} using 1:2 with {} lw 2 pt 7 lc rgb '{}'\n",
-                        in_quotes(model.inputs[static_cast<std::size_t>(effects[i].input)]), i,
-                        few ? "linespoints" : "lines", colour(0));
+    const Eigen::VectorXd& values = effects[i].values;
+    const double range = values.maxCoeff() - values.minCoeff();
+    text += fmt::format("set xlabel {}\nset xtics {}\nplot $effect{} using 1:2 with {} lw 2 pt 7 lc rgb '{}'\n",
+                        in_quotes(model.inputs[static_cast<std::size_t>(effects[i].input)]),
+                        range > 0 ? exact_text(tic_step(range)) : "autofreq", i,
+                        values.size() <= 5 ? "linespoints" : "lines", colour(0));
   }
   return text + "unset multiplot\n";
 }

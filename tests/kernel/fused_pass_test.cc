@@ -403,6 +403,65 @@ TEST_P(FusedPassOn, HasTheRowsOfItsJacobian) {
   }
 }
 
+// The cost by its formula in long double, its gradient from row_at, and matrices as those of the weighted
+// problem whose weights are the factors at this point.
+TEST_P(FusedPassOn, IsRightForRobustLosses) {
+  for (const Loss::Kind kind : {Loss::Kind::huber, Loss::Kind::cauchy}) {
+    for (const double threshold : {1e-3, 0.8, 50.0}) {
+      Setting setting = make_setting(3, Features::own, Outer::weight_and_shift, Link::tanh, 300);
+      const Eigen::Index n = setting.samples.num_samples();
+      Eigen::VectorXd target = Eigen::Map<const Eigen::VectorXd>(setting.samples.target(0), kBlockSize)
+                                   .replicate(2, 1)
+                                   .topRows(n);
+      target[7] = 1e6;  // far off
+      setting.samples.set_target(target);
+      setting.samples.set_loss(0, {kind, threshold});
+      const std::vector<Real> v(setting.v.begin(), setting.v.end());
+      Real cost = 0;
+      Eigen::VectorXd factors(n);
+      std::vector<Real> gradient(setting.v.size(), Real{0});
+      for (Eigen::Index row = 0; row < n; ++row) {
+        const Real r = target[row] - mean_at(setting, v, row);
+        const Real q = r / threshold;
+        const bool is_huber = kind == Loss::Kind::huber;
+        const bool is_large = std::abs(q) > 1;
+        const Real factor = !is_huber ? 1 / (1 + q * q) : is_large ? 1 / std::abs(q) : Real{1};
+        cost += !is_huber ? threshold * threshold * std::log1p(q * q)
+                : is_large ? threshold * (2 * std::abs(r) - threshold)
+                           : r * r;
+        factors[row] = static_cast<double>(factor);
+        const std::vector<Real> j = row_at(setting, row);
+        for (std::size_t p = 0; p < j.size(); ++p) {
+          gradient[p] += factor * r * j[p];
+        }
+      }
+      FusedPass pass(setting.layout, setting.samples);
+      const NormalEquations robust = setting.linearised(pass);
+      EXPECT_NEAR(robust.objective, static_cast<double>(cost), 1e-11 * static_cast<double>(cost));
+      EXPECT_EQ(pass.residual_sum_of_squares(setting.v), robust.objective);
+      for (std::size_t p = 0; p < gradient.size(); ++p) {
+        const auto expected = static_cast<double>(gradient[p]);
+        EXPECT_NEAR(robust.gradient[static_cast<Eigen::Index>(p)], expected, 1e-9 * (1 + std::abs(expected)));
+      }
+      Setting weighted = setting;
+      weighted.samples.set_loss(0, {});
+      weighted.samples.set_weights(factors);
+      FusedPass reweighted(weighted.layout, weighted.samples);
+      NormalEquations newton;
+      NormalEquations expected;
+      pass.linearise(setting.v, newton, Curvature::newton);
+      reweighted.linearise(setting.v, expected, Curvature::newton);
+      EXPECT_TRUE(newton.gram.isApprox(expected.gram, 1e-9));
+      EXPECT_TRUE(robust.gram.isApprox(weighted.linearised(reweighted).gram, 1e-11));
+      Eigen::VectorXd bend;
+      Eigen::VectorXd expected_bend;
+      pass.bend(setting.v, setting.v, bend);
+      reweighted.bend(setting.v, setting.v, expected_bend);
+      EXPECT_TRUE(bend.isApprox(expected_bend, 1e-10));
+    }
+  }
+}
+
 TEST_P(FusedPassOn, IsRightForGroups) {
   const std::vector<std::vector<int>> partitions{{1},    {1, 2},    {2},       {3},    {1, 3},
                                                  {2, 3}, {1, 2, 3}, {2, 3, 5}, {1, 5}, {4, 5}};
