@@ -86,8 +86,7 @@ std::vector<std::size_t> read_rows(const std::string& path) {
                         parsed.value == std::floor(parsed.value);
     if (!is_row) {
       throw InputError(fmt::format("{}, line {}: `{}` is no row", path, number, line),
-                       "there is one number per line, and data rows are counted from 0",
-                       "Correct the line.");
+                       "there is one number per line, and data rows are counted from 0", "Correct the line.");
     }
     rows.push_back(static_cast<std::size_t>(parsed.value));
   }
@@ -113,8 +112,9 @@ Indices samples_of_rows(const CompareCommand& command, const Dataset& data) {
                      "some rows are for learning and some for judging", "Check the file.");
   }
   if (!rows.empty() && *rows.rbegin() > data.rows.back() && samples.size() < rows.size()) {
-    note(command.common, fmt::format("{} of {} test rows are in use; the others are beyond the table or left out",
-                                     samples.size(), rows.size()));
+    note(command.common,
+         fmt::format("{} of {} test rows are in use; the others are beyond the table or left out",
+                     samples.size(), rows.size()));
   }
   return samples;
 }
@@ -202,7 +202,8 @@ Comparison run_comparison(const CompareCommand& command, const Grid& grid, const
                 state.share_done);
     };
   }
-  return compare(grid, data, test, command.options, journal ? &*journal : nullptr, {guard.flag(), {}}, progress);
+  return compare(grid, data, test, command.options, journal ? &*journal : nullptr, {guard.flag(), {}},
+                 progress);
 }
 
 int run_compare(const CLI::App& parser, const CompareCommand& command) {
@@ -250,7 +251,8 @@ int run_compare(const CLI::App& parser, const CompareCommand& command) {
 }  // namespace
 
 Command make_compare_command(CLI::App& program) {
-  CLI::App* parser = program.add_subcommand("compare", "find the gate, the expert and their number that predict best");
+  CLI::App* parser =
+      program.add_subcommand("compare", "find the gate, the expert and their number that predict best");
   const auto command = std::make_shared<CompareCommand>();
   add_data_options(*parser, command->data, "column to predict");
   const Grid defaults = default_grid(0);
@@ -268,13 +270,15 @@ Command make_compare_command(CLI::App& program) {
       ->add_option_function<std::string>(
           "--experts",
           [command](const std::string& text) { command->num_experts = parse_numbers("--experts", text); },
-          fmt::format("numbers of experts (default {}, of 5000 rows or more up to 32)", fmt::join(defaults.num_experts, ",")))
+          fmt::format("numbers of experts (default {}, of 5000 rows or more up to 32)",
+                      fmt::join(defaults.num_experts, ",")))
       ->type_name("K..K,K,...")
       ->group(group);
   parser
       ->add_option_function<std::string>(
           "--ridge", [command](const std::string& text) { command->ridges = parse_ridges("--ridge", text); },
-          fmt::format("penalties that are tried (default {}, of 5000 rows or more 0.03)", fmt::join(defaults.ridges, ",")))
+          fmt::format("penalties that are tried (default {}, of 5000 rows or more 0.03)",
+                      fmt::join(defaults.ridges, ",")))
       ->type_name("X,...")
       ->group(group);
   add_options<GateSpec>(*parser, gate_options(), command->gate, group);
@@ -291,7 +295,8 @@ Command make_compare_command(CLI::App& program) {
                    "file that keeps every result as it comes: the same command goes on where it stopped")
       ->type_name("FILE")
       ->group(judging);
-  parser->add_option("--output", command->output, "where the best model, fitted to all rows for learning, goes")
+  parser
+      ->add_option("--output", command->output, "where the best model, fitted to all rows for learning, goes")
       ->type_name("MODEL");
   parser->add_option("--picture", command->picture, "error against the number of experts: .svg, .pdf or .png")
       ->type_name("PICTURE");

@@ -140,8 +140,8 @@ void check_enough_rows(const FitCommand& command, const Dataset& data) {
         data.target.cols() > 1
             ? fmt::format(" of {} targets ({} numbers)", data.target.cols(), data.target.size())
             : "";
-    throw InputError(fmt::format("{}: {} rows{} are too few{}", source_name(command.data.data), data.target.rows(),
-                                 of_targets, needed),
+    throw InputError(fmt::format("{}: {} rows{} are too few{}", source_name(command.data.data),
+                                 data.target.rows(), of_targets, needed),
                      fmt::format("{} gate, {} {} expert(s), {} input(s)", command.spec.gate.kind, experts,
                                  command.spec.expert.kind, data.input_names.size()),
                      "Take fewer --experts, fewer --inputs or more data.");
@@ -217,7 +217,8 @@ int run_fit(const CLI::App& parser, FitCommand command) {
     write_ensemble(command.output, result.ensemble);
   }
   if (command.common.json) {
-    print_json({{"command", "fit"}, {"model", to_json(result.ensemble)}, {"summary", to_json(result.summary)}});
+    print_json(
+        {{"command", "fit"}, {"model", to_json(result.ensemble)}, {"summary", to_json(result.summary)}});
   } else {
     print_report(command, result, data);
   }

@@ -54,7 +54,8 @@ int run_plot(const PlotCommand& command) {
       is_of_ensembles(kind) ? read_ensemble(command.model) : Ensemble{{read_model(command.model)}};
   const Model& model = ensemble.members.front();
   const int target = chosen_target(model, command.target);
-  plot(ensemble, samples_of(model, command.data, kind, target), kind, target, command.output, command.threads);
+  plot(ensemble, samples_of(model, command.data, kind, target), kind, target, command.output,
+       command.threads);
   if (command.common.json) {
     print_json({{"command", "plot"}, {"kind", command.kind}, {"output", command.output}});
   }
@@ -68,8 +69,9 @@ Command make_plot_command(CLI::App& program) {
   const auto command = std::make_shared<PlotCommand>();
   parser->add_option("model", command->model, "model file")->type_name("MODEL")->required();
   parser
-      ->add_option("data", command->data,
-                   "table with the model's inputs and, for fit and residuals, the target; - for standard input")
+      ->add_option(
+          "data", command->data,
+          "table with the model's inputs and, for fit and residuals, the target; - for standard input")
       ->type_name("DATA")
       ->required();
   parser->add_option("--kind", command->kind, "picture: " + listed(plot_kind_names()) + " (default fit)")

@@ -85,7 +85,8 @@ int run_select(const SelectCommand& command) {
 }  // namespace
 
 Command make_select_command(CLI::App& program) {
-  CLI::App* parser = program.add_subcommand("select", "say how many experts a table needs, from a model with more");
+  CLI::App* parser =
+      program.add_subcommand("select", "say how many experts a table needs, from a model with more");
   const auto command = std::make_shared<SelectCommand>();
   parser->add_option("model", command->model, "model file, with more experts than needed")
       ->type_name("MODEL")
@@ -94,7 +95,8 @@ Command make_select_command(CLI::App& program) {
       ->type_name("DATA")
       ->required();
   add_options<SelectionOptions>(*parser, selection_options(), command->options, "Selection");
-  parser->add_option("--output", command->output, "where the model that BIC chooses goes")->type_name("MODEL");
+  parser->add_option("--output", command->output, "where the model that BIC chooses goes")
+      ->type_name("MODEL");
   parser->add_option("--picture", command->picture, "dendrogram and criteria: .svg, .pdf or .png")
       ->type_name("PICTURE");
   add_common_options(*parser, command->common);

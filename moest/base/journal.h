@@ -8,8 +8,8 @@
 
 namespace moest {
 
-/// Lines that are appended whole and reach the disk before append() returns. A last line that a kill cut short
-/// is not there when the journal is opened again.
+/// Lines that are appended whole and reach the disk before append() returns. A last line that a kill cut
+/// short is not there when the journal is opened again.
 class Journal {
  public:
   /// Reads the file, if there is one; it is made when the first line is appended. Throws InputError if it

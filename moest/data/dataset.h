@@ -45,9 +45,10 @@ inline constexpr double kLargestValue = 1e150;
 ///
 /// Throws InputError, naming columns and where there is one the line and the value, for: a target or input
 /// that the table lacks, an input or target given twice, a target or the weights among the inputs, a
-/// categorical name that is no input, a negative weight, no input, text, nan, infinity or a number beyond kLargestValue in a used column, missing
-/// values unless they are to be dropped, no row or no input left, a constant target, a categorical input of
-/// more than kMostLevels levels or with two levels that are the same number, two inputs of the same name.
+/// categorical name that is no input, a negative weight, no input, text, nan, infinity or a number beyond
+/// kLargestValue in a used column, missing values unless they are to be dropped, no row or no input left, a
+/// constant target, a categorical input of more than kMostLevels levels or with two levels that are the same
+/// number, two inputs of the same name.
 Dataset make_dataset(const Table& table, const DatasetOptions& options);
 
 /// The inputs of a prediction: columns by name, indicators by the categories of the fit; n x

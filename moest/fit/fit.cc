@@ -29,8 +29,8 @@
 namespace moest {
 namespace {
 
-/// The least scale of residuals of a robust loss, in scaled units: data that are fitted without any error have
-/// none.
+/// The least scale of residuals of a robust loss, in scaled units: data that are fitted without any error
+/// have none.
 constexpr double kLeastScale = 1e-9;
 /// Covariances of more parameters would make a model file too long: at this number it has two megabytes.
 constexpr Eigen::Index kMostCovariances = 400;
@@ -268,7 +268,7 @@ class Estimation {
         options_(options),
         start_(start),
         chart_(spec_, options.bound),
-        scaling_(start            ? start->scaling
+        scaling_(start             ? start->scaling
                  : options.scaling ? std::optional(choose_scaling(spec_, data))
                                    : std::nullopt),
         samples_(chart_, data, scaling_),
@@ -367,7 +367,8 @@ class Estimation {
       bool is_settled = !before.empty();
       for (std::size_t target = 0; target < scales.size(); ++target) {
         scales[target] = std::max(kLeastScale, scales[target]);
-        is_settled = is_settled && std::abs(scales[target] - before[target]) <= kRelativeChange * scales[target];
+        is_settled =
+            is_settled && std::abs(scales[target] - before[target]) <= kRelativeChange * scales[target];
       }
       set_losses(scales);
       if (is_settled) {
@@ -406,9 +407,8 @@ class Estimation {
     summary.status = result.stopped.value_or(best.status);
     summary.rss_by_target = samples_.rss_by_target(problem_, best.theta);
     summary.rss = std::accumulate(summary.rss_by_target.begin(), summary.rss_by_target.end(), 0.0);
-    const double to_rss = samples_.to_rss().size() == 1 || best.objective == 0
-                              ? samples_.to_rss().front()
-                              : summary.rss / best.objective;
+    const double to_rss = samples_.to_rss().size() == 1 || best.objective == 0 ? samples_.to_rss().front()
+                                                                               : summary.rss / best.objective;
     for (const StartResult& row : result.starts) {
       if (row.fit.theta.size() > 0) {
         summary.starts.push_back({row.kind, row.fit.objective * to_rss, row.fit.iterations, row.fit.status});
@@ -513,7 +513,8 @@ FitResult fit(MixtureSpec spec, const Dataset& data, const FitOptions& options, 
   check_options(options, fit_options());
   if (options.loss != "squared" && options.covariance == "classical") {
     throw InputError(fmt::format("covariance classical cannot be had with the loss {}", options.loss),
-                     "it is that of least squares", "Leave it out: the sandwich covariance is right for both.");
+                     "it is that of least squares",
+                     "Leave it out: the sandwich covariance is right for both.");
   }
   spec.num_inputs = static_cast<int>(data.inputs.cols());
   spec.num_outputs = static_cast<int>(data.target.cols());

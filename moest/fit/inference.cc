@@ -72,8 +72,8 @@ Eigen::MatrixXd scatter_of(Problem& problem, const Eigen::VectorXd& theta, const
   return scatter;
 }
 
-/// What the matrix of a robust loss, that of the weighted problem, has too much of: sum (a - L''/2) w J'J in the
-/// directions whose columns of dv/dtheta are given. Zero for squares.
+/// What the matrix of a robust loss, that of the weighted problem, has too much of: sum (a - L''/2) w J'J in
+/// the directions whose columns of dv/dtheta are given. Zero for squares.
 Eigen::MatrixXd excess_of_factors(Problem& problem, const Eigen::VectorXd& theta,
                                   const Eigen::MatrixXd& in_kernel) {
   const SampleBlocks& samples = problem.samples();
@@ -177,7 +177,8 @@ Inference infer(Problem& problem, const Eigen::VectorXd& theta, const Model& mod
   for (double& value : noise_variance) {
     value /= degrees;
   }
-  const Eigen::MatrixXd inverse = inverse_information(problem, theta, directions, in_kernel, options.covariance);
+  const Eigen::MatrixXd inverse =
+      inverse_information(problem, theta, directions, in_kernel, options.covariance);
   const double correction = options.covariance == CovarianceKind::sandwich ? n / degrees : 1;
   const Eigen::MatrixXd covariance =
       correction * inverse * scatter_of(problem, theta, in_kernel, options.covariance, noise_variance) *

@@ -227,8 +227,8 @@ class Descent {
     }
   }
 
-  /// The objective at the trial point, whose equations are made too if it is better than the present one. Of few
-  /// parameters, the equations cost little more than the residuals, and most trials are better.
+  /// The objective at the trial point, whose equations are made too if it is better than the present one. Of
+  /// few parameters, the equations cost little more than the residuals, and most trials are better.
   double trial_objective() {
     constexpr Eigen::Index kManyParameters = 100;
     if (fit_.theta.size() >= kManyParameters) {
@@ -284,7 +284,7 @@ class Descent {
   LocalFit fit_;
   Damping damping_;
   Curvature curvature_;
-  double checkpoint_ = 0;    // at the last look back
+  double checkpoint_ = 0;        // at the last look back
   int num_steps_ = 0;            // taken since
   int num_small_decreases_ = 0;  // in a row
   int quiet_ = 0;

@@ -13,7 +13,8 @@ struct LocalOptions {
   double tolerance = 1e-6;  // in units of objective / n, see below
   int max_iterations = 500;
   bool acceleration = true;  // false: plain Levenberg-Marquardt, H = J'J and straight steps
-  double worst_objective = std::numeric_limits<double>::infinity();  // to end above is not worth the iterations
+  double worst_objective =
+      std::numeric_limits<double>::infinity();  // to end above is not worth the iterations
 };
 
 struct LocalFit {

@@ -64,8 +64,8 @@ class Starter {
     threads_per_pass_ = std::max(1, resolve_threads(options_.threads) / std::max(1, num_starts));
   }
 
-  /// From the beginning of a start to near its valley's bottom, in few samples where that pays; the objective is that
-  /// of all samples. A given start is where its user wants it.
+  /// From the beginning of a start to near its valley's bottom, in few samples where that pays; the objective
+  /// is that of all samples. A given start is where its user wants it.
   LocalFit search(StartKind kind, const std::optional<Eigen::VectorXd>& given, Stream& stream) const {
     LocalFit found;
     if (kind == StartKind::given) {
@@ -80,8 +80,8 @@ class Starter {
     return found;
   }
 
-  /// From there to the bottom. Starts that can hardly come as low as best_objective, the lowest that any has found,
-  /// are abandoned.
+  /// From there to the bottom. Starts that can hardly come as low as best_objective, the lowest that any has
+  /// found, are abandoned.
   LocalFit descend(const LocalFit& found, double best_objective) const {
     if (abandons() && thinned_ && !searches_elsewhere() && found.status == FitStatus::converged &&
         found.objective > best_objective * (1 + largest_share_lost())) {
@@ -116,9 +116,10 @@ class Starter {
     return fit;
   }
 
-  /// By how much, relative to it, the objective at the optimum of few samples lies above its minimum. In units of the
-  /// noise variance it is n / few times a chi-square of p degrees of freedom, of which four standard
-  /// deviations are taken, and all of it twice, for noise that is uneven or not the whole of the residuals.
+  /// By how much, relative to it, the objective at the optimum of few samples lies above its minimum. In
+  /// units of the noise variance it is n / few times a chi-square of p degrees of freedom, of which four
+  /// standard deviations are taken, and all of it twice, for noise that is uneven or not the whole of the
+  /// residuals.
   double largest_share_lost() const {
     const double p = MixtureChart(spec_, options_.bound).num_free_parameters();
     return 2 * (p + 4 * std::sqrt(2 * p)) / few_samples_.num_residuals();
@@ -270,7 +271,9 @@ MultistartResult run_starts(const MixtureSpec& spec, const SampleBlocks& samples
     };
     for_each_start([&](int index, StartResult& start) {
       const int draw = index - (given ? 1 : 0);
-      start.kind = draw < 0 ? StartKind::given : options.greedy && draw % 2 == 0 ? StartKind::greedy : StartKind::random;
+      start.kind = draw < 0                          ? StartKind::given
+                   : options.greedy && draw % 2 == 0 ? StartKind::greedy
+                                                     : StartKind::random;
       if (monitor.exhausted() && index > 0) {
         return;
       }

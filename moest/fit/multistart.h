@@ -41,8 +41,8 @@ struct MultistartResult {
 /// variance of the best or kMostRounds rounds were run. options.threads tasks at once.
 ///
 /// In the first phase of a round each start searches for its valley; in the second it descends to the bottom,
-/// unless options.abandoning (and no ensemble is wanted) and it can hardly reach the lowest objective that the
-/// first phase or an earlier round knows.
+/// unless options.abandoning (and no ensemble is wanted) and it can hardly reach the lowest objective that
+/// the first phase or an earlier round knows.
 MultistartResult run_starts(const MixtureSpec& spec, const SampleBlocks& samples,
                             const std::optional<Eigen::VectorXd>& given, const FitOptions& options,
                             Monitor& monitor);

@@ -34,9 +34,10 @@ std::span<const Option<FitOptions>> fit_options() {
                          "go on with the exact Hessian where plain Levenberg-Marquardt is slow"},
       Option<FitOptions>{"abandoning", &FitOptions::abandoning, 0, 1, "",
                          "end a start early when it can hardly reach the best one any more"},
-      Option<FitOptions>{"greedy", &FitOptions::greedy, 0, 1, "",
-                         "half of the starts by greedy splitting, which finds more but takes long where there "
-                         "are many experts; the others are random"},
+      Option<FitOptions>{
+          "greedy", &FitOptions::greedy, 0, 1, "",
+          "half of the starts by greedy splitting, which finds more but takes long where there "
+          "are many experts; the others are random"},
       Option<FitOptions>{"loss", &FitOptions::loss, 0, 0, "",
                          "what a residual costs: with huber and cauchy, outliers count less", kLosses},
       Option<FitOptions>{"ridge", &FitOptions::ridge, 0, 1e9, "squared units of the scaled target",

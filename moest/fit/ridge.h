@@ -13,11 +13,11 @@ namespace moest {
 ///
 ///     lambda P(theta),   P = sum_j sum_i (v_ij - mean_i v_ij)^2 + sum_i sum_p eta_ip^2
 ///
-/// with j the coordinates and the bias of the gates, i the atoms (of each softmax; the mean is left out where a
-/// common shift of that coordinate changes the function) and p the expert parameters. Free of it are what is
-/// added to an expert (offsets, and the b of constant and linear experts), gates of fixed length (a sphere),
-/// and the temperature: a common shift of gates or targets costs nothing. P is quadratic and has the gauges of
-/// the chart.
+/// with j the coordinates and the bias of the gates, i the atoms (of each softmax; the mean is left out where
+/// a common shift of that coordinate changes the function) and p the expert parameters. Free of it are what
+/// is added to an expert (offsets, and the b of constant and linear experts), gates of fixed length (a
+/// sphere), and the temperature: a common shift of gates or targets costs nothing. P is quadratic and has the
+/// gauges of the chart.
 class Ridge {
  public:
   /// lambda >= 0, in squared units of the (scaled) target.

@@ -10,9 +10,9 @@
 
 namespace moest {
 
-/// The loss that an option names, for residuals of this scale: huber with c = 1.345 scales, cauchy with c = 2.385
-/// scales, which have 95 % of the efficiency of least squares if the residuals are normal (Huber 1981; Holland
-/// and Welsch 1977).
+/// The loss that an option names, for residuals of this scale: huber with c = 1.345 scales, cauchy with c
+/// = 2.385 scales, which have 95 % of the efficiency of least squares if the residuals are normal (Huber
+/// 1981; Holland and Welsch 1977).
 Loss loss_of(const std::string& name, double scale);
 
 /// 1.4826 times the median of |v - centre|: the standard deviation, if v is normal. At least one value.

@@ -78,7 +78,8 @@ std::vector<double> ScaledSamples::rss_by_target(Problem& problem, const Eigen::
         return Eigen::Map<const Eigen::ArrayXd>(numbers, blocks_.block_samples(block));
       };
       const auto mean = run(problem.evaluate(theta, block, output).mean);
-      sums[target] += (run(blocks_.root_weight(block)) * (run(blocks_.target(block, output)) - mean)).square().sum();
+      sums[target] +=
+          (run(blocks_.root_weight(block)) * (run(blocks_.target(block, output)) - mean)).square().sum();
     }
     sums[target] *= to_rss_[target];
   }

@@ -30,7 +30,8 @@ class ScaledSamples {
   void set_loss(int target, const Loss& loss) { blocks_.set_loss(target, loss); }
   /// From a residual sum of squares of the blocks to one of the data, weights included: by target.
   const std::vector<double>& to_rss() const { return to_rss_; }
-  /// Residual sums of squares at a point of a problem on the blocks, whatever their loss, in the data's units.
+  /// Residual sums of squares at a point of a problem on the blocks, whatever their loss, in the data's
+  /// units.
   std::vector<double> rss_by_target(Problem& problem, const Eigen::VectorXd& theta) const;
 
  private:

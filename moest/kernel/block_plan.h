@@ -48,10 +48,10 @@ struct MomentPlan {
 /// the weights are separate sigmoids w_i of t_i, u_i = w'_i h_i, the same holds with q_i = 0, g_i = u_i, o_i
 /// = u_i - e (1 - w_i), and u_i u_i - e w''_i h_i for a gate with itself.
 ///
-/// Of the hierarchical combiner, with W_g the weight of group g, F_g its mean and V_i the weight of expert i in
-/// its group, all this holds in each softmax alone: unit i inside a group has u_i = w_i (h_i - F_g) and q_i =
-/// e V_i, that of a group u_g = W_g (F_g - f) and q_g = e W_g, and both g_i = u_i + q_i, o_i = g_i - e. Products
-/// that are left over:
+/// Of the hierarchical combiner, with W_g the weight of group g, F_g its mean and V_i the weight of expert i
+/// in its group, all this holds in each softmax alone: unit i inside a group has u_i = w_i (h_i - F_g) and
+/// q_i = e V_i, that of a group u_g = W_g (F_g - f) and q_g = e W_g, and both g_i = u_i + q_i, o_i = g_i - e.
+/// Products that are left over:
 ///     units inside two groups     u_i u_j
 ///     unit of a group, any in it  o_g u_b,            not in it  g_g u_b
 ///     unit i, expert j elsewhere  u_i u_b

@@ -12,9 +12,9 @@
 
 namespace moest {
 
-/// The least-squares objective and its quadratic model at one point, e = y - f, J = df/dv. With weights w of the
-/// samples and a loss L of the target, e'e is sum w L(e), and e and J stand for sqrt(w a(e)) e and sqrt(w a(e)) J
-/// (see Loss): the gradient is exact, and both matrices are those of the weighted problem.
+/// The least-squares objective and its quadratic model at one point, e = y - f, J = df/dv. With weights w of
+/// the samples and a loss L of the target, e'e is sum w L(e), and e and J stand for sqrt(w a(e)) e and sqrt(w
+/// a(e)) J (see Loss): the gradient is exact, and both matrices are those of the weighted problem.
 struct NormalEquations {
   double objective = 0;      // e'e
   Eigen::VectorXd gradient;  // J'e; the gradient of e'e is -2 J'e

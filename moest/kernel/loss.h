@@ -4,8 +4,8 @@
 namespace moest {
 
 /// The cost L(r) of a residual, L(r) ~ r^2 for small r, and what it makes of least squares: the weighted
-/// problem with the factor a(r) = L'(r) / (2 r) on each sample, which is made anew with every pass (iteratively
-/// reweighted least squares).
+/// problem with the factor a(r) = L'(r) / (2 r) on each sample, which is made anew with every pass
+/// (iteratively reweighted least squares).
 ///
 ///     squared   L = r^2                                                   a = 1
 ///     huber     L = r^2 for |r| <= c, else 2 c |r| - c^2                  a = min(1, c / |r|)

@@ -152,7 +152,8 @@ struct MixturePoint {
     return times_run(root_weight * score_sensitivity(i), gate(i).slope, s);
   }
 
-  /// Stores the sensitivities of f to every unit's affine function, each times the root of the sample's weight.
+  /// Stores the sensitivities of f to every unit's affine function, each times the root of the sample's
+  /// weight.
   HWY_INLINE void sensitivities(Lanes root_weight) const {
     for (int i = 0; i < k; ++i) {
       const BlockWorkspace::ExpertRuns& runs = expert(i);
@@ -328,8 +329,8 @@ struct MixturePoint {
     return motion;
   }
 
-  /// Of x = sum_i w_i x_i over first <= i < last, w the softmax of the scores. With s', s'' the derivatives of
-  /// the scores, m = sum w s' and q = sum w (s'' + s'^2) - m^2:
+  /// Of x = sum_i w_i x_i over first <= i < last, w the softmax of the scores. With s', s'' the derivatives
+  /// of the scores, m = sum w s' and q = sum w (s'' + s'^2) - m^2:
   ///     x'  = sum w_i { (s'_i - m) (x_i - x) + x'_i },
   ///     x'' = sum w_i { ((s'_i - m)^2 + s''_i - q) (x_i - x) + 2 (s'_i - m) x'_i + x''_i }.
   template <class Weight, class Value, class ScoreMotion, class ValueMotion>
@@ -364,12 +365,9 @@ struct MixturePoint {
     const int last = layout.group_ends[at] - 1;
     return softmax_motion(
         g > 0 ? layout.group_ends[at - 1] : 0, last + 1, Lanes::load(work.groups[at].mean + s),
-        [&](int i) { return Lanes::load(expert(i).in_group + s); },
-        [&](int i) { return values.expert(i); },
+        [&](int i) { return Lanes::load(expert(i).in_group + s); }, [&](int i) { return values.expert(i); },
         [&](int i) { return score_motion(i < last ? i : num_gates, layout, direction); },
-        [&](int i) {
-          return expert_motion(i, layout.experts[static_cast<std::size_t>(i)], direction);
-        });
+        [&](int i) { return expert_motion(i, layout.experts[static_cast<std::size_t>(i)], direction); });
   }
 
   /// f'' along the direction. With separate weights f'' = sum s''_i h_i + 2 s'_i h'_i + w_i h''_i.

@@ -25,8 +25,8 @@ Eigen::VectorXd values_of(const Eigen::VectorXd& column) {
 
 }  // namespace
 
-std::vector<PartialEffect> partial_effects(const Ensemble& ensemble, const Eigen::MatrixXd& inputs, int target,
-                                           int num_threads) {
+std::vector<PartialEffect> partial_effects(const Ensemble& ensemble, const Eigen::MatrixXd& inputs,
+                                           int target, int num_threads) {
   MOEST_EXPECT(inputs.rows() >= 1);
   const Eigen::Index step = (inputs.rows() + kMostSamples - 1) / kMostSamples;
   const Eigen::Index count = (inputs.rows() + step - 1) / step;

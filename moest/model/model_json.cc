@@ -382,7 +382,8 @@ void check_members(const Ensemble& ensemble) {
     if (member.inputs != first.inputs || member.targets != first.targets ||
         member.categories != first.categories) {
       throw InputError(fmt::format("members[{}] has other inputs or targets than members[0]", i),
-                       "the predictions of an ensemble are averaged", "Put models of the same data together.");
+                       "the predictions of an ensemble are averaged",
+                       "Put models of the same data together.");
     }
   }
 }

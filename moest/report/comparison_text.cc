@@ -54,13 +54,15 @@ std::string flags(const KindInfo& info, std::span<const Option<Owner>> options, 
     if (value.is_boolean()) {
       text += (value.template get<bool>() ? " --" : " --no-") + name;
     } else {
-      text += fmt::format(" --{} {}", name, value.is_string() ? value.template get<std::string>() : value.dump());
+      text +=
+          fmt::format(" --{} {}", name, value.is_string() ? value.template get<std::string>() : value.dump());
     }
   }
   return text;
 }
 
-std::string fit_command(const std::string& beginning, const ComparisonRow& row, const ComparisonOptions& options) {
+std::string fit_command(const std::string& beginning, const ComparisonRow& row,
+                        const ComparisonOptions& options) {
   const Contender& contender = row.contender;
   const GateSpec& gate = contender.spec.gate;
   const ExpertSpec& expert = contender.spec.expert;
@@ -78,7 +80,8 @@ std::string fit_command(const std::string& beginning, const ComparisonRow& row, 
 
 std::string rows_text(const Comparison& comparison) {
   const bool tested = has_test(comparison);
-  std::vector<std::string> header{"gate, expert", "experts", "parameters", "ridge", "ensemble", "cross-validation"};
+  std::vector<std::string> header{"gate, expert", "experts",  "parameters",
+                                  "ridge",        "ensemble", "cross-validation"};
   if (tested) {
     header.emplace_back("test");
   }
@@ -97,10 +100,10 @@ std::string rows_text(const Comparison& comparison) {
     }
     cells.push_back(row.num_folds > 0 ? fmt::format("{:.4g}", row.train_rmse) : "");
     cells.push_back(fmt::format("{:.1f}", row.seconds));
-    cells.push_back(i == comparison.best  ? "best"
-                    : row.dropped         ? fmt::format("dropped after {}", row.num_folds)
-                    : row.within_one_se   ? "within one s.e."
-                                          : "");
+    cells.push_back(i == comparison.best ? "best"
+                    : row.dropped        ? fmt::format("dropped after {}", row.num_folds)
+                    : row.within_one_se  ? "within one s.e."
+                                         : "");
     table.add_row(std::move(cells));
   }
   return table.text();
@@ -156,16 +159,18 @@ std::string comparison_report(const Comparison& comparison, const std::string& s
   const auto row = [&](int index) -> const ComparisonRow& {
     return comparison.rows[static_cast<std::size_t>(index)];
   };
-  text += "\n  " + wrapped(fmt::format("Best by cross-validation: {}. {}", name_of(row(comparison.best)),
-                                       verdict(comparison)),
-                           2) +
+  text += "\n  " +
+          wrapped(fmt::format("Best by cross-validation: {}. {}", name_of(row(comparison.best)),
+                              verdict(comparison)),
+                  2) +
           "\n";
   if (comparison.simplest != comparison.best) {
-    text += "  " + wrapped(fmt::format("The simplest within one standard error of it: {}, {} parameters "
-                                       "instead of {}.",
-                                       name_of(row(comparison.simplest)), row(comparison.simplest).num_parameters,
-                                       row(comparison.best).num_parameters),
-                           2) +
+    text += "  " +
+            wrapped(fmt::format("The simplest within one standard error of it: {}, {} parameters "
+                                "instead of {}.",
+                                name_of(row(comparison.simplest)), row(comparison.simplest).num_parameters,
+                                row(comparison.best).num_parameters),
+                    2) +
             "\n";
   }
   return text + "\n  " + fit_command(command, row(comparison.best), comparison.options) + "\n";
@@ -197,10 +202,10 @@ void plot_comparison(const Comparison& comparison, const std::string& target, co
       points.row(i) << row.contender.spec.num_experts, error.rmse, error.standard_error;
     }
     blocks += data_block(fmt::format("family{}", f), points);
-    curves += fmt::format("{0}$family{1} using 1:2:3 with yerrorbars pt 7 ps 0.9 lc rgb '{2}' notitle, "
-                          "$family{1} using 1:2 with lines lw 2 lc rgb '{2}' title {3}",
-                          curves.empty() ? "plot " : ", ", f, colour(static_cast<Eigen::Index>(f)),
-                          in_quotes(families[f]));
+    curves += fmt::format(
+        "{0}$family{1} using 1:2:3 with yerrorbars pt 7 ps 0.9 lc rgb '{2}' notitle, "
+        "$family{1} using 1:2 with lines lw 2 lc rgb '{2}' title {3}",
+        curves.empty() ? "plot " : ", ", f, colour(static_cast<Eigen::Index>(f)), in_quotes(families[f]));
   }
   for (std::size_t i = 0; i < comparison.baselines.size(); ++i) {
     const Baseline& baseline = comparison.baselines[i];

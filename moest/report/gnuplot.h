@@ -7,8 +7,8 @@
 
 namespace moest {
 
-/// Throws InputError unless the ending of `path` says a format of pictures: .svg, .pdf or .png, in either case
-/// of letters.
+/// Throws InputError unless the ending of `path` says a format of pictures: .svg, .pdf or .png, in either
+/// case of letters.
 void check_picture(const std::string& path);
 
 /// Draws `script`, which sets neither terminal nor output, into `path`. Throws InputError as check_picture,

@@ -331,8 +331,8 @@ std::string describe_ensemble(const Ensemble& ensemble) {
   if (number == 1) {
     return first;
   }
-  return fmt::format("an ensemble of {} models, whose predictions are averaged; the first of them:\n\n{}", number,
-                     first);
+  return fmt::format("an ensemble of {} models, whose predictions are averaged; the first of them:\n\n{}",
+                     number, first);
 }
 
 std::string fit_report(const std::string& source, const Model& model, const FitSummary& summary,
@@ -375,10 +375,11 @@ std::string fit_report(const std::string& source, const Model& model, const FitS
     line("criteria", fmt::format("AIC {:.2f}, BIC {:.2f}", *summary.aic, *summary.bic));
   }
   if (summary.outliers) {
-    line("loss", fmt::format("{}: {} of {} residuals are beyond its threshold and count less; noise by the median "
-                             "residual",
-                             summary.options.loss, *summary.outliers,
-                             summary.num_samples * static_cast<std::int64_t>(model.targets.size())));
+    line("loss",
+         fmt::format("{}: {} of {} residuals are beyond its threshold and count less; noise by the median "
+                     "residual",
+                     summary.options.loss, *summary.outliers,
+                     summary.num_samples * static_cast<std::int64_t>(model.targets.size())));
   }
   if (summary.options.ridge > 0) {
     line("ridge", fmt::format("{}: parameters are drawn towards 0, and so there are no standard errors",
@@ -386,8 +387,7 @@ std::string fit_report(const std::string& source, const Model& model, const FitS
   }
   if (summary.options.ensemble > 1) {
     line("ensemble", fmt::format("distinct optima: {} of {} asked for; what is said here is of the best",
-                                 summary.num_members,
-                                 summary.options.ensemble));
+                                 summary.num_members, summary.options.ensemble));
   }
   if (summary.active_bounds > 0) {
     line("bounds",

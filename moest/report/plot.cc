@@ -184,18 +184,19 @@ std::string effect_panels(const Ensemble& ensemble, const Dataset& data, int tar
   const double margin = high > low ? 0.06 * (high - low) : 1.0;
   const std::size_t columns = effects.size() <= 2 ? effects.size() : effects.size() <= 6 ? 3 : 4;
   std::string text = blocks + std::string(kStyle);
-  text += fmt::format("set yrange [{}:{}]\nunset key\nset multiplot layout {},{} title {}\n", low - margin,
-                      high + margin, (effects.size() + columns - 1) / columns, columns,
-                      in_quotes(fmt::format("mean {} with one input moved{}",
-                                            model.targets[static_cast<std::size_t>(target)],
-                                            has_more ? ", the largest effects" : "")));
+  text += fmt::format(
+      "set yrange [{}:{}]\nunset key\nset multiplot layout {},{} title {}\n", low - margin, high + margin,
+      (effects.size() + columns - 1) / columns, columns,
+      in_quotes(fmt::format("mean {} with one input moved{}", model.targets[static_cast<std::size_t>(target)],
+                            has_more ? ", the largest effects" : "")));
   for (std::size_t i = 0; i < effects.size(); ++i) {
     const Eigen::VectorXd& values = effects[i].values;
     const double range = values.maxCoeff() - values.minCoeff();
-    text += fmt::format("set xlabel {}\nset xtics {}\nplot $effect{} using 1:2 with {} lw 2 pt 7 lc rgb '{}'\n",
-                        in_quotes(model.inputs[static_cast<std::size_t>(effects[i].input)]),
-                        range > 0 ? exact_text(tic_step(range)) : "autofreq", i,
-                        values.size() <= 5 ? "linespoints" : "lines", colour(0));
+    text +=
+        fmt::format("set xlabel {}\nset xtics {}\nplot $effect{} using 1:2 with {} lw 2 pt 7 lc rgb '{}'\n",
+                    in_quotes(model.inputs[static_cast<std::size_t>(effects[i].input)]),
+                    range > 0 ? exact_text(tic_step(range)) : "autofreq", i,
+                    values.size() <= 5 ? "linespoints" : "lines", colour(0));
   }
   return text + "unset multiplot\n";
 }

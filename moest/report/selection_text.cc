@@ -38,10 +38,9 @@ std::string optional_text(const std::optional<double>& value, int decimals) {
 
 std::string chosen_text(const Selection& selection, int index) {
   std::vector<std::string> by;
-  for (const auto& [name, row] :
-       {std::pair("BIC", selection.by_bic), std::pair("AIC", selection.by_aic),
-        std::pair("dendrogram", selection.by_dendrogram),
-        std::pair("cross-validation", selection.by_cross_validation)}) {
+  for (const auto& [name, row] : {std::pair("BIC", selection.by_bic), std::pair("AIC", selection.by_aic),
+                                  std::pair("dendrogram", selection.by_dendrogram),
+                                  std::pair("cross-validation", selection.by_cross_validation)}) {
     if (row == index) {
       by.emplace_back(name);
     }
@@ -81,8 +80,8 @@ Eigen::MatrixXd brackets(const std::vector<Merge>& merges, const std::vector<int
     const double height = std::max({merges[m].height, a.height, b.height});
     places[static_cast<std::size_t>(num_atoms) + m] = {(a.x + b.x) / 2, height};
     constexpr double kGap = std::numeric_limits<double>::quiet_NaN();
-    rows.middleRows(static_cast<Eigen::Index>(m) * 5, 5) << a.x, a.height, a.x, height, b.x, height, b.x, b.height,
-        kGap, kGap;
+    rows.middleRows(static_cast<Eigen::Index>(m) * 5, 5) << a.x, a.height, a.x, height, b.x, height, b.x,
+        b.height, kGap, kGap;
   }
   return rows;
 }
@@ -93,7 +92,8 @@ std::string selection_report(const Selection& selection, const std::string& titl
   std::string text = wrapped(title, 0) + "\n\n";
   const bool has_cv = std::any_of(selection.rows.begin(), selection.rows.end(),
                                   [](const SelectionRow& row) { return row.cv_rmse.has_value(); });
-  std::vector<std::string> header{"experts", "RSS", "parameters", "AIC", "BIC", "next merge", "height", "criterion"};
+  std::vector<std::string> header{"experts", "RSS",        "parameters", "AIC",
+                                  "BIC",     "next merge", "height",     "criterion"};
   if (has_cv) {
     header.emplace_back("cross-validation");
   }
@@ -104,13 +104,16 @@ std::string selection_report(const Selection& selection, const std::string& titl
     const SelectionRow& row = selection.rows[static_cast<std::size_t>(i)];
     const std::optional<Merge>& merge = row.level.merge;
     std::vector<std::string> cells{
-        std::to_string(experts_of(row)), fmt::format("{:.6g}", row.fit.summary.rss),
-        std::to_string(row.fit.summary.num_identifiable_parameters), optional_text(row.fit.summary.aic, 2),
+        std::to_string(experts_of(row)),
+        fmt::format("{:.6g}", row.fit.summary.rss),
+        std::to_string(row.fit.summary.num_identifiable_parameters),
+        optional_text(row.fit.summary.aic, 2),
         optional_text(row.fit.summary.bic, 2),
         merge ? fmt::format("{} with {}", names[static_cast<std::size_t>(merge->first)],
                             names[static_cast<std::size_t>(merge->second)])
               : "",
-        merge ? fmt::format("{:.3g}", merge->height) : "", optional_text(row.dendrogram_criterion, 2)};
+        merge ? fmt::format("{:.3g}", merge->height) : "",
+        optional_text(row.dendrogram_criterion, 2)};
     if (has_cv) {
       cells.push_back(row.cv_rmse ? fmt::format("{:.4g} +- {:.2g}", *row.cv_rmse, *row.cv_rmse_se) : "");
     }
@@ -145,7 +148,8 @@ void plot_selection(const Selection& selection, const std::string& path) {
   Eigen::MatrixXd criteria(num_rows, 3);
   for (Eigen::Index i = 0; i < num_rows; ++i) {
     const SelectionRow& row = selection.rows[static_cast<std::size_t>(i)];
-    criteria.row(i) << experts_of(row), row.fit.summary.bic.value_or(kGap), row.fit.summary.aic.value_or(kGap);
+    criteria.row(i) << experts_of(row), row.fit.summary.bic.value_or(kGap),
+        row.fit.summary.aic.value_or(kGap);
   }
   std::string tics;
   for (std::size_t i = 0; i < leaves.size(); ++i) {
@@ -161,8 +165,10 @@ void plot_selection(const Selection& selection, const std::string& path) {
         num_atoms, tics, colour(0));
   }
   script += fmt::format(
-      "set xlabel 'experts'\nset ylabel 'criterion'\nset xrange [0.5:{}.5]\nset yrange [*:*]\nset xtics 1 autofreq\n"
-      "set xtics 1\nset key top center\nplot $criteria using 1:2 with linespoints pt 7 lw 2 lc rgb '{}' title 'BIC', "
+      "set xlabel 'experts'\nset ylabel 'criterion'\nset xrange [0.5:{}.5]\nset yrange [*:*]\nset xtics 1 "
+      "autofreq\n"
+      "set xtics 1\nset key top center\nplot $criteria using 1:2 with linespoints pt 7 lw 2 lc rgb '{}' "
+      "title 'BIC', "
       "$criteria using 1:3 with linespoints pt 7 lw 2 lc rgb '{}' title 'AIC'\nunset multiplot\n",
       num_atoms, colour(0), colour(1));
   run_gnuplot(script, path);

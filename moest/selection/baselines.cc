@@ -17,8 +17,7 @@ namespace {
 std::vector<Affine> standardisations(const Eigen::MatrixXd& inputs) {
   std::vector<Affine> maps;
   for (Eigen::Index j = 0; j < inputs.cols(); ++j) {
-    maps.push_back(
-        standardisation({inputs.col(j).data(), static_cast<std::size_t>(inputs.rows())}));
+    maps.push_back(standardisation({inputs.col(j).data(), static_cast<std::size_t>(inputs.rows())}));
   }
   return maps;
 }

@@ -280,11 +280,14 @@ std::span<const Option<ComparisonOptions>> comparison_options() {
   static const std::array kOptions{
       Option<Options>{"folds", &Options::folds, 2, 1e6, "",
                       "folds of the cross-validation; by default 5, of 5000 rows or more 3"},
-      Option<Options>{"starts", &Options::starts, 1, 1e6, "", "random starts of each fit in a fold; by default 8, of 5000 rows or more 4, of 20,000 or "
-                      "more 2"},
-      Option<Options>{"final_starts", &Options::final_starts, 1, 1e6, "",
-                      "random starts of the fits to all rows for learning; by default 24, of 5000 rows or more "
-                      "12, of 20,000 or more 6"},
+      Option<Options>{
+          "starts", &Options::starts, 1, 1e6, "",
+          "random starts of each fit in a fold; by default 8, of 5000 rows or more 4, of 20,000 or "
+          "more 2"},
+      Option<Options>{
+          "final_starts", &Options::final_starts, 1, 1e6, "",
+          "random starts of the fits to all rows for learning; by default 24, of 5000 rows or more "
+          "12, of 20,000 or more 6"},
       Option<Options>{"ensemble", &Options::ensemble, 1, 1000, "",
                       "the most distinct optima of a fit that are averaged; how many do best is found out"},
       Option<Options>{"tolerance", &Options::tolerance, 1e-14, 1e3, "noise variances",
@@ -322,8 +325,8 @@ ComparisonOptions with_default_effort(ComparisonOptions options, Eigen::Index nu
   return options;
 }
 
-Comparison compare(const Grid& grid, const Dataset& data, const Indices& test, const ComparisonOptions& options,
-                   Journal* journal, const FitControl& control,
+Comparison compare(const Grid& grid, const Dataset& data, const Indices& test,
+                   const ComparisonOptions& options, Journal* journal, const FitControl& control,
                    const std::function<void(const ContestProgress&)>& progress) {
   check_options(options, comparison_options());
   if (data.target.cols() != 1) {
@@ -343,7 +346,9 @@ Json to_json(const Comparison& comparison) {
     baselines[baseline.name] = {{"test_rmse", baseline.error.rmse},
                                 {"test_rmse_se", baseline.error.standard_error}};
   }
-  const auto row_of = [&](int index) { return index < 0 ? Json(nullptr) : rows[static_cast<std::size_t>(index)]; };
+  const auto row_of = [&](int index) {
+    return index < 0 ? Json(nullptr) : rows[static_cast<std::size_t>(index)];
+  };
   return {{"status", name_of(comparison.status)},
           {"folds", comparison.num_folds},
           {"rows", rows},

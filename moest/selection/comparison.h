@@ -39,8 +39,8 @@ struct Grid {
   std::vector<int> num_experts;
   std::vector<double> ridges;
 };
-/// Softmax gates; linear experts and tanh neurons with an output weight; 1, 2, 4, 8, 16 and 24 of them, of 5000
-/// samples or more 32 instead of 24; ridges of 0.01, 0.1 and 1, of 5000 samples or more 0.03.
+/// Softmax gates; linear experts and tanh neurons with an output weight; 1, 2, 4, 8, 16 and 24 of them, of
+/// 5000 samples or more 32 instead of 24; ridges of 0.01, 0.1 and 1, of 5000 samples or more 0.03.
 Grid default_grid(Eigen::Index num_samples);
 
 /// What the options leave open, by the number of samples:
@@ -66,7 +66,7 @@ struct ComparisonRow {
   Contender contender;
   int ensemble = 1;        // in the folds
   int final_ensemble = 1;  // of a fit to all samples for learning
-  int num_folds = 0;     // that it took part in; fewer than there are where it dropped out
+  int num_folds = 0;       // that it took part in; fewer than there are where it dropped out
   bool dropped = false;
   Error cv;
   std::optional<Error> test;  // where there are test samples and it has not dropped out
@@ -86,25 +86,26 @@ struct Baseline {
 struct Comparison {
   FitStatus status = FitStatus::converged;  // or interrupted: then of fewer folds, and without a best model
   int num_folds = 0;
-  std::vector<ComparisonRow> rows;   // in the order of the grid
-  int best = -1;                     // the row with the least error by cross-validation
-  int simplest = -1;                 // with the fewest parameters within one standard error of it
-  std::vector<Baseline> baselines;   // mean, linear, nearest_neighbours, single_expert
-  ComparisonOptions options;         // as used
-  Ensemble model;                    // the best, learned from all training samples
+  std::vector<ComparisonRow> rows;  // in the order of the grid
+  int best = -1;                    // the row with the least error by cross-validation
+  int simplest = -1;                // with the fewest parameters within one standard error of it
+  std::vector<Baseline> baselines;  // mean, linear, nearest_neighbours, single_expert
+  ComparisonOptions options;        // as used
+  Ensemble model;                   // the best, learned from all training samples
   double seconds = 0;
 };
 
-/// Compares the grid on the samples that are not among `test`, by cross-validation (run_contest), and fits the
-/// best once more to all of them, from options.final_starts starts; if the mean of all optima did best in the
-/// folds, it is that of all of these too, options.ensemble at most. Where there are test samples, every row that has not dropped out is fitted
-/// to all others and judged on them, and so are the baselines; else errors are those of the folds. Test
-/// samples serve for nothing else.
+/// Compares the grid on the samples that are not among `test`, by cross-validation (run_contest), and fits
+/// the best once more to all of them, from options.final_starts starts; if the mean of all optima did best in
+/// the folds, it is that of all of these too, options.ensemble at most. Where there are test samples, every
+/// row that has not dropped out is fitted to all others and judged on them, and so are the baselines; else
+/// errors are those of the folds. Test samples serve for nothing else.
 ///
 /// Throws InputError for options out of range, several targets, a grid that is empty or of which a mixture is
 /// illegal, too few samples.
-Comparison compare(const Grid& grid, const Dataset& data, const Indices& test, const ComparisonOptions& options,
-                   Journal* journal = nullptr, const FitControl& control = {},
+Comparison compare(const Grid& grid, const Dataset& data, const Indices& test,
+                   const ComparisonOptions& options, Journal* journal = nullptr,
+                   const FitControl& control = {},
                    const std::function<void(const ContestProgress&)>& progress = {});
 
 nlohmann::ordered_json to_json(const Comparison& comparison);

@@ -75,8 +75,8 @@ class Scores {
         throw InputError(fmt::format("line {} of the store is damaged", i + 1), "it is no score of a fold",
                          "Remove the line, or give --store another file.");
       }
-      known_[line["of"].dump()] = {line["held_out"].get<std::vector<double>>(),
-                                   line["train"].get<double>(), line["seconds"].get<double>()};
+      known_[line["of"].dump()] = {line["held_out"].get<std::vector<double>>(), line["train"].get<double>(),
+                                   line["seconds"].get<double>()};
     }
   }
 
@@ -93,11 +93,12 @@ class Scores {
     const std::lock_guard lock(mutex_);
     known_[key] = score;
     if (journal_ != nullptr) {
-      journal_->append(Json{{"of", Json::parse(key)},
-                            {"held_out", score.held_out},
-                            {"train", score.train},
-                            {"seconds", score.seconds}}
-                           .dump());
+      journal_->append(Json{
+          {"of", Json::parse(key)},
+          {"held_out", score.held_out},
+          {"train", score.train},
+          {"seconds",
+           score.seconds}}.dump());
     }
   }
 
@@ -142,7 +143,12 @@ class Contest {
   Contest(const std::vector<Contender>& contenders, const Dataset& data, const std::vector<Indices>& folds,
           const ContestOptions& options, Scores& scores, const FitControl& control,
           const std::function<void(const ContestProgress&)>& progress)
-      : data_(data), folds_(folds), options_(options), scores_(scores), control_(control), progress_(progress) {
+      : data_(data),
+        folds_(folds),
+        options_(options),
+        scores_(scores),
+        control_(control),
+        progress_(progress) {
     for (const Contender& contender : contenders) {
       rows_.push_back({contender, {}, false, 1});
       work_.push_back(work_of(contender, data));
@@ -216,7 +222,8 @@ class Contest {
     const std::lock_guard lock(mutex_);
     const auto later = static_cast<int>(folds_.size()) - fold - 1;
     const auto work = [&](const std::vector<std::size_t>& of) {
-      return std::accumulate(of.begin(), of.end(), 0.0, [&](double sum, std::size_t i) { return sum + work_[i]; });
+      return std::accumulate(of.begin(), of.end(), 0.0,
+                             [&](double sum, std::size_t i) { return sum + work_[i]; });
     };
     num_planned_ = num_done_ + static_cast<int>(left.size()) + later * static_cast<int>(alive.size());
     work_planned_ = work_done_ + work(left) + later * work(alive);
@@ -267,7 +274,8 @@ class Contest {
     }
   }
 
-  static bool is_clearly_worse(const Eigen::ArrayXd& errors, const Eigen::ArrayXd& of_best, double num_judged) {
+  static bool is_clearly_worse(const Eigen::ArrayXd& errors, const Eigen::ArrayXd& of_best,
+                               double num_judged) {
     constexpr double kStandardErrors = 3;
     const Eigen::ArrayXd difference = errors - of_best;
     const double mean = difference.mean();

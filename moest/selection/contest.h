@@ -58,15 +58,15 @@ struct ContestProgress {
 };
 
 struct ContestOptions {
-  FitOptions fit;       // of each contender but for the ridge; fit.ensemble is the largest that is tried
+  FitOptions fit;  // of each contender but for the ridge; fit.ensemble is the largest that is tried
   bool dropping = true;
 };
 
-/// Each contender is fitted to all folds but one in turn, fold by fold, so that contenders are compared on the
-/// same samples. After every fold those drop out whose mean squared error is clearly above that of the best:
-/// from three folds on, by more than three standard errors of the paired differences; before, by a share of
-/// more than 3 sqrt(10 / m), m samples having been predicted (three standard errors of the ratio of two
-/// independent mean squares of variables of kurtosis 6). A single expert never drops out.
+/// Each contender is fitted to all folds but one in turn, fold by fold, so that contenders are compared on
+/// the same samples. After every fold those drop out whose mean squared error is clearly above that of the
+/// best: from three folds on, by more than three standard errors of the paired differences; before, by a
+/// share of more than 3 sqrt(10 / m), m samples having been predicted (three standard errors of the ratio of
+/// two independent mean squares of variables of kurtosis 6). A single expert never drops out.
 ///
 /// The result is the same for any number of threads. Scores are read from the journal where it has them and
 /// written to it as they come; its first line is the specification, and a journal of another one is refused.

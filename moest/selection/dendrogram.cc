@@ -36,7 +36,8 @@ Values values_of(Problem& problem, const Eigen::VectorXd& theta) {
       for (int i = 0; i < k; ++i) {
         const auto index = static_cast<std::size_t>(i);
         experts.col(i).segment(row, count) = Eigen::Map<const Eigen::VectorXd>(at.experts[index], count);
-        values.weights.col(i).segment(row, count) = Eigen::Map<const Eigen::VectorXd>(at.weights[index], count);
+        values.weights.col(i).segment(row, count) =
+            Eigen::Map<const Eigen::VectorXd>(at.weights[index], count);
       }
     }
   }
@@ -100,9 +101,10 @@ class Merging {
 
   static MixtureSpec spec_of(const Model& model) {
     if (has_groups(model.spec.gate)) {
-      throw InputError(fmt::format("a {} gate has no dendrogram", model.spec.gate.kind),
-                       "atoms of different groups cannot become one",
-                       "Fit a softmax gate, which describes the same functions where the groups are of one expert.");
+      throw InputError(
+          fmt::format("a {} gate has no dendrogram", model.spec.gate.kind),
+          "atoms of different groups cannot become one",
+          "Fit a softmax gate, which describes the same functions where the groups are of one expert.");
     }
     MixtureSpec spec = model.spec;
     spec.gate.temperature.learned = false;  // it is known now
@@ -141,8 +143,8 @@ class Merging {
         const double dissimilarity = shares[i] * shares[j] / sum * distance / (1 + distance);
         if (dissimilarity < best.dissimilarity) {
           const bool i_is_heavier = shares[i] > shares[j];
-          best = {i_is_heavier ? i : j, i_is_heavier ? j : i, dissimilarity,
-                  std::max(shares[i], shares[j]), std::min(shares[i], shares[j])};
+          best = {i_is_heavier ? i : j, i_is_heavier ? j : i, dissimilarity, std::max(shares[i], shares[j]),
+                  std::min(shares[i], shares[j])};
         }
       }
     }
@@ -156,7 +158,8 @@ class Merging {
     const double share = sum > 0 ? pair.heavy_share / sum : 0.5;
     Eigen::VectorXd mean = theta;
     const auto average = [&](int heavy, int light, int size) {
-      mean.segment(heavy, size) = share * theta.segment(heavy, size) + (1 - share) * theta.segment(light, size);
+      mean.segment(heavy, size) =
+          share * theta.segment(heavy, size) + (1 - share) * theta.segment(light, size);
     };
     const int width = chart.num_gate_coordinates();
     average(chart.gate_offset(pair.heavy), chart.gate_offset(pair.light), width + 1);
@@ -196,7 +199,8 @@ class Merging {
     double of_heavy = 0;
     for (std::size_t output = 0; output < before.experts.size(); ++output) {
       const Eigen::ArrayXd heavy = before.experts[output].col(pair.heavy);
-      const Eigen::ArrayXd wanted = share * heavy + (1 - share) * before.experts[output].col(pair.light).array();
+      const Eigen::ArrayXd wanted =
+          share * heavy + (1 - share) * before.experts[output].col(pair.light).array();
       of_mean += (both * (after.experts[output].col(pair.heavy).array() - wanted).square()).sum();
       of_heavy += (both * (heavy - wanted).square()).sum();
     }

@@ -9,7 +9,8 @@
 
 namespace moest {
 
-/// Two atoms become one. The atoms of the whole mixture are the nodes 0 .. K - 1, and merge m makes node K + m.
+/// Two atoms become one. The atoms of the whole mixture are the nodes 0 .. K - 1, and merge m makes node K +
+/// m.
 struct Merge {
   int first = 0, second = 0;  // nodes; first has the more weight
   double height = 0;          // sqrt of their dissimilarity
@@ -28,8 +29,8 @@ struct DendrogramLevel {
 ///
 /// with p_i the mean weight of atom i over the samples, V and M variance and mean over the samples with the
 /// weights w_i + w_j, and s^2 the variance of the target. That does not depend on how experts are
-/// parametrised; for a softmax over standardised inputs V is the squared distance of the gates' slopes. That q
-/// is bounded makes far apart and further apart alike, where gates are sharp and experts extrapolate. The
+/// parametrised; for a softmax over standardised inputs V is the squared distance of the gates' slopes. That
+/// q is bounded makes far apart and further apart alike, where gates are sharp and experts extrapolate. The
 /// merged gate is their mean by p_i, its bias that of both masses together; the merged expert has their
 /// mean parameters or, where that is nearer to their mean by p_i as a function, those of the heavier one.
 ///

@@ -171,9 +171,10 @@ Json row_json(const SelectionRow& row) {
 std::span<const Option<SelectionOptions>> selection_options() {
   using Options = SelectionOptions;
   static const std::array kOptions{
-      Option<Options>{"starts", &Options::starts, 0, 1e6, "",
-                      "starts for each number of experts, beside that from the merged atoms; by default as many "
-                      "as a fit takes, and 16 in the folds of the cross-validation"},
+      Option<Options>{
+          "starts", &Options::starts, 0, 1e6, "",
+          "starts for each number of experts, beside that from the merged atoms; by default as many "
+          "as a fit takes, and 16 in the folds of the cross-validation"},
       Option<Options>{"folds", &Options::folds, 0, 1e6, "", "folds of the cross-validation; 0 for none"},
       Option<Options>{"seed", &Options::seed, 0, 1.8446744073709552e19, "",
                       "same seed, same result, for any number of threads"},

@@ -26,11 +26,11 @@ std::span<const Option<SelectionOptions>> selection_options();
 
 /// A mixture of so many experts.
 struct SelectionRow {
-  DendrogramLevel level;   // of the over-specified fit, atoms merged
-  FitResult fit;           // from there, and from new starts
+  DendrogramLevel level;  // of the over-specified fit, atoms merged
+  FitResult fit;          // from there, and from new starts
   // - (height + log(n) l) with the height of the next merge and the mean log-likelihood of the fit but for a
-  // constant, l = -sum_j log(rss_j / n) / 2 over the targets: low where atoms are far apart and the fit is good;
-  // none for a single expert.
+  // constant, l = -sum_j log(rss_j / n) / 2 over the targets: low where atoms are far apart and the fit is
+  // good; none for a single expert.
   std::optional<double> dendrogram_criterion;
   std::optional<double> cv_rmse, cv_rmse_se;
 };
@@ -43,10 +43,11 @@ struct Selection {
   double seconds = 0;
 };
 
-/// The dendrogram of `model`, which should have more experts than are needed, and for each number of experts a
-/// fit that starts from the merged atoms, and from others as fit() does or options.starts of them: its RSS, number of identifiable
-/// parameters, AIC and BIC. With options.folds > 0 also the cross-validated error of each number, chosen by
-/// the one-standard-error rule (the fewest experts within one standard error, paired by fold, of the best).
+/// The dendrogram of `model`, which should have more experts than are needed, and for each number of experts
+/// a fit that starts from the merged atoms, and from others as fit() does or options.starts of them: its RSS,
+/// number of identifiable parameters, AIC and BIC. With options.folds > 0 also the cross-validated error of
+/// each number, chosen by the one-standard-error rule (the fewest experts within one standard error, paired
+/// by fold, of the best).
 ///
 /// Throws InputError for options out of range, as dendrogram(), and as fit() for a model of other data.
 Selection select(const Model& model, const Dataset& data, const SelectionOptions& options,

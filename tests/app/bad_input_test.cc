@@ -523,9 +523,11 @@ INSTANTIATE_TEST_SUITE_P(
     testing::ValuesIn(std::vector<BadInput>{
         BadInput{"NegativeRidge", fit_with({"--ridge", "-1"}), {"ridge = -1"}},
         BadInput{"EnsembleOfNone", fit_with({"--ensemble", "0"}), {"ensemble = 0"}},
-        BadInput{"WeightsThatTheTableLacks", fit_with({"--weights-column", "v"}), {"column of weights", "`v`"}},
+        BadInput{
+            "WeightsThatTheTableLacks", fit_with({"--weights-column", "v"}), {"column of weights", "`v`"}},
         BadInput{"TargetAsWeights", fit_with({"--weights-column", "y"}), {"weights `y` are a target"}},
-        BadInput{"NoNumberOfExperts", compare_with({"--experts", "0..3"}), {"--experts 0..3", "1..4,8"}, kRows},
+        BadInput{
+            "NoNumberOfExperts", compare_with({"--experts", "0..3"}), {"--experts 0..3", "1..4,8"}, kRows},
         BadInput{"RangeBackwards", compare_with({"--experts", "4..2"}), {"--experts 4..2"}, kRows},
         BadInput{"EmptyRange", compare_with({"--experts", "1,,2"}), {"--experts ``", "whole number"}, kRows},
         BadInput{"TextAsRidge", compare_with({"--ridge", "0.1,x"}), {"--ridge `x`"}, kRows},
@@ -553,7 +555,8 @@ INSTANTIATE_TEST_SUITE_P(
                  {"model.json, line 1", "no row"},
                  kRows},
         BadInput{"NoFileOfTestRows", compare_with({"--test-rows", "rows.txt"}), {"rows.txt"}, kRows},
-        BadInput{"PictureWithoutAFormat", compare_with({"--picture", "picture"}), {"picture", "ending"}, kRows},
+        BadInput{
+            "PictureWithoutAFormat", compare_with({"--picture", "picture"}), {"picture", "ending"}, kRows},
         BadInput{"StoreThatIsTheData", compare_with({"--store", "data.csv"}), {"data.csv"}, kRows},
         BadInput{"StoreInNoFolder", compare_with({"--store", "no/such/store"}), {"no/such"}, kRows},
     }),

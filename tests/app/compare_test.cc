@@ -31,8 +31,8 @@ class Compare : public testing::Test {
   }
 
   static Words words(const Words& more) {
-    Words all{"compare", "data.csv", "--target", "y", "--folds", "3", "--experts", "1..2,4", "--starts", "2",
-              "--expert-kinds", "linear"};
+    Words all{"compare",   "data.csv", "--target", "y", "--folds",        "3",
+              "--experts", "1..2,4",   "--starts", "2", "--expert-kinds", "linear"};
     all.insert(all.end(), more.begin(), more.end());
     return all;
   }
@@ -69,7 +69,8 @@ TEST_F(Compare, HasTheFieldsThatScriptsRelyOn) {
   EXPECT_EQ(document["command"], "compare");
   ASSERT_EQ(document["rows"].size(), 3U);
   for (const Json& row : document["rows"]) {
-    for (const char* field : {"gate", "expert", "experts", "test_rmse", "test_rmse_se", "train_rmse", "seconds"}) {
+    for (const char* field :
+         {"gate", "expert", "experts", "test_rmse", "test_rmse_se", "train_rmse", "seconds"}) {
       EXPECT_TRUE(row.contains(field)) << field;
     }
     EXPECT_EQ(row["gate"], "softmax");
@@ -143,7 +144,8 @@ TEST_F(Compare, EndsAtAnInterruptWithWhatItHas) {
     rows.push_back({std::sin(1.7 * i), std::cos(2.3 * i), std::sin(9.1 * i * i)});
   }
   workspace_.write("long.csv", csv("x,u,y", rows));
-  BackgroundRun run(workspace_, {"compare", "long.csv", "--target", "y", "--experts", "1,12", "--store", "store"});
+  BackgroundRun run(workspace_,
+                    {"compare", "long.csv", "--target", "y", "--experts", "1,12", "--store", "store"});
   while (workspace_.read("store").find("held_out") == std::string::npos) {
     ::usleep(20'000);
   }
@@ -166,9 +168,10 @@ TEST_F(Compare, DrawsTheErrors) {
 
 // What --help calls an option of fit is one here.
 TEST_F(Compare, GivesKindsTheirOwnOptions) {
-  const RunResult result = workspace_.moest(
-      {"compare", "data.csv", "--target", "y", "--gates", "softmax,perturbed_cosine", "--expert-kinds", "polynomial",
-       "--degree", "3", "--tau1", "0.3", "--experts", "2", "--folds", "2", "--starts", "1", "--json"});
+  const RunResult result =
+      workspace_.moest({"compare", "data.csv", "--target", "y", "--gates", "softmax,perturbed_cosine",
+                        "--expert-kinds", "polynomial", "--degree", "3", "--tau1", "0.3", "--experts", "2",
+                        "--folds", "2", "--starts", "1", "--json"});
   ASSERT_EQ(result.status, 0) << result.err;
   const Json document = Json::parse(result.out);
   EXPECT_FALSE(document["rows"][0]["gate_options"].contains("tau1"));
@@ -177,17 +180,17 @@ TEST_F(Compare, GivesKindsTheirOwnOptions) {
 }
 
 TEST_F(Compare, AndFitTakeWeightsAndShrink) {
-  const RunResult shrunk = workspace_.moest({"fit", "data.csv", "--target", "y", "--experts", "3", "--ridge", "0.2",
-                                             "--ensemble", "3", "--weights-column", "u", "--inputs", "x",
-                                             "--output", "ensemble.json"});
+  const RunResult shrunk =
+      workspace_.moest({"fit", "data.csv", "--target", "y", "--experts", "3", "--ridge", "0.2", "--ensemble",
+                        "3", "--weights-column", "u", "--inputs", "x", "--output", "ensemble.json"});
   EXPECT_EQ(shrunk.status, 2) << "u has negative numbers";
   EXPECT_THAT(shrunk.err, HasSubstr("negative weight"));
-  const RunResult fit = workspace_.moest({"fit", "data.csv", "--target", "y", "--expert", "tanh",
-                                          "--output-weight", "--experts", "5", "--ridge", "0.01", "--ensemble", "3",
-                                          "--output", "ensemble.json"});
+  const RunResult fit =
+      workspace_.moest({"fit", "data.csv", "--target", "y", "--expert", "tanh", "--output-weight",
+                        "--experts", "5", "--ridge", "0.01", "--ensemble", "3", "--output", "ensemble.json"});
   EXPECT_EQ(fit.status, 0) << fit.err;
-  EXPECT_THAT(fit.out, AllOf(HasSubstr("effective parameters"), HasSubstr("ridge"), HasSubstr("distinct optima"),
-                             Not(HasSubstr("std. error"))));
+  EXPECT_THAT(fit.out, AllOf(HasSubstr("effective parameters"), HasSubstr("ridge"),
+                             HasSubstr("distinct optima"), Not(HasSubstr("std. error"))));
   EXPECT_TRUE(workspace_.read_json("ensemble.json").contains("members"));
   EXPECT_THAT(workspace_.moest({"describe", "ensemble.json"}).out, HasSubstr("ensemble of"));
   EXPECT_EQ(workspace_.moest({"predict", "ensemble.json", "data.csv"}).status, 0);

@@ -404,7 +404,9 @@ TEST(Fit, CountsASampleByItsWeight) {
   options.scaling = false;  // the mean of the inputs is not weighted
   options.starts = 0;
   options.tolerance = 1e-10;
-  const auto fit_to = [&](const Dataset& data) { return fit(test.truth.spec, data, options, {}, test.truth); };
+  const auto fit_to = [&](const Dataset& data) {
+    return fit(test.truth.spec, data, options, {}, test.truth);
+  };
   const FitResult given = fit_to(weighted);
   const FitResult expected = fit_to(repeated);
   EXPECT_NEAR(given.summary.rss, expected.summary.rss, 1e-8 * expected.summary.rss);

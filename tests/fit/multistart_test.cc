@@ -24,7 +24,8 @@ TEST(Multistart, AlternatesGreedyAndRandomStartsAfterAGivenOne) {
                                      StartKind::greedy, StartKind::random};
   for (std::size_t i = 0; i < kinds.size(); ++i) {
     EXPECT_EQ(result.starts[i].kind, kinds[i]);
-    EXPECT_GE(result.starts[i].fit.objective, result.starts[static_cast<std::size_t>(result.best)].fit.objective);
+    EXPECT_GE(result.starts[i].fit.objective,
+              result.starts[static_cast<std::size_t>(result.best)].fit.objective);
   }
 }
 
@@ -91,7 +92,8 @@ TEST(Multistart, AbandonsStartsWithoutLosingTheBestOptimum) {
     options.abandoning = true;
     const MultistartResult some = run_starts(test.truth.spec, blocks, std::nullopt, options, monitor);
     const LocalFit& best = some.starts[static_cast<std::size_t>(some.best)].fit;
-    EXPECT_LE(best.objective, all.starts[static_cast<std::size_t>(all.best)].fit.objective * (1 + 1.0 / 400)) << seed;
+    EXPECT_LE(best.objective, all.starts[static_cast<std::size_t>(all.best)].fit.objective * (1 + 1.0 / 400))
+        << seed;
     EXPECT_NE(best.status, FitStatus::abandoned) << seed;
     num_agreeing += count_agreeing(some.starts, best.objective, best.objective / 400);
     num_agreeing_of_all += count_agreeing(all.starts, best.objective, best.objective / 400);

@@ -60,8 +60,7 @@ Regression robust_regression(const Dataset& data, const std::string& loss) {
                       .ldlt()
                       .solve(design.transpose() * factor.matrix().asDiagonal() * y);
   }
-  const Eigen::MatrixXd bread =
-      (design.transpose() * slope.matrix().asDiagonal() * design).inverse();
+  const Eigen::MatrixXd bread = (design.transpose() * slope.matrix().asDiagonal() * design).inverse();
   const Eigen::MatrixXd meat = design.transpose() * psi.square().matrix().asDiagonal() * design;
   const double n = static_cast<double>(y.size());
   result.standard_errors =
@@ -85,7 +84,8 @@ TEST(RobustFit, IsRobustRegressionWithASingleExpert) {
     ASSERT_EQ(result.summary.coefficients.size(), 3U);
     for (std::size_t j = 0; j < 3; ++j) {
       EXPECT_NEAR(*result.summary.coefficients[j].standard_error,
-                  expected.standard_errors[static_cast<Eigen::Index>(j)], 1e-4 * expected.standard_errors.norm())
+                  expected.standard_errors[static_cast<Eigen::Index>(j)],
+                  1e-4 * expected.standard_errors.norm())
           << loss;
     }
     EXPECT_NEAR(std::sqrt(result.summary.noise_variance[0]), expected.scale, 1e-6);

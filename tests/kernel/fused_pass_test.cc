@@ -410,9 +410,8 @@ TEST_P(FusedPassOn, IsRightForRobustLosses) {
     for (const double threshold : {1e-3, 0.8, 50.0}) {
       Setting setting = make_setting(3, Features::own, Outer::weight_and_shift, Link::tanh, 300);
       const Eigen::Index n = setting.samples.num_samples();
-      Eigen::VectorXd target = Eigen::Map<const Eigen::VectorXd>(setting.samples.target(0), kBlockSize)
-                                   .replicate(2, 1)
-                                   .topRows(n);
+      Eigen::VectorXd target =
+          Eigen::Map<const Eigen::VectorXd>(setting.samples.target(0), kBlockSize).replicate(2, 1).topRows(n);
       target[7] = 1e6;  // far off
       setting.samples.set_target(target);
       setting.samples.set_loss(0, {kind, threshold});
@@ -426,7 +425,7 @@ TEST_P(FusedPassOn, IsRightForRobustLosses) {
         const bool is_huber = kind == Loss::Kind::huber;
         const bool is_large = std::abs(q) > 1;
         const Real factor = !is_huber ? 1 / (1 + q * q) : is_large ? 1 / std::abs(q) : Real{1};
-        cost += !is_huber ? threshold * threshold * std::log1p(q * q)
+        cost += !is_huber  ? threshold * threshold * std::log1p(q * q)
                 : is_large ? threshold * (2 * std::abs(r) - threshold)
                            : r * r;
         factors[row] = static_cast<double>(factor);

@@ -110,8 +110,8 @@ TEST(Compare, LearnsNothingFromTheTestSamples) {
   // By the definition.
   const Dataset held_out = subset(data, test);
   const Eigen::VectorXd errors = held_out.target - predict_mean(after.model, held_out.inputs, 1);
-  EXPECT_NEAR(after.rows[static_cast<std::size_t>(after.best)].test->rmse, std::sqrt(errors.squaredNorm() / 7),
-              1e-10);
+  EXPECT_NEAR(after.rows[static_cast<std::size_t>(after.best)].test->rmse,
+              std::sqrt(errors.squaredNorm() / 7), 1e-10);
 }
 
 TEST(Compare, GivesTheSameForAnyNumberOfThreads) {

@@ -29,8 +29,7 @@ Model model_of(const std::string& gate, const std::string& expert, int num_input
 }
 
 Dataset simulated(const Model& truth, Eigen::Index n, double noise, std::uint64_t seed) {
-  SimulatedData sample =
-      simulate(truth, n, {InputDistribution::Kind::normal, 0, 1}, {noise}, seed, 1);
+  SimulatedData sample = simulate(truth, n, {InputDistribution::Kind::normal, 0, 1}, {noise}, seed, 1);
   Dataset data;
   data.input_names = truth.inputs;
   data.inputs = std::move(sample.inputs);
@@ -43,7 +42,8 @@ Dataset simulated(const Model& truth, Eigen::Index n, double noise, std::uint64_
 }
 
 // Atoms at random places, no two of them alike: gates and experts at least a standard deviation apart.
-Model separated_truth(const std::string& gate, const std::string& expert, int num_experts, std::uint64_t seed) {
+Model separated_truth(const std::string& gate, const std::string& expert, int num_experts,
+                      std::uint64_t seed) {
   Model truth = model_of(gate, expert, 2, num_experts);
   Stream stream(seed, 0, "separated truth");
   const auto draw = [&](int size, double scale) {
@@ -80,13 +80,14 @@ struct Scenario {
   Eigen::Index n;
 };
 
-// Of regular models, 95 % or more of replicates find the true number by BIC; docs/estimator.md shows a hundred
-// of each. Here two of each: no failure is expected among eight, and these seeds have none.
+// Of regular models, 95 % or more of replicates find the true number by BIC; docs/estimator.md shows a
+// hundred of each. Here two of each: no failure is expected among eight, and these seeds have none.
 TEST(Select, RecoversTheNumberOfExpertsOfRegularModels) {
   const char* given = std::getenv("MOEST_RECOVERY_REPLICATES");
   const int num_replicates = given == nullptr ? 2 : std::max(1, std::atoi(given));
-  for (const Scenario& scenario : {Scenario{"softmax", "tanh", 2, 500}, Scenario{"softmax", "tanh", 3, 1000},
-                                   Scenario{"laplace", "tanh", 2, 500}, Scenario{"sigmoid", "tanh", 2, 1000}}) {
+  for (const Scenario& scenario :
+       {Scenario{"softmax", "tanh", 2, 500}, Scenario{"softmax", "tanh", 3, 1000},
+        Scenario{"laplace", "tanh", 2, 500}, Scenario{"sigmoid", "tanh", 2, 1000}}) {
     int by_bic = 0;
     int by_dendrogram = 0;
     for (int replicate = 0; replicate < num_replicates; ++replicate) {
@@ -179,7 +180,8 @@ TEST(Dendrogram, MergesCopiesFirstAndLosesNothing) {
     EXPECT_GT(levels[1].merge->height, 0.05) << gate;
     EXPECT_EQ(levels[1].merge->first + levels[1].merge->second, 1 + 3);
     EXPECT_FALSE(levels[2].merge.has_value());
-    EXPECT_LT((predict(levels[1].model, data.inputs, 1).mean - predict(truth, data.inputs, 1).mean).norm(), 1e-8)
+    EXPECT_LT((predict(levels[1].model, data.inputs, 1).mean - predict(truth, data.inputs, 1).mean).norm(),
+              1e-8)
         << gate;
   }
 }
@@ -192,7 +194,8 @@ TEST(Dendrogram, SeesExpertsAsFunctions) {
   const Dataset data = simulated(model, 100, 0.1, 2);
   const std::vector<DendrogramLevel> levels = dendrogram(model, data);
   EXPECT_LT(levels[0].merge->height, 1e-6);
-  EXPECT_LT((predict(levels[1].model, data.inputs, 1).mean - predict(model, data.inputs, 1).mean).norm(), 1e-8);
+  EXPECT_LT((predict(levels[1].model, data.inputs, 1).mean - predict(model, data.inputs, 1).mean).norm(),
+            1e-8);
 }
 
 // By the formula, on three samples.
