@@ -277,7 +277,8 @@ Command make_compare_command(CLI::App& program) {
   parser
       ->add_option_function<std::string>(
           "--ridge", [command](const std::string& text) { command->ridges = parse_ridges("--ridge", text); },
-          fmt::format("penalties that are tried (default {}, of 5000 rows or more 0.03)",
+          fmt::format("penalties that are tried (default {}, of 5000 rows or more 0 and 0.03, of 20,000 or "
+                      "more 0.003)",
                       fmt::join(defaults.ridges, ",")))
       ->type_name("X,...")
       ->group(group);

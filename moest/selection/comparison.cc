@@ -22,6 +22,7 @@ using Json = nlohmann::ordered_json;
 
 constexpr int kNeighbours = 5;
 constexpr Eigen::Index kManySamples = 5000;
+constexpr Eigen::Index kVeryManySamples = 20'000;
 
 Eigen::ArrayXd weights_of(const Dataset& data) {
   return data.weights.size() > 0 ? Eigen::ArrayXd(data.weights)
@@ -44,16 +45,22 @@ Error error_of_samples(const Dataset& data, const Eigen::VectorXd& predicted) {
   return {rmse, rmse > 0 ? std::sqrt(variance) / (2 * rmse) : 0};
 }
 
-std::vector<Contender> contenders_of(const Grid& grid, int num_inputs) {
+/// In the order of the grid: those of one row of the table, which differ in their ridge, follow each other.
+std::vector<Contender> contenders_of(const Grid& grid, const Dataset& train) {
+  constexpr double kMostParameters = 0.2;  // per sample, without a ridge
   std::vector<Contender> contenders;
   for (const GateSpec& gate : grid.gates) {
     for (const ExpertSpec& expert : grid.experts) {
       for (const int number : grid.num_experts) {
+        const MixtureSpec spec{gate, expert, static_cast<int>(train.inputs.cols()), number};
+        check(spec);
+        const bool is_large =
+            num_free_parameters(spec) > kMostParameters * static_cast<double>(train.target.rows());
         for (const double ridge : grid.ridges) {
-          Contender contender{{gate, expert, num_inputs, number}, ridge};
-          check(contender.spec);
           check_range("ridge", ridge, 0, 1e9);
-          contenders.push_back(std::move(contender));
+          if (ridge > 0 || !is_large || grid.ridges.size() == 1) {
+            contenders.push_back({spec, ridge});
+          }
         }
       }
     }
@@ -65,11 +72,15 @@ std::vector<Contender> contenders_of(const Grid& grid, int num_inputs) {
   return contenders;
 }
 
+bool are_of_one_row(const Contender& a, const Contender& b) {
+  return a.spec.gate == b.spec.gate && a.spec.expert == b.spec.expert &&
+         a.spec.num_experts == b.spec.num_experts;
+}
+
 /// Of a fit in a fold.
 FitOptions fit_options_of(const ComparisonOptions& options) {
   FitOptions fit;
   fit.starts = options.starts;
-  fit.greedy = false;
   fit.ensemble = std::min(options.ensemble, *options.starts);
   fit.tolerance = *options.tolerance;
   fit.max_iterations = options.max_iterations;
@@ -82,11 +93,10 @@ FitOptions fit_options_of(const ComparisonOptions& options) {
 class Comparing {
  public:
   Comparing(const Grid& grid, const Dataset& data, const Indices& test, const ComparisonOptions& options)
-      : grid_(grid),
-        train_(subset(data, complement(test, data.target.rows()))),
+      : train_(subset(data, complement(test, data.target.rows()))),
         options_(with_default_effort(options, train_.target.rows())),
         test_(subset(data, test)),
-        contenders_(contenders_of(grid, static_cast<int>(data.inputs.cols()))) {}
+        contenders_(contenders_of(grid, train_)) {}
 
   Comparison run(Journal* journal, const FitControl& control,
                  const std::function<void(const ContestProgress&)>& progress) {
@@ -98,8 +108,13 @@ class Comparing {
     const std::vector<ContestRow> rows =
         run_contest(contenders_, train_, folds_, contest, journal, control, progress);
     const bool interrupted = control.interrupt != nullptr && control.interrupt->load();
-    for (std::size_t first = 0; first < rows.size(); first += grid_.ridges.size()) {
-      add_row({rows.data() + first, grid_.ridges.size()});
+    for (std::size_t first = 0; first < rows.size();) {
+      std::size_t end = first + 1;
+      while (end < rows.size() && are_of_one_row(rows[first].contender, rows[end].contender)) {
+        ++end;
+      }
+      add_row({rows.data() + first, end - first});
+      first = end;
     }
     judge_rows();
     if (interrupted) {
@@ -183,6 +198,7 @@ class Comparing {
   Ensemble fit_to_all(const ComparisonRow& row, const FitControl& control) const {
     FitOptions fit_options = fit_options_of(options_);
     fit_options.ridge = row.contender.ridge;
+    fit_options.greedy = starts_greedily(row.contender);
     fit_options.starts = options_.final_starts;
     fit_options.ensemble = row.final_ensemble;
     const FitControl silent{control.interrupt, {}};
@@ -237,7 +253,6 @@ class Comparing {
     }
   }
 
-  const Grid& grid_;
   Dataset train_;
   ComparisonOptions options_;
   Dataset test_;
@@ -280,14 +295,12 @@ std::span<const Option<ComparisonOptions>> comparison_options() {
   static const std::array kOptions{
       Option<Options>{"folds", &Options::folds, 2, 1e6, "",
                       "folds of the cross-validation; by default 5, of 5000 rows or more 3"},
-      Option<Options>{
-          "starts", &Options::starts, 1, 1e6, "",
-          "random starts of each fit in a fold; by default 8, of 5000 rows or more 4, of 20,000 or "
-          "more 2"},
-      Option<Options>{
-          "final_starts", &Options::final_starts, 1, 1e6, "",
-          "random starts of the fits to all rows for learning; by default 24, of 5000 rows or more "
-          "12, of 20,000 or more 6"},
+      Option<Options>{"starts", &Options::starts, 1, 1e6, "",
+                      "starts of each fit in a fold; by default 8, of 5000 rows or more 4, of 20,000 or "
+                      "more 2"},
+      Option<Options>{"final_starts", &Options::final_starts, 1, 1e6, "",
+                      "starts of the fits to all rows for learning; by default 24, of 5000 rows or more "
+                      "12, of 20,000 or more 6"},
       Option<Options>{"ensemble", &Options::ensemble, 1, 1000, "",
                       "the most distinct optima of a fit that are averaged; how many do best is found out"},
       Option<Options>{"tolerance", &Options::tolerance, 1e-14, 1e3, "noise variances",
@@ -308,14 +321,16 @@ Grid default_grid(Eigen::Index num_samples) {
   tanh.kind = "tanh";
   tanh.output_weight = true;
   const bool many = num_samples >= kManySamples;
-  return {{GateSpec{}},
-          {ExpertSpec{}, tanh},
-          {1, 2, 4, 8, 16, many ? 32 : 24},
-          many ? std::vector<double>{0.03} : std::vector<double>{0.01, 0.1, 1}};
+  std::vector<double> ridges{0, 0.003, 0.03, 0.3};
+  if (num_samples >= kVeryManySamples) {
+    ridges = {0.003};
+  } else if (many) {
+    ridges = {0, 0.03};
+  }
+  return {{GateSpec{}}, {ExpertSpec{}, tanh}, {1, 2, 4, 8, 16, many ? 32 : 24}, std::move(ridges)};
 }
 
 ComparisonOptions with_default_effort(ComparisonOptions options, Eigen::Index num_samples) {
-  constexpr Eigen::Index kVeryManySamples = 20'000;
   const bool very_many = num_samples >= kVeryManySamples;
   const bool many = num_samples >= kManySamples;
   options.folds = options.folds.value_or(many ? 3 : 5);

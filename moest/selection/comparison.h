@@ -32,7 +32,8 @@ struct ComparisonOptions {
 };
 std::span<const Option<ComparisonOptions>> comparison_options();
 
-/// What is compared: all gates with all experts, numbers of experts and ridges.
+/// What is compared: all gates with all experts, numbers of experts and ridges. Without a ridge, mixtures of
+/// more than a fifth as many parameters as samples are left out, unless there is no other ridge.
 struct Grid {
   std::vector<GateSpec> gates;
   std::vector<ExpertSpec> experts;
@@ -40,7 +41,8 @@ struct Grid {
   std::vector<double> ridges;
 };
 /// Softmax gates; linear experts and tanh neurons with an output weight; 1, 2, 4, 8, 16 and 24 of them, of
-/// 5000 samples or more 32 instead of 24; ridges of 0.01, 0.1 and 1, of 5000 samples or more 0.03.
+/// 5000 samples or more 32 instead of 24; ridges of 0, 0.003, 0.03 and 0.3, of 5000 samples or more 0 and
+/// 0.03, of 20,000 or more 0.003.
 Grid default_grid(Eigen::Index num_samples);
 
 /// What the options leave open, by the number of samples:

@@ -113,6 +113,7 @@ std::optional<FoldScore> judge(const Contender& contender, const Dataset& train,
                                FitOptions options, const FitControl& control) {
   const Clock::time_point begin = Clock::now();
   options.ridge = contender.ridge;
+  options.greedy = starts_greedily(contender);
   const FitControl silent{control.interrupt, {}};
   const FitResult result = fit(contender.spec, train, options, silent);
   if (result.summary.status == FitStatus::interrupted) {
@@ -331,7 +332,7 @@ std::vector<ContestRow> run_contest(const std::vector<Contender>& contenders, co
                                     const std::function<void(const ContestProgress&)>& progress) {
   MOEST_EXPECT(!contenders.empty() && folds.size() >= 2 && data.target.cols() == 1);
   Json fit = options_json(fit_options(), options.fit);
-  for (const char* free : {"threads", "ridge", "confidence", "covariance"}) {
+  for (const char* free : {"threads", "ridge", "greedy", "confidence", "covariance"}) {
     fit.erase(free);
   }
   const Json specification{

@@ -22,6 +22,9 @@ struct Contender {
   double ridge = 0;
 };
 
+/// Whether half of the starts are greedy: of more than six experts that takes longer than it gains.
+inline bool starts_greedily(const Contender& contender) { return contender.spec.num_experts <= 6; }
+
 /// {"gate", "expert", "experts", "ridge"}: gate and expert with their options.
 nlohmann::ordered_json to_json(const Contender& contender);
 
@@ -58,7 +61,8 @@ struct ContestProgress {
 };
 
 struct ContestOptions {
-  FitOptions fit;  // of each contender but for the ridge; fit.ensemble is the largest that is tried
+  FitOptions fit;  // of each contender but for the ridge and greedy starts; fit.ensemble is the largest that
+                   // is tried
   bool dropping = true;
 };
 

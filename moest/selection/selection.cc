@@ -14,7 +14,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-/// Random starts of each fit of the cross-validation.
+/// Starts of each fit of the cross-validation.
 constexpr int kStartsInFolds = 16;
 
 /// The row with the least of a number; -1 if no row has it.
@@ -122,7 +122,6 @@ class Selecting {
     const auto num_levels = static_cast<int>(result_.rows.size());
     FitOptions in_folds = fit_options_;
     in_folds.starts = options_.starts.value_or(kStartsInFolds);
-    in_folds.greedy = false;
     const std::vector<ContestRow> rows =
         run_contest(contenders, data_, folds, {in_folds, false}, nullptr, control_,
                     [&](const ContestProgress& state) { report(num_levels + state.num_done); });
