@@ -206,6 +206,35 @@ Comparison run_comparison(const CompareCommand& command, const Grid& grid, const
                  progress);
 }
 
+/// A word of a command line, quoted where a shell would not take it as it is.
+std::string shell_word(const std::string& word) {
+  const auto is_plain = [](char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) != 0 ||
+           std::string_view("_-./,:=+@%").find(c) != std::string_view::npos;
+  };
+  if (!word.empty() && std::all_of(word.begin(), word.end(), is_plain)) {
+    return word;
+  }
+  std::string quoted = "'";
+  for (const char c : word) {
+    quoted += c == '\'' ? "'\\''" : std::string(1, c);
+  }
+  return quoted + "'";
+}
+
+/// The command that fits to the same columns, as far as that.
+std::string beginning_of_fit(const DataOptions& data) {
+  std::string text = "moest fit " + shell_word(data.data);
+  const auto add = [&](const std::string& flag, const std::string& value) {
+    text += value.empty() ? "" : fmt::format(" {} {}", flag, shell_word(value));
+  };
+  add("--target", fmt::format("{}", fmt::join(data.columns.targets, ",")));
+  add("--inputs", fmt::format("{}", fmt::join(data.columns.inputs, ",")));
+  add("--categorical", fmt::format("{}", fmt::join(data.columns.categorical, ",")));
+  add("--weights-column", data.columns.weights);
+  return text + (data.drop_missing ? " --drop-missing" : "");
+}
+
 int run_compare(const CLI::App& parser, const CompareCommand& command) {
   check_files(command.common, {command.data.data, command.test_rows}, command.output);
   check_files({}, {command.data.data, command.test_rows}, command.picture);
@@ -236,9 +265,7 @@ int run_compare(const CLI::App& parser, const CompareCommand& command) {
     print_json(json);
   } else {
     const std::string source = source_name(command.data.data);
-    write_output("-", comparison_report(comparison, source,
-                                        fmt::format("moest fit {} --target {}", command.data.data,
-                                                    data.target_names.front())));
+    write_output("-", comparison_report(comparison, source, beginning_of_fit(command.data)));
   }
   if (!is_whole) {
     note(command.common, command.store.empty()

@@ -253,7 +253,8 @@ class Contest {
       const Eigen::ArrayXd least = row.errors();
       for (int number = options_.fit.ensemble; number > row.ensemble; --number) {
         const Eigen::ArrayXd difference = row.errors(number) - least;
-        if (difference.mean() <= standard_error_of_mean(difference)) {
+        const bool is_padded = (row.errors(number) == row.errors(number - 1)).all();
+        if (!is_padded && difference.mean() <= standard_error_of_mean(difference)) {
           row.ensemble = number;
         }
       }
