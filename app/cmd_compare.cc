@@ -149,10 +149,8 @@ Owner with_own_options(const KindInfo& info, std::span<const Option<Owner>> opti
 
 template <class Owner>
 std::vector<std::string> kinds_of(const std::vector<Owner>& owners) {
-  std::vector<std::string> kinds;
-  for (const Owner& owner : owners) {
-    kinds.push_back(owner.kind);
-  }
+  std::vector<std::string> kinds(owners.size());
+  std::transform(owners.begin(), owners.end(), kinds.begin(), [](const Owner& owner) { return owner.kind; });
   return kinds;
 }
 

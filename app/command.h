@@ -114,10 +114,10 @@ CLI::Option* add_names(CLI::App& parser, const std::string& flag, std::vector<st
 /// default.
 template <class Owner>
 std::string flag_of(const Option<Owner>& option) {
-  static const Owner defaults{};
+  static const Owner kDefaults{};
   const std::string flag = flag_name(option.name);
   const auto* member = std::get_if<bool Owner::*>(&option.member);
-  return member != nullptr && defaults.**member ? "--no-" + flag.substr(2) : flag;
+  return member != nullptr && kDefaults.**member ? "--no-" + flag.substr(2) : flag;
 }
 
 /// Adds every option of a table of declarations to a group of a parser's options: a number as --name VALUE, a

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -214,9 +216,30 @@ void plot_comparison(const Comparison& comparison, const std::string& target, co
                             in_quotes(baseline.name));
     }
   }
+  std::set<int> numbers;
+  double low = std::numeric_limits<double>::infinity();
+  double high = 0;
+  const auto see = [&](const Error& error) {
+    low = std::min(low, std::max(error.rmse - error.standard_error, error.rmse / 2));
+    high = std::max(high, error.rmse + error.standard_error);
+  };
+  for (const ComparisonRow& row : comparison.rows) {
+    numbers.insert(row.contender.spec.num_experts);
+    if (row.num_folds > 0) {
+      see(row.test.value_or(row.cv));
+    }
+  }
+  for (const Baseline& baseline : comparison.baselines) {
+    see(baseline.error);
+  }
+  if (!(low > 0 && high > low)) {
+    low = std::numeric_limits<double>::min();
+    high = 1;
+  }
   const std::string style = fmt::format(
-      "set logscale x 2\nset xlabel 'experts'\nset ylabel {}\nset key outside right top\nset border 3\n"
-      "set tics nomirror\nset offsets graph 0.03, graph 0.03, graph 0.03, graph 0.03\n",
+      "set logscale x 2\nset logscale y\nset xrange [{}:{}]\nset yrange [{}:{}]\nset xtics ({})\nset xlabel "
+      "'experts'\nset ylabel {}\nset key outside right top\nset border 3\nset tics nomirror\n",
+      0.9 * *numbers.begin(), 1.1 * *numbers.rbegin(), 0.9 * low, 1.1 * high, fmt::join(numbers, ", "),
       in_quotes("root mean squared error of " + target));
   run_gnuplot(blocks + style + curves + "\n", path);
 }

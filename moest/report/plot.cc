@@ -155,11 +155,11 @@ std::string gate_over_plane(const Model& model, const Dataset& data, int num_thr
                             0.6 * point_size(num_points), thinning_note(step));
 }
 
-// 1, 2 or 5 times a power of ten, so that about three of them fill the range.
+// 1, 2 or 5 times a power of ten, so that no more than three of them fill the range.
 double tic_step(double range) {
   const double raw = range / 3;
   const double power = std::pow(10, std::floor(std::log10(raw)));
-  return power * (raw < 2 * power ? 1 : raw < 5 * power ? 2 : 5);
+  return power * (raw <= power ? 1 : raw <= 2 * power ? 2 : raw <= 5 * power ? 5 : 10);
 }
 
 // A panel for each input, all on one scale; of many inputs those with the largest effects.
