@@ -50,7 +50,9 @@ class ExpertSums {
       weight_[i] += weight.sum();
       square_[i] += (weight * value.square()).sum();
       design_[at].noalias() += features.transpose() * weight.matrix().asDiagonal() * features;
-      product_.col(i).noalias() += features.transpose() * (weight * value).matrix();
+      for (Eigen::Index j = 0; j < size(); ++j) {
+        product_(j, i) += (features.col(j).array() * weight * value).sum();
+      }
       for (int j = 0; j < i; ++j) {
         const auto other = static_cast<std::size_t>(j);
         difference_(i, j) +=
