@@ -414,7 +414,7 @@ class Estimation {
         summary.starts.push_back({row.kind, row.fit.objective * to_rss, row.fit.iterations, row.fit.status});
       }
     }
-    const Eigen::VectorXd theta = ordered(problem_, best.theta, data_, summary.expert_shares);
+    Eigen::VectorXd theta = ordered(problem_, best.theta, data_, summary.expert_shares);
     describe_optimum(problem_, theta, summary);
     if (spec_.gate.top_k > 0 && spec_.gate.top_k < spec_.num_experts) {
       summary.samples_near_tie = count_near_ties(spec_, options_.bound, samples_.blocks(), theta);

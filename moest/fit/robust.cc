@@ -54,6 +54,7 @@ double median_scale(std::vector<double> values, double centre) {
 
 std::vector<double> residual_scales(Problem& problem, const Eigen::VectorXd& theta) {
   std::vector<double> scales;
+  scales.reserve(static_cast<std::size_t>(problem.samples().num_targets()));
   for (int target = 0; target < problem.samples().num_targets(); ++target) {
     scales.push_back(median_scale(residuals_of(problem, theta, target), 0));
   }

@@ -90,7 +90,7 @@ Predictions predict(const Model& model, const Eigen::MatrixXd& inputs, int num_t
     // The mean is the sum of weight times expert, and where weights do not sum to one, of that and the
     // offset.
     const bool sums_to_one = weights_sum_to_one(model.spec.gate);
-    auto experts = result.experts.middleCols(output * k, k);
+    auto experts = result.experts.middleCols(Eigen::Index{output} * k, k);
     experts = (target.scale * experts).array() + (sums_to_one ? target.offset : 0.0);
   }
   return result;

@@ -84,6 +84,7 @@ std::string group_table(const Model& model, const std::vector<double>& shares) {
     table.add_row(std::move(cells));
   }
   std::vector<std::vector<Coefficient>> gates;
+  gates.reserve(model.groups.size());
   for (int group = 0; group < static_cast<int>(model.groups.size()); ++group) {
     gates.push_back(group_coefficients(model, group));
   }
@@ -326,7 +327,7 @@ std::string describe_model(const Model& model) {
 }
 
 std::string describe_ensemble(const Ensemble& ensemble) {
-  const std::string first = describe_model(ensemble.members.front());
+  std::string first = describe_model(ensemble.members.front());
   const std::size_t number = ensemble.members.size();
   if (number == 1) {
     return first;

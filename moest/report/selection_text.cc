@@ -19,6 +19,7 @@ int experts_of(const SelectionRow& row) { return row.level.model.spec.num_expert
 /// "experts 2 and 3", or of merges before "experts 2 and 3+4".
 std::vector<std::string> node_names(const Selection& selection) {
   std::vector<std::string> names;
+  names.reserve(2 * selection.rows.size());
   const int num_atoms = selection.rows.empty() ? 0 : experts_of(selection.rows.front());
   for (int i = 0; i < num_atoms; ++i) {
     names.push_back(std::to_string(i + 1));

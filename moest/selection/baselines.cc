@@ -16,6 +16,7 @@ namespace {
 
 std::vector<Affine> standardisations(const Eigen::MatrixXd& inputs) {
   std::vector<Affine> maps;
+  maps.reserve(static_cast<std::size_t>(inputs.cols()));
   for (Eigen::Index j = 0; j < inputs.cols(); ++j) {
     maps.push_back(standardisation({inputs.col(j).data(), static_cast<std::size_t>(inputs.rows())}));
   }

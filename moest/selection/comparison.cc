@@ -107,7 +107,7 @@ class Comparing {
     const ContestOptions contest{fit_options_of(options_), options_.dropping};
     const std::vector<ContestRow> rows =
         run_contest(contenders_, train_, folds_, contest, journal, control, progress);
-    const bool interrupted = control.interrupt != nullptr && control.interrupt->load();
+    const auto is_interrupted = [&] { return control.interrupt != nullptr && control.interrupt->load(); };
     for (std::size_t first = 0; first < rows.size();) {
       std::size_t end = first + 1;
       while (end < rows.size() && are_of_one_row(rows[first].contender, rows[end].contender)) {
@@ -117,11 +117,13 @@ class Comparing {
       first = end;
     }
     judge_rows();
-    if (interrupted) {
-      result_.status = FitStatus::interrupted;
-    } else {
+    if (!is_interrupted()) {
       fit_the_best(control);
       add_baselines();
+    }
+    if (is_interrupted()) {
+      result_.status = FitStatus::interrupted;
+      result_.model = {};
     }
     result_.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
     return std::move(result_);

@@ -115,6 +115,7 @@ class Selecting {
 
   void cross_validate() {
     std::vector<Contender> contenders;
+    contenders.reserve(result_.rows.size());
     for (const SelectionRow& row : result_.rows) {
       contenders.push_back({row.level.model.spec, 0});
     }
@@ -129,6 +130,7 @@ class Selecting {
       return;
     }
     std::vector<Eigen::ArrayXd> errors;
+    errors.reserve(rows.size());
     for (std::size_t i = 0; i < rows.size(); ++i) {
       errors.push_back(rows[i].errors());
       const double rmse = std::sqrt(errors.back().mean());
