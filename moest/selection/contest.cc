@@ -268,6 +268,9 @@ class Contest {
         best = &row;
       }
     }
+    if (best == nullptr) {
+      return;
+    }
     const Eigen::ArrayXd of_best = best->errors();
     for (ContestRow& row : rows_) {
       if (!row.dropped && row.contender.spec.num_experts > 1) {
