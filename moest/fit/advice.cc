@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <Eigen/Cholesky>
+#include <algorithm>
 #include <cmath>
 #include <numeric>
 
@@ -107,6 +108,28 @@ Slope regress(const Eigen::ArrayXd& x, const Eigen::ArrayXd& y) {
   return {slope, std::sqrt((centred * errors).square().sum()) / sum_sq};
 }
 
+Eigen::Map<const Eigen::ArrayXd> as_array(const std::vector<double>& values) {
+  return {values.data(), static_cast<Eigen::Index>(values.size())};
+}
+
+/// The kurtosis of the residuals, 3 of normal ones, is beyond kLeastKurtosis.
+bool has_outliers(const ExpertSums& of) {
+  constexpr double kLeastKurtosis = 10;
+  const auto squares = as_array(of.squares());
+  return squares.square().mean() > kLeastKurtosis * squares.mean() * squares.mean();
+}
+
+/// The spread of the experts explains a part of the squared residuals, and that is no chance.
+bool looks_like_latent_classes(const ExpertSums& of) {
+  constexpr double kLeastPart = 0.1;
+  constexpr double kSurely = 4;
+  const auto spreads = as_array(of.spreads());
+  const auto squares = as_array(of.squares());
+  const Slope slope = regress(spreads, squares);
+  return slope.value * spreads.mean() > kLeastPart * squares.mean() &&
+         slope.value > kSurely * slope.standard_error;
+}
+
 std::string numbered_list(const std::vector<int>& experts) {
   std::vector<std::string> names;
   names.reserve(experts.size());
@@ -191,24 +214,14 @@ std::vector<std::string> advice_on(Problem& problem, const Eigen::VectorXd& thet
         fmt::format("a single start found this optimum: --starts {} would tell whether there is a lower one",
                     4 * summary.starts.size()));
   }
-  // Of each target: the spread explains a part of the squared residuals, and that is no chance.
-  constexpr double kLeastPart = 0.1;
-  constexpr double kSurely = 4;
-  for (const ExpertSums& of : sums) {
-    const auto numbers = [](const std::vector<double>& values) {
-      return Eigen::Map<const Eigen::ArrayXd>(values.data(), static_cast<Eigen::Index>(values.size()));
-    };
-    const auto spreads = numbers(of.spreads());
-    const auto squares = numbers(of.squares());
-    const Slope slope = regress(spreads, squares);
-    if (slope.value * spreads.mean() > kLeastPart * squares.mean() &&
-        slope.value > kSurely * slope.standard_error) {
-      advice.emplace_back(
-          "residuals are larger where the experts differ, as if each sample belonged to one of them: for "
-          "such "
-          "data a latent-class mixture (fitted by EM) is the right model, and this one gives its mean only");
-      break;
-    }
+  if (summary.options.loss == "squared" && std::any_of(sums.begin(), sums.end(), has_outliers)) {
+    advice.emplace_back(
+        "a few residuals are far larger than the others: compare with --loss huber, where they count less");
+  }
+  if (std::any_of(sums.begin(), sums.end(), looks_like_latent_classes)) {
+    advice.emplace_back(
+        "residuals are larger where the experts differ, as if each sample belonged to one of them: for such "
+        "data a latent-class mixture (fitted by EM) is the right model, and this one gives its mean only");
   }
   return advice;
 }

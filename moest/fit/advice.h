@@ -19,6 +19,7 @@ namespace moest {
 /// - for either of the first two, what theory says of such experts' parameters, where they are not strongly
 ///   identifiable [NHR24, NHR25];
 /// - an optimum that a single start found;
+/// - with squared loss, residuals of a kurtosis above 10 (3 if they are normal): outliers;
 /// - residuals whose squares grow with the spread of the experts, v(x) = sum_i w_i (h_i - f)^2, as they do
 ///   where each sample belongs to one expert and not where the mean is the mixture: regressed on v they have
 ///   a slope above four of its standard errors, and v explains a tenth of their mean.

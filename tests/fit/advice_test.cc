@@ -73,6 +73,15 @@ TEST(Advice, NamesExpertsThatCoincideAndWhatTheorySaysOfThem) {
   EXPECT_THAT(of_neurons, Not(Contains(HasSubstr("may not converge"))));
 }
 
+TEST(Advice, TellsOfOutliers) {
+  TestProblem test = two_experts("linear", {1, 1}, {-2, 0}, 1);
+  test.data.target(100, 0) += 5;
+  EXPECT_THAT(summary_of(test).advice, Contains(HasSubstr("--loss huber")));
+  FitOptions options;
+  options.loss = "huber";
+  EXPECT_THAT(fit(test.truth.spec, test.data, options).summary.advice, Not(Contains(HasSubstr("--loss"))));
+}
+
 TEST(Advice, NamesAnExpertWithHardlyAnyWeight) {
   const TestProblem test = two_experts("linear", {1, 1}, {-2, 0}, 1);
   FitSummary summary = summary_of(test);
