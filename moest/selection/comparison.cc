@@ -147,8 +147,7 @@ class Comparing {
     row.contender = best->contender;
     row.ensemble = best->ensemble;
     const int most = std::min(options_.ensemble, *options_.final_starts);
-    const bool takes_all = row.ensemble > 1 && row.ensemble == fit_options_of(options_).ensemble;
-    row.final_ensemble = takes_all ? most : std::min(row.ensemble, most);
+    row.final_ensemble = best->takes_all() ? most : std::min(row.ensemble, most);
     row.num_folds = static_cast<int>(best->scores.size());
     row.dropped = best->dropped;
     row.num_parameters = num_free_parameters(best->contender.spec);

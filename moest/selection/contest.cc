@@ -317,6 +317,12 @@ Json to_json(const Contender& contender) {
           {"ridge", contender.ridge}};
 }
 
+bool ContestRow::takes_all() const {
+  return ensemble > 1 && std::all_of(scores.begin(), scores.end(), [&](const FoldScore& score) {
+           return score.held_out[static_cast<std::size_t>(ensemble - 1)] == score.held_out.back();
+         });
+}
+
 double standard_error_of_mean(const Eigen::ArrayXd& values) {
   const auto number = static_cast<double>(values.size());
   return number > 1 ? std::sqrt((values - values.mean()).square().sum() / (number - 1) / number) : 0;

@@ -48,6 +48,8 @@ struct ContestRow {
   /// By fold, of an ensemble of `number` optima, or of as many as do best.
   Eigen::ArrayXd errors(int number) const;
   Eigen::ArrayXd errors() const { return errors(ensemble); }
+  /// Whether the ensemble is that of all distinct optima, in every fold.
+  bool takes_all() const;
 };
 
 /// sqrt(sum (v - mean)^2 / (n - 1) / n); 0 for a single value.
