@@ -210,14 +210,8 @@ std::string shell_word(const std::string& word) {
     return std::isalnum(static_cast<unsigned char>(c)) != 0 ||
            std::string_view("_-./,:=+@%").find(c) != std::string_view::npos;
   };
-  if (!word.empty() && std::all_of(word.begin(), word.end(), is_plain)) {
-    return word;
-  }
-  std::string quoted = "'";
-  for (const char c : word) {
-    quoted += c == '\'' ? "'\\''" : std::string(1, c);
-  }
-  return quoted + "'";
+  const bool needs_none = !word.empty() && std::all_of(word.begin(), word.end(), is_plain);
+  return needs_none ? word : in_shell_quotes(word);
 }
 
 /// The command that fits to the same columns, as far as that.

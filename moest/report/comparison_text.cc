@@ -17,11 +17,6 @@
 namespace moest {
 namespace {
 
-bool has_test(const Comparison& comparison) {
-  return std::any_of(comparison.rows.begin(), comparison.rows.end(),
-                     [](const ComparisonRow& row) { return row.test.has_value(); });
-}
-
 /// "softmax, tanh".
 std::string family(const ComparisonRow& row) {
   return row.contender.spec.gate.kind + ", " + row.contender.spec.expert.kind;
@@ -81,10 +76,9 @@ std::string fit_command(const std::string& beginning, const ComparisonRow& row,
 }
 
 std::string rows_text(const Comparison& comparison) {
-  const bool tested = has_test(comparison);
   std::vector<std::string> header{"gate, expert", "experts",  "parameters",
                                   "ridge",        "ensemble", "cross-validation"};
-  if (tested) {
+  if (comparison.has_test) {
     header.emplace_back("test");
   }
   header.insert(header.end(), {"train", "seconds", ""});
@@ -97,7 +91,7 @@ std::string rows_text(const Comparison& comparison) {
                                    short_number(row.contender.ridge),
                                    std::to_string(row.final_ensemble),
                                    row.num_folds > 0 ? with_error(row.cv) : ""};
-    if (tested) {
+    if (comparison.has_test) {
       cells.push_back(row.test ? with_error(*row.test) : "");
     }
     cells.push_back(row.num_folds > 0 ? fmt::format("{:.4g}", row.train_rmse) : "");
@@ -190,7 +184,7 @@ void plot_comparison(const Comparison& comparison, const std::string& target, co
   for (std::size_t f = 0; f < families.size(); ++f) {
     std::vector<const ComparisonRow*> rows;
     for (const ComparisonRow& row : comparison.rows) {
-      if (family(row) == families[f] && row.num_folds > 0) {
+      if (family(row) == families[f] && comparison.error_of(row)) {
         rows.push_back(&row);
       }
     }
@@ -200,7 +194,7 @@ void plot_comparison(const Comparison& comparison, const std::string& target, co
     Eigen::MatrixXd points(static_cast<Eigen::Index>(rows.size()), 3);
     for (Eigen::Index i = 0; i < points.rows(); ++i) {
       const ComparisonRow& row = *rows[static_cast<std::size_t>(i)];
-      const Error& error = row.test.value_or(row.cv);
+      const Error error = *comparison.error_of(row);
       points.row(i) << row.contender.spec.num_experts, error.rmse, error.standard_error;
     }
     blocks += data_block(fmt::format("family{}", f), points);
@@ -225,8 +219,8 @@ void plot_comparison(const Comparison& comparison, const std::string& target, co
   };
   for (const ComparisonRow& row : comparison.rows) {
     numbers.insert(row.contender.spec.num_experts);
-    if (row.num_folds > 0) {
-      see(row.test.value_or(row.cv));
+    if (const std::optional<Error> error = comparison.error_of(row)) {
+      see(*error);
     }
   }
   for (const Baseline& baseline : comparison.baselines) {

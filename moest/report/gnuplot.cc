@@ -45,14 +45,6 @@ class TemporaryFile {
   std::string path_;
 };
 
-std::string in_shell_quotes(std::string_view text) {
-  std::string result = "'";
-  for (const char c : text) {
-    result += c == '\'' ? "'\\''" : std::string(1, c);
-  }
-  return result + "'";
-}
-
 std::string terminal(const std::string& path) {
   std::string ending = fs::path(path).extension().string();
   std::transform(ending.begin(), ending.end(), ending.begin(),
@@ -86,6 +78,14 @@ std::string in_quotes(std::string_view text) {
     if (c == '\'') {
       result += c;
     }
+  }
+  return result + "'";
+}
+
+std::string in_shell_quotes(std::string_view text) {
+  std::string result = "'";
+  for (const char c : text) {
+    result += c == '\'' ? "'\\''" : std::string(1, c);
   }
   return result + "'";
 }

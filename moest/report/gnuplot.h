@@ -18,6 +18,9 @@ void run_gnuplot(const std::string& script, const std::string& path);
 /// `text` as a label, whatever it holds.
 std::string in_quotes(std::string_view text);
 
+/// `text` as one word of a shell's command line, whatever it holds.
+std::string in_shell_quotes(std::string_view text);
+
 /// A named block of rows, $name; a value that is not finite leaves a gap.
 std::string data_block(std::string_view name, const Eigen::MatrixXd& rows);
 

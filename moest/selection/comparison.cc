@@ -103,6 +103,7 @@ class Comparing {
     const auto begin = std::chrono::steady_clock::now();
     result_.options = options_;
     result_.num_folds = *options_.folds;
+    result_.has_test = test_.target.rows() > 0;
     folds_ = deal_folds(train_.inputs, result_.num_folds, options_.seed);
     const ContestOptions contest{fit_options_of(options_), options_.dropping};
     const std::vector<ContestRow> rows =
@@ -210,11 +211,11 @@ class Comparing {
     for (std::size_t i = 0; i < result_.rows.size(); ++i) {
       ComparisonRow& row = result_.rows[i];
       const bool is_best = static_cast<int>(i) == result_.best;
-      if (!is_best && (test_.target.rows() == 0 || row.dropped)) {
+      if (!is_best && (!result_.has_test || row.dropped)) {
         continue;
       }
       Ensemble model = fit_to_all(row, control);
-      if (test_.target.rows() > 0) {
+      if (result_.has_test) {
         row.test = error_of_samples(test_, predict_mean(model, test_.inputs, options_.threads));
       }
       if (is_best) {
@@ -225,7 +226,7 @@ class Comparing {
 
   void add_baselines() {
     const auto add = [&](const std::string& name, const auto& predict_from) {
-      if (test_.target.rows() > 0) {
+      if (result_.has_test) {
         result_.baselines.push_back({name, error_of_samples(test_, predict_from(train_, test_.inputs))});
         return;
       }
@@ -250,7 +251,9 @@ class Comparing {
       }
     }
     if (single != nullptr) {
-      result_.baselines.push_back({"single_expert", single->test.value_or(single->cv)});
+      if (const std::optional<Error> error = result_.error_of(*single)) {
+        result_.baselines.push_back({"single_expert", *error});
+      }
     }
   }
 
@@ -263,9 +266,9 @@ class Comparing {
   Comparison result_;
 };
 
-Json row_json(const ComparisonRow& row) {
+Json row_json(const Comparison& comparison, const ComparisonRow& row) {
   const MixtureSpec& spec = row.contender.spec;
-  const Error& error = row.test.value_or(row.cv);
+  const std::optional<Error> error = comparison.error_of(row);
   const bool has_error = row.num_folds > 0;
   const auto number = [&](double value) { return has_error ? Json(value) : Json(nullptr); };
   return {{"gate", spec.gate.kind},
@@ -273,8 +276,8 @@ Json row_json(const ComparisonRow& row) {
           {"experts", spec.num_experts},
           {"ridge", row.contender.ridge},
           {"ensemble", row.final_ensemble},
-          {"test_rmse", number(error.rmse)},
-          {"test_rmse_se", number(error.standard_error)},
+          {"test_rmse", error ? Json(error->rmse) : Json(nullptr)},
+          {"test_rmse_se", error ? Json(error->standard_error) : Json(nullptr)},
           {"cv_rmse", number(row.cv.rmse)},
           {"cv_rmse_se", number(row.cv.standard_error)},
           {"train_rmse", number(row.train_rmse)},
@@ -290,6 +293,10 @@ Json row_json(const ComparisonRow& row) {
 }
 
 }  // namespace
+
+std::optional<Error> Comparison::error_of(const ComparisonRow& row) const {
+  return has_test ? row.test : row.num_folds > 0 ? std::optional(row.cv) : std::nullopt;
+}
 
 std::span<const Option<ComparisonOptions>> comparison_options() {
   using Options = ComparisonOptions;
@@ -355,7 +362,7 @@ Comparison compare(const Grid& grid, const Dataset& data, const Indices& test,
 Json to_json(const Comparison& comparison) {
   Json rows = Json::array();
   for (const ComparisonRow& row : comparison.rows) {
-    rows.push_back(row_json(row));
+    rows.push_back(row_json(comparison, row));
   }
   Json baselines = Json::object();
   for (const Baseline& baseline : comparison.baselines) {

@@ -93,8 +93,13 @@ struct Comparison {
   int simplest = -1;                // with the fewest parameters within one standard error of it
   std::vector<Baseline> baselines;  // mean, linear, nearest_neighbours, single_expert
   ComparisonOptions options;        // as used
+  bool has_test = false;            // there are test samples
   Ensemble model;                   // the best, learned from all training samples
   double seconds = 0;
+
+  /// What a row is judged by: the test samples where there are any, else the folds; nothing for a row that
+  /// has not come so far.
+  std::optional<Error> error_of(const ComparisonRow& row) const;
 };
 
 /// Compares the grid on the samples that are not among `test`, by cross-validation (run_contest), and fits

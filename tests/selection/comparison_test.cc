@@ -101,6 +101,9 @@ TEST(Compare, LearnsNothingFromTheTestSamples) {
   ASSERT_EQ(before.best, after.best);
   for (std::size_t i = 0; i < before.rows.size(); ++i) {
     EXPECT_EQ(before.rows[i].cv.rmse, after.rows[i].cv.rmse);
+    EXPECT_EQ(before.rows[i].test.has_value(), !before.rows[i].dropped);
+    EXPECT_EQ(before.error_of(before.rows[i]).has_value(), before.rows[i].test.has_value())
+        << "the error of the folds is none of the test samples";
     if (before.rows[i].test) {
       EXPECT_LT(before.rows[i].test->rmse, 2);
       EXPECT_GT(after.rows[i].test->rmse, 90);
