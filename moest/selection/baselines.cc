@@ -10,6 +10,7 @@
 #include "moest/base/error.h"
 #include "moest/base/parallel.h"
 #include "moest/data/scaling.h"
+#include "moest/selection/folds.h"
 
 namespace moest {
 namespace {
@@ -23,13 +24,8 @@ std::vector<Affine> standardisations(const Eigen::MatrixXd& inputs) {
   return maps;
 }
 
-Eigen::ArrayXd weights_of(const Dataset& data) {
-  return data.weights.size() > 0 ? Eigen::ArrayXd(data.weights)
-                                 : Eigen::ArrayXd(Eigen::ArrayXd::Ones(data.target.rows()));
-}
-
 double mean_of(const Dataset& train) {
-  const Eigen::ArrayXd weights = weights_of(train);
+  const Eigen::ArrayXd weights = sample_weights(train);
   return (weights * train.target.col(0).array()).sum() / weights.sum();
 }
 
@@ -46,7 +42,7 @@ Eigen::VectorXd predict_by_regression(const Dataset& train, const Eigen::MatrixX
     matrix << scaled(of, maps), Eigen::VectorXd::Ones(of.rows());
     return matrix;
   };
-  const Eigen::VectorXd roots = weights_of(train).sqrt();
+  const Eigen::VectorXd roots = sample_weights(train).sqrt();
   const Eigen::MatrixXd weighted = roots.asDiagonal() * design(train.inputs);
   const double mean = mean_of(train);
   const Eigen::VectorXd target = (train.target.col(0).array() - mean).matrix().cwiseProduct(roots);

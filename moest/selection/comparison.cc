@@ -24,11 +24,6 @@ constexpr int kNeighbours = 5;
 constexpr Eigen::Index kManySamples = 5000;
 constexpr Eigen::Index kVeryManySamples = 20'000;
 
-Eigen::ArrayXd weights_of(const Dataset& data) {
-  return data.weights.size() > 0 ? Eigen::ArrayXd(data.weights)
-                                 : Eigen::ArrayXd(Eigen::ArrayXd::Ones(data.target.rows()));
-}
-
 /// Of mean squared errors of folds.
 Error error_of_folds(const Eigen::ArrayXd& squares) {
   const double rmse = std::sqrt(squares.mean());
@@ -37,7 +32,7 @@ Error error_of_folds(const Eigen::ArrayXd& squares) {
 
 /// Of predictions for samples.
 Error error_of_samples(const Dataset& data, const Eigen::VectorXd& predicted) {
-  const Eigen::ArrayXd weights = weights_of(data);
+  const Eigen::ArrayXd weights = sample_weights(data);
   const Eigen::ArrayXd squares = (data.target.col(0) - predicted).array().square();
   const double mean = (weights * squares).sum() / weights.sum();
   const double variance = (weights * (squares - mean)).square().sum() / std::pow(weights.sum(), 2);

@@ -27,14 +27,9 @@ double seconds_since(Clock::time_point begin) {
   return std::chrono::duration<double>(Clock::now() - begin).count();
 }
 
-double total_weight(const Dataset& data) {
-  return data.weights.size() > 0 ? data.weights.sum() : static_cast<double>(data.target.rows());
-}
-
 double mean_of_squares(const Dataset& data, const Eigen::VectorXd& predicted) {
-  const Eigen::ArrayXd squares = (data.target.col(0) - predicted).array().square();
-  return (data.weights.size() > 0 ? (data.weights.array() * squares).sum() : squares.sum()) /
-         total_weight(data);
+  const Eigen::ArrayXd weights = sample_weights(data);
+  return (weights * (data.target.col(0) - predicted).array().square()).sum() / weights.sum();
 }
 
 /// What the numbers of a data set are, as one number (FNV-1a over the bytes).
@@ -127,7 +122,7 @@ std::optional<FoldScore> judge(const Contender& contender, const Dataset& train,
     score.held_out.push_back(mean_of_squares(held_out, sum / ++number));
   }
   score.held_out.resize(static_cast<std::size_t>(options.ensemble), score.held_out.back());
-  score.train = result.summary.rss / total_weight(train);
+  score.train = result.summary.rss / sample_weights(train).sum();
   score.seconds = seconds_since(begin);
   return score;
 }

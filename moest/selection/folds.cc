@@ -81,4 +81,11 @@ Dataset subset(const Dataset& data, const Indices& samples) {
   return part;
 }
 
+Eigen::ArrayXd sample_weights(const Dataset& data) {
+  if (data.weights.size() == 0) {
+    return Eigen::ArrayXd::Ones(data.target.rows());
+  }
+  return data.weights;
+}
+
 }  // namespace moest

@@ -25,4 +25,7 @@ Indices complement(const Indices& left_out, Eigen::Index n);
 /// The data set of some of its samples. An input that is the same in all of them stays.
 Dataset subset(const Dataset& data, const Indices& samples);
 
+/// The weights of the samples: ones where they have none.
+Eigen::ArrayXd sample_weights(const Dataset& data);
+
 }  // namespace moest
