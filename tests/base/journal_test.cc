@@ -2,11 +2,13 @@
 
 #include <gmock/gmock.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <string>
 
 #include "moest/base/error.h"
 
@@ -27,7 +29,7 @@ class JournalFile : public testing::Test {
     return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
   }
 
-  std::string path_ = (fs::temp_directory_path() / "moest_journal_test").string();
+  std::string path_ = fs::temp_directory_path() / ("moest_journal_test_" + std::to_string(::getpid()));
 };
 
 TEST_F(JournalFile, KeepsItsLines) {

@@ -1,6 +1,7 @@
 #include "moest/selection/comparison.h"
 
 #include <gmock/gmock.h>
+#include <unistd.h>
 
 #include <Eigen/QR>
 #include <algorithm>
@@ -8,6 +9,7 @@
 #include <cmath>
 #include <filesystem>
 #include <fstream>
+#include <string>
 
 #include "moest/base/error.h"
 #include "moest/base/random.h"
@@ -141,7 +143,7 @@ class CompareWithStore : public testing::Test {
   CompareWithStore() { fs::remove(path_); }
   ~CompareWithStore() override { fs::remove(path_); }
 
-  std::string path_ = (fs::temp_directory_path() / "moest_comparison_test").string();
+  std::string path_ = fs::temp_directory_path() / ("moest_comparison_test_" + std::to_string(::getpid()));
 };
 
 TEST_F(CompareWithStore, GoesOnWhereItWasInterrupted) {
