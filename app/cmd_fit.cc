@@ -9,6 +9,7 @@
 #include "moest/data/dataset.h"
 #include "moest/fit/fit.h"
 #include "moest/model/catalogue.h"
+#include "moest/model/constraints.h"
 #include "moest/model/model_json.h"
 #include "moest/model/predict.h"
 #include "moest/report/model_text.h"
@@ -116,6 +117,7 @@ void check_command(const CLI::App& parser, const FitCommand& command) {
   check_options(command.spec.gate, gate_options());
   check_options(command.spec.expert, expert_options());
   check_options(command.options, fit_options());
+  parse_equations(command.options.fix);
   if (command.spec.num_experts < 1) {
     throw InputError(fmt::format("--experts {} cannot be used", command.spec.num_experts),
                      "a mixture has at least one expert", "Give --experts a positive number.");
@@ -131,11 +133,11 @@ void check_enough_rows(const FitCommand& command, const Dataset& data) {
   // allocation.
   const int experts = command.spec.num_experts;
   const bool enough =
-      data.target.rows() >= experts && data.target.size() >= num_free_parameters(command.spec);
+      data.target.rows() >= experts && data.target.size() >= num_free_parameters(command.spec, command.options.fix);
   if (!enough) {
     const std::string needed = data.target.rows() < experts
                                    ? ""
-                                   : fmt::format(" for {} parameters", num_free_parameters(command.spec));
+                                   : fmt::format(" for {} parameters", num_free_parameters(command.spec, command.options.fix));
     const std::string of_targets =
         data.target.cols() > 1
             ? fmt::format(" of {} targets ({} numbers)", data.target.cols(), data.target.size())
@@ -156,7 +158,7 @@ std::optional<Regimes> regimes_of(const Model& model, const Dataset& data, int t
 }
 
 int report_dry_run(const FitCommand& command, const Dataset& data) {
-  const int num_parameters = num_free_parameters(command.spec);
+  const int num_parameters = num_free_parameters(command.spec, command.options.fix);
   if (command.common.json) {
     print_json({{"command", "fit"},
                 {"dry_run", true},
@@ -260,6 +262,13 @@ Command make_fit_command(CLI::App& program) {
 
   const std::string fit = "Fit";
   add_options<FitOptions>(*parser, fit_options(), command->options, fit);
+  add_names(*parser, "--fix", command->options.fix,
+            "numbers of the model file that are given, or equal to others: atoms[0].expert[2]=0, "
+            "atoms[*].gate[1]=0, atoms[0].expert[0]=atoms[1].expert[0]; in the file's (scaled) coordinates, and "
+            "the order of the experts is kept")
+      ->type_name("PATH=VALUE|PATH,...")
+      ->take_all()
+      ->group(fit);
   parser
       ->add_option("--start-from", command->start_from,
                    "a model that adds one start; with --starts 0 the only one")

@@ -26,10 +26,22 @@ void ActiveSet::assign(const MixtureChart& chart, const Eigen::VectorXd& theta,
   bound_coordinates_.clear();
   num_free_gauges_ = 0;
   has_displacement_ = false;
+  constraints_ = &chart.constraints();
+  freeze_constrained(*constraints_);
   freeze_bounds(chart, theta);
   fix_gauges(chart);
   count_free_gauges(chart);
   collect_free();
+}
+
+void ActiveSet::freeze_constrained(const Constraints& constraints) {
+  for (const auto& [coordinate, value] : constraints.fixed()) {
+    const auto index = static_cast<std::size_t>(coordinate);
+    frozen_[index] = held_[index] = 1;
+  }
+  for (const auto& [coordinate, to] : constraints.ties()) {
+    frozen_[static_cast<std::size_t>(coordinate)] = 1;
+  }
 }
 
 void ActiveSet::freeze_bounds(const MixtureChart& chart, const Eigen::VectorXd& theta) {
@@ -51,8 +63,9 @@ void ActiveSet::freeze_bounds(const MixtureChart& chart, const Eigen::VectorXd& 
       const bool at_top = theta[j] >= limit;
       const double low = block.region.lower();
       const bool at_bottom = theta[j] <= low + kOnBound * std::abs(low);
-      if ((at_top && gradient_[j] > 0) || (at_bottom && gradient_[j] < 0)) {
-        const auto index = static_cast<std::size_t>(j);
+      const auto index = static_cast<std::size_t>(j);
+      const bool is_held = (at_top && gradient_[j] > 0) || (at_bottom && gradient_[j] < 0);
+      if (is_held && frozen_[index] == 0) {
         frozen_[index] = held_[index] = 1;
         bound_coordinates_.push_back(j);
         ++num_active_bounds_;
@@ -123,6 +136,7 @@ std::vector<Eigen::VectorXd> ActiveSet::bound_directions() const {
   const auto hold = [&](int offset, const Eigen::VectorXd& direction) {
     Eigen::VectorXd& full = directions.emplace_back(Eigen::VectorXd::Zero(gradient_.size()));
     full.segment(offset, direction.size()) = direction;
+    constraints_->spread(full);
   };
   for (const int coordinate : bound_coordinates_) {
     hold(coordinate, Eigen::VectorXd::Ones(1));
@@ -173,12 +187,14 @@ void ActiveSet::expand(const Eigen::VectorXd& step, Eigen::VectorXd& full) const
   full = displacement_;
   full(free_) = step;
   reflect(full);
+  constraints_->spread(full);
 }
 
 void ActiveSet::expand_direction(const Eigen::VectorXd& direction, Eigen::VectorXd& full) const {
   full.setZero(displacement_.size());
   full(free_) = direction;
   reflect(full);
+  constraints_->spread(full);
 }
 
 void ActiveSet::fix(int index, double displacement) {

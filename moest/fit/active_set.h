@@ -17,11 +17,13 @@ namespace moest {
 ///   normal, which is frozen; the sphere's curvature (g.v / ‖v‖^2) I belongs to the tangent block of the
 ///   Hessian;
 /// - an atom on a sphere is treated so whatever g is;
+/// - a coordinate that the chart's constraints fix is frozen, and so is one that is tied to another, with
+///   which it moves;
 /// - if nothing of a shift gauge is frozen, its coordinate in the last atom is (this fixes the gauge).
 class ActiveSet {
  public:
   ActiveSet() = default;
-  /// The equations must outlive the set.
+  /// Chart and equations must outlive the set.
   ActiveSet(const MixtureChart& chart, const Eigen::VectorXd& theta, const NormalEquations& equations) {
     assign(chart, theta, equations);
   }
@@ -59,6 +61,7 @@ class ActiveSet {
     bool is_bound;               // of a ball; not of a sphere
   };
 
+  void freeze_constrained(const Constraints& constraints);
   void freeze_bounds(const MixtureChart& chart, const Eigen::VectorXd& theta);
   void rotate(const RegionBlock& block, const Eigen::VectorXd& theta);
   void fix_gauges(const MixtureChart& chart);
@@ -69,6 +72,7 @@ class ActiveSet {
   const Eigen::MatrixXd& gram() const { return normals_.empty() ? equations_->gram : rotated_gram_; }
 
   const NormalEquations* equations_ = nullptr;
+  const Constraints* constraints_ = nullptr;
   Eigen::MatrixXd rotated_gram_;  // if there are normals
   Eigen::VectorXd gradient_;
   Eigen::VectorXd diagonal_;

@@ -4,10 +4,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cmath>
-#include <functional>
-#include <limits>
-#include <numbers>
 #include <numeric>
 #include <utility>
 
@@ -15,13 +11,11 @@
 #include "moest/base/error.h"
 #include "moest/base/option_json.h"
 #include "moest/base/parallel.h"
-#include "moest/fit/active_set.h"
-#include "moest/fit/advice.h"
-#include "moest/fit/directions.h"
+#include "moest/fit/assessment.h"
 #include "moest/fit/inference.h"
 #include "moest/fit/problem.h"
-#include "moest/fit/robust.h"
 #include "moest/fit/scaled_samples.h"
+#include "moest/fit/search.h"
 #include "moest/model/catalogue.h"
 #include "moest/model/chart.h"
 #include "moest/model/groups.h"
@@ -29,9 +23,6 @@
 namespace moest {
 namespace {
 
-/// The least scale of residuals of a robust loss, in scaled units: data that are fitted without any error
-/// have none.
-constexpr double kLeastScale = 1e-9;
 /// Covariances of more parameters would make a model file too long: at this number it has two megabytes.
 constexpr Eigen::Index kMostCovariances = 400;
 
@@ -67,135 +58,6 @@ void check_start(const MixtureSpec& spec, const Dataset& data, const Model& star
   }
 }
 
-/// Moves the experts of theta into the order in which a reader meets them.
-Eigen::VectorXd ordered(Problem& problem, const Eigen::VectorXd& theta, const Dataset& data,
-                        std::vector<double>& shares) {
-  const MixtureChart& chart = problem.chart();
-  const auto k = static_cast<std::size_t>(chart.num_experts());
-  std::vector<double> weight(k, 0.0);
-  std::vector<double> location(k, 0.0);
-  for (int block = 0; block < problem.samples().num_blocks(); ++block) {
-    const BlockValues& values = problem.evaluate(theta, block);
-    for (std::size_t i = 0; i < k; ++i) {
-      for (int s = 0; s < problem.samples().block_samples(block); ++s) {
-        weight[i] += values.weights[i][s];
-        location[i] += values.weights[i][s] * data.inputs(Eigen::Index{block} * kBlockSize + s, 0);
-      }
-    }
-  }
-  const bool along_input = data.inputs.cols() == 1;
-  const auto comes_first = [&](std::span<const int> a, std::span<const int> b) {
-    const auto sum = [](const std::vector<double>& values, std::span<const int> atoms) {
-      return std::accumulate(atoms.begin(), atoms.end(), 0.0, [&](double total, int atom) {
-        return total + values[static_cast<std::size_t>(atom)];
-      });
-    };
-    return along_input ? sum(location, a) * sum(weight, b) < sum(location, b) * sum(weight, a)
-                       : sum(weight, a) > sum(weight, b);
-  };
-  const Arrangement order = arranged(chart.spec(), comes_first);
-  shares.clear();
-  for (const int atom : order.atoms) {
-    shares.push_back(weight[static_cast<std::size_t>(atom)] / static_cast<double>(data.target.rows()));
-  }
-  return chart.rearranged(chart, theta, order);
-}
-
-void describe_optimum(Problem& problem, const Eigen::VectorXd& theta, FitSummary& summary) {
-  NormalEquations equations;
-  problem.linearise(theta, equations);
-  const ActiveSet active(problem.chart(), theta, equations);
-  const Directions directions = find_directions(active, theta.size());
-  summary.active_bounds = active.num_active_bounds();
-  summary.num_identifiable_parameters = directions.rank();
-  summary.rank_deficient = summary.num_identifiable_parameters < active.num_identifiable();
-  summary.effective_parameters = directions.rank();
-  if (problem.ridge().lambda() > 0) {
-    const Eigen::MatrixXd& q = directions.determined;
-    const Eigen::ArrayXd shrunk = q.cwiseProduct(problem.ridge().half_hessian() * q).colwise().sum();
-    summary.effective_parameters -= (shrunk / directions.information.array()).sum();
-  }
-}
-
-/// Samples beside a jump of f: K-th and (K + 1)-th largest score almost equal, by the weights over all
-/// experts.
-std::int64_t count_near_ties(MixtureSpec spec, double bound, const SampleBlocks& samples,
-                             const Eigen::VectorXd& theta) {
-  const auto kept = static_cast<std::size_t>(std::exchange(spec.gate.top_k, 0));
-  Problem dense(spec, bound, samples);
-  std::int64_t count = 0;
-  std::vector<double> weights(static_cast<std::size_t>(spec.num_experts));
-  for (int block = 0; block < samples.num_blocks(); ++block) {
-    const BlockValues& values = dense.evaluate(theta, block);
-    for (int s = 0; s < samples.block_samples(block); ++s) {
-      std::transform(values.weights.begin(), values.weights.end(), weights.begin(),
-                     [&](const double* run) { return run[s]; });
-      std::sort(weights.rbegin(), weights.rend());
-      count += weights[kept - 1] < std::exp(kTieMargin) * weights[kept] ? 1 : 0;
-    }
-  }
-  return count;
-}
-
-void add_statistics(const Dataset& data, FitSummary& summary) {
-  const auto n = static_cast<double>(summary.num_samples);
-  const auto num_targets = static_cast<double>(data.target.cols());
-  const double degrees = n - summary.effective_parameters / num_targets;
-  Eigen::ArrayXd weights = data.weights;
-  if (weights.size() == 0) {
-    weights = Eigen::ArrayXd::Ones(data.target.rows());
-  }
-  double deviance = -num_targets * weights.log().sum();
-  bool has_noise = true;  // no residual sum of squares is mere rounding
-  for (Eigen::Index j = 0; j < data.target.cols(); ++j) {
-    const double rss = summary.rss_by_target[static_cast<std::size_t>(j)];
-    const auto target = data.target.col(j).array();
-    const double mean = (weights * target).sum() / weights.sum();
-    summary.r_squared_by_target.push_back(1 - rss / (weights * (target - mean).square()).sum());
-    summary.r_squared += summary.r_squared_by_target.back() / num_targets;
-    if (degrees > 0) {
-      summary.noise_variance.push_back(rss / degrees);
-    }
-    constexpr double kEpsilon = std::numeric_limits<double>::epsilon();
-    has_noise &= rss > 4 * kEpsilon * kEpsilon * (weights * target.square()).sum();
-    deviance += n * (std::log(2 * std::numbers::pi * rss / n) + 1);
-  }
-  if (has_noise && summary.options.ridge == 0) {
-    const double num_parameters = summary.num_identifiable_parameters + num_targets;
-    summary.aic = deviance + 2 * num_parameters;
-    summary.bic = deviance + std::log(n) * num_parameters;
-  }
-}
-
-std::string sentence_of(const FitSummary& summary, const LocalFit& best) {
-  const auto num_starts = summary.starts.size();
-  const auto num_abandoned =
-      std::count_if(summary.starts.begin(), summary.starts.end(),
-                    [](const StartRow& start) { return start.status == FitStatus::abandoned; });
-  switch (summary.status) {
-    case FitStatus::converged:
-      return fmt::format(
-          "the best start took {} iterations; {} of {} starts agree with it within one noise variance{}",
-          best.iterations, summary.agreeing_starts, num_starts,
-          num_abandoned > 0 ? fmt::format(", {} {} abandoned on the way", num_abandoned,
-                                          num_abandoned == 1 ? "was" : "were")
-                            : "");
-    case FitStatus::iteration_limit:
-      return fmt::format("the best start was still descending after {} iterations; raise --max-iterations",
-                         best.iterations);
-    case FitStatus::time_limit:
-      return fmt::format(
-          "the time of {} s was up; the best of {} starts so far is given; raise --max-seconds",
-          summary.options.max_seconds.value_or(0), num_starts);
-    case FitStatus::interrupted:
-      return fmt::format("the best of {} starts so far is given", num_starts);
-    case FitStatus::abandoned:  // never the best
-    case FitStatus::failed:
-      break;
-  }
-  return "no start had a finite residual sum of squares; look for huge values in the data or lower --bound";
-}
-
 /// RSS of one expert alone by target, in its units; empty if its fit did not converge.
 std::vector<double> single_expert_rss(MixtureSpec spec, const ScaledSamples& samples,
                                       const FitOptions& options, const FitControl& control) {
@@ -207,6 +69,7 @@ std::vector<double> single_expert_rss(MixtureSpec spec, const ScaledSamples& sam
   FitOptions single = options;
   single.starts = 1;
   single.ensemble = 1;
+  single.fix.clear();
   const FitControl silent{control.interrupt, {}};
   Monitor monitor(silent, options.max_seconds);
   const MultistartResult result = run_starts(spec, samples.blocks(), std::nullopt, single, monitor);
@@ -222,6 +85,9 @@ std::vector<double> single_expert_rss(MixtureSpec spec, const ScaledSamples& sam
 nlohmann::ordered_json record_of(const FitSummary& summary) {
   nlohmann::ordered_json options = options_json(fit_options(), summary.options);
   options.erase("threads");
+  if (!summary.options.fix.empty()) {
+    options["fix"] = summary.options.fix;
+  }
   return {{"program", fmt::format("moest {}", build_info().version)},
           {"status", name_of(summary.status)},
           {"num_samples", summary.num_samples},
@@ -267,13 +133,16 @@ class Estimation {
         data_(data),
         options_(options),
         start_(start),
-        chart_(spec_, options.bound),
+        equations_(parse_equations(options.fix)),
+        chart_(spec_, options.bound, equations_),
         scaling_(start             ? start->scaling
                  : options.scaling ? std::optional(choose_scaling(spec_, data))
                                    : std::nullopt),
         samples_(chart_, data, scaling_),
-        problem_(spec_, options.bound, samples_.blocks(), resolve_threads(options.threads), options.ridge) {
+        problem_(spec_, options.bound, samples_.blocks(), resolve_threads(options.threads), options.ridge,
+                 equations_) {
     check_inputs(spec_, data.inputs, scaling_);
+    check_paths(chart_, equations_);
   }
 
   FitResult run(const FitControl& control) {
@@ -286,15 +155,17 @@ class Estimation {
     if (!single_rss.empty()) {
       summary.best_single_expert_rss = std::accumulate(single_rss.begin(), single_rss.end(), 0.0);
     }
-    const std::optional<Eigen::VectorXd> given =
-        start_ ? std::optional(MixtureChart(start_->spec, options_.bound).coordinates(start_->measure()))
-               : std::nullopt;
-    const MultistartResult result = search(given, in_units);
+    std::optional<Eigen::VectorXd> given;
+    if (start_) {
+      given = MixtureChart(start_->spec, options_.bound).coordinates(start_->measure());
+      chart_.make_feasible(*given);
+    }
+    const MultistartResult result = search(samples_, problem_, given, options_, in_units);
     if (result.best < 0) {
       throw InputError("no start could be evaluated", "the residual sum of squares is not finite anywhere",
                        "Look for huge values in the data or lower --bound.");
     }
-    const Eigen::VectorXd theta = summarise(result, summary);
+    const Eigen::VectorXd theta = assess(result, data_, samples_, problem_, options_, summary);
     outcome.model = model_at(theta, summary);
     if (summary.status == FitStatus::converged) {
       add_inference(theta, outcome);
@@ -305,82 +176,6 @@ class Estimation {
   }
 
  private:
-  bool is_robust() const { return options_.loss != "squared"; }
-  void set_losses(const std::vector<double>& scales) {
-    for (std::size_t target = 0; target < scales.size(); ++target) {
-      samples_.set_loss(static_cast<int>(target), loss_of(options_.loss, scales[target]));
-    }
-  }
-
-  /// All starts; of a robust loss first with the scale of the targets themselves, and then with that of the
-  /// residuals of the best optimum so far, until it is the best again.
-  MultistartResult search(const std::optional<Eigen::VectorXd>& given, const FitControl& control) {
-    const auto begin = std::chrono::steady_clock::now();
-    const auto run = [&](const std::optional<Eigen::VectorXd>& start) {
-      const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - begin;
-      std::optional<double> left = options_.max_seconds;
-      if (left) {
-        left = std::max(1e-3, *left - spent.count());
-      }
-      Monitor monitor(control, left);
-      return run_starts(spec_, samples_.blocks(), start, options_, monitor);
-    };
-    if (!is_robust()) {
-      return run(given);
-    }
-    set_losses(target_scales());
-    MultistartResult result = run(given);
-    constexpr int kMostRounds = 3;
-    for (int round = 0; round < kMostRounds && result.best >= 0 && !result.stopped; ++round) {
-      const Eigen::VectorXd settled =
-          settle(result.starts[static_cast<std::size_t>(result.best)].fit.theta, control);
-      result = run(settled);
-      if (result.best == 0) {  // the given one
-        break;
-      }
-    }
-    return result;
-  }
-
-  std::vector<double> target_scales() const {
-    std::vector<double> scales;
-    for (int target = 0; target < samples_.blocks().num_targets(); ++target) {
-      std::vector<double> values;
-      for (int block = 0; block < samples_.blocks().num_blocks(); ++block) {
-        const double* run = samples_.blocks().target(block, target);
-        values.insert(values.end(), run, run + samples_.blocks().block_samples(block));
-      }
-      scales.push_back(std::max(kLeastScale, median_scale(values, median(values))));
-    }
-    return scales;
-  }
-
-  /// The optimum near theta whose loss has the scale of its own residuals.
-  Eigen::VectorXd settle(Eigen::VectorXd theta, const FitControl& control) {
-    constexpr int kMostRounds = 50;
-    constexpr double kRelativeChange = 1e-6;
-    const FitControl silent{control.interrupt, {}};
-    Monitor monitor(silent, options_.max_seconds);
-    std::vector<double> scales;
-    for (int round = 0; round < kMostRounds && !monitor.exhausted(); ++round) {
-      const std::vector<double> before = std::exchange(scales, residual_scales(problem_, theta));
-      bool is_settled = !before.empty();
-      for (std::size_t target = 0; target < scales.size(); ++target) {
-        scales[target] = std::max(kLeastScale, scales[target]);
-        is_settled =
-            is_settled && std::abs(scales[target] - before[target]) <= kRelativeChange * scales[target];
-      }
-      set_losses(scales);
-      if (is_settled) {
-        break;
-      }
-      theta = minimise(problem_, theta, {options_.tolerance, options_.max_iterations, options_.acceleration},
-                       monitor)
-                  .theta;
-    }
-    return theta;
-  }
-
   FitControl with_units(const FitControl& control) const {
     FitControl in_units = control;
     if (control.progress) {
@@ -394,51 +189,6 @@ class Estimation {
       };
     }
     return in_units;
-  }
-
-  /// All that is said of the optimum and of the way to it; the optimum, its experts in order.
-  Eigen::VectorXd summarise(const MultistartResult& result, FitSummary& summary) {
-    const LocalFit& best = result.starts[static_cast<std::size_t>(result.best)].fit;
-    summary.options = options_;
-    summary.num_samples = data_.target.rows();
-    summary.num_parameters = chart_.num_gates() * (1 + num_gate_parameters(spec_)) +
-                             chart_.num_experts() * num_expert_parameters(spec_) +
-                             (learns_temperature(spec_.gate) ? 1 : 0);
-    summary.status = result.stopped.value_or(best.status);
-    summary.rss_by_target = samples_.rss_by_target(problem_, best.theta);
-    summary.rss = std::accumulate(summary.rss_by_target.begin(), summary.rss_by_target.end(), 0.0);
-    const double to_rss = samples_.to_rss().size() == 1 || best.objective == 0 ? samples_.to_rss().front()
-                                                                               : summary.rss / best.objective;
-    for (const StartResult& row : result.starts) {
-      if (row.fit.theta.size() > 0) {
-        summary.starts.push_back({row.kind, row.fit.objective * to_rss, row.fit.iterations, row.fit.status});
-      }
-    }
-    Eigen::VectorXd theta = ordered(problem_, best.theta, data_, summary.expert_shares);
-    describe_optimum(problem_, theta, summary);
-    if (spec_.gate.top_k > 0 && spec_.gate.top_k < spec_.num_experts) {
-      summary.samples_near_tie = count_near_ties(spec_, options_.bound, samples_.blocks(), theta);
-    }
-    add_statistics(data_, summary);
-    summary.agreeing_starts = count_agreeing(result.starts, best.objective, noise_variance(best, summary));
-    if (is_robust()) {
-      summary.outliers = count_beyond_threshold(problem_, theta);
-      summary.aic.reset();
-      summary.bic.reset();
-      for (std::size_t target = 0; target < summary.noise_variance.size(); ++target) {
-        const double scale = residual_scales(problem_, theta)[target];
-        summary.noise_variance[target] = scale * scale * samples_.to_rss()[target];
-      }
-    }
-    summary.message = sentence_of(summary, best);
-    summary.advice = advice_on(problem_, theta, summary);
-    return theta;
-  }
-
-  /// In scaled units, of all targets.
-  double noise_variance(const LocalFit& best, const FitSummary& summary) const {
-    const double degrees = samples_.blocks().num_residuals() - summary.effective_parameters;
-    return degrees > 0 ? best.objective / degrees : 0;
   }
 
   Model model_at(const Eigen::VectorXd& theta, const FitSummary& summary) const {
@@ -480,7 +230,7 @@ class Estimation {
     const LocalFit& best = result.starts[static_cast<std::size_t>(result.best)].fit;
     outcome.ensemble.members = {outcome.model};
     const std::vector<int> optima =
-        distinct_optima(result, options_.ensemble, noise_variance(best, outcome.summary));
+        distinct_optima(result, options_.ensemble, noise_variance(problem_, best, outcome.summary));
     for (const int index : optima) {
       if (index != result.best) {
         std::vector<double> shares;
@@ -497,6 +247,7 @@ class Estimation {
   const Dataset& data_;
   const FitOptions& options_;
   const std::optional<Model>& start_;
+  std::vector<Equation> equations_;
   MixtureChart chart_;
   std::optional<Scaling> scaling_;
   ScaledSamples samples_;
@@ -505,7 +256,9 @@ class Estimation {
 
 }  // namespace
 
-int num_free_parameters(const MixtureSpec& spec) { return MixtureChart(spec, 1.0).num_free_parameters(); }
+int num_free_parameters(const MixtureSpec& spec, std::span<const std::string> fix) {
+  return MixtureChart(spec, FitOptions{}.bound, parse_equations(fix)).num_free_parameters();
+}
 
 FitResult fit(MixtureSpec spec, const Dataset& data, const FitOptions& options, const FitControl& control,
               const std::optional<Model>& start) {

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <optional>
+#include <span>
+#include <string>
 
 #include "moest/data/dataset.h"
 #include "moest/fit/control.h"
@@ -23,7 +25,7 @@ struct FitResult {
 /// With options.scaling the fit works on inputs of mean 0 and variance 1 and a target scaled alike, or, when
 /// the experts' values are bounded, to the range that they can reach; with `start` it takes that model's
 /// scaling, and the model adds one start. The experts are ordered along the first input when there is only
-/// one, else by their share of the data.
+/// one, else by their share of the data, unless options.fix names some of them.
 ///
 /// Throws InputError for illegal options or a start of another kind. Numerical trouble is a status of the
 /// summary. The same data, specification, seed and start give the same bits for any number of threads
@@ -31,7 +33,8 @@ struct FitResult {
 FitResult fit(MixtureSpec spec, const Dataset& data, const FitOptions& options,
               const FitControl& control = {}, const std::optional<Model>& start = std::nullopt);
 
-/// Numbers that a fit of this specification determines at most: those of the atoms less the gauge.
-int num_free_parameters(const MixtureSpec& spec);
+/// Numbers that a fit of this specification determines at most: those of the atoms less the gauge and less
+/// what options.fix takes.
+int num_free_parameters(const MixtureSpec& spec, std::span<const std::string> fix = {});
 
 }  // namespace moest

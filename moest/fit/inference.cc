@@ -126,6 +126,20 @@ Eigen::Array<bool, Eigen::Dynamic, 1> changed_by(const Eigen::VectorXd& rates) {
   return rates.array().abs() > kRounding * rates.cwiseAbs().maxCoeff();
 }
 
+/// Which coefficients would change with a coordinate that a constraint fixes.
+Eigen::Array<bool, Eigen::Dynamic, 1> held_by_constraints(const MixtureChart& chart,
+                                                          const Eigen::VectorXd& theta,
+                                                          Coefficients& rates_of) {
+  Eigen::VectorXd direction = Eigen::VectorXd::Zero(theta.size());
+  Eigen::Array<bool, Eigen::Dynamic, 1> held = changed_by(rates_of.rates(theta, direction));
+  for (const auto& [coordinate, value] : chart.constraints().fixed()) {
+    direction.setZero();
+    direction[coordinate] = 1;
+    held = held || changed_by(rates_of.rates(theta, direction));
+  }
+  return held;
+}
+
 constexpr const char* kHeld = "held by a bound";
 
 /// To all numbers of the same gate or expert: what is left of it is not free to move as it would like to.
@@ -201,6 +215,7 @@ Inference infer(Problem& problem, const Eigen::VectorXd& theta, const Model& mod
       }
     }
   };
+  const auto fixed = held_by_constraints(chart, theta, rates_of);
   for (const Eigen::VectorXd& direction : directions.undetermined) {
     refuse(rates_of.rates(theta, direction), "not determined by the data");
   }
@@ -214,8 +229,8 @@ Inference infer(Problem& problem, const Eigen::VectorXd& theta, const Model& mod
       continue;
     }
     if (!(variances[c] > 0)) {
-      estimate.reason = "a convention";
-      estimate.is_convention = true;
+      estimate.is_convention = !fixed[c];
+      estimate.reason = fixed[c] ? "fixed" : "a convention";
       continue;
     }
     const double value = estimate.coefficient.value;

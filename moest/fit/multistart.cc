@@ -40,6 +40,14 @@ std::optional<SampleBlocks> thin(const SampleBlocks& samples, int num_parameters
   return samples.thinned(few);
 }
 
+/// A gate of one atom means another one in a mixture of fewer, where the reference is another atom.
+std::vector<Equation> those_of_any_mixture(std::vector<Equation> equations) {
+  std::erase_if(equations, [](const Equation& equation) {
+    return equation.left.part != ParameterPath::Part::expert && equation.left.index;
+  });
+  return equations;
+}
+
 bool is_better(const LocalFit& a, const LocalFit& b) {
   return a.status != FitStatus::failed && (b.status == FitStatus::failed || a.objective < b.objective);
 }
@@ -50,8 +58,11 @@ class Starter {
   Starter(const MixtureSpec& spec, const SampleBlocks& samples, const FitOptions& options, Monitor& monitor)
       : spec_(spec),
         search_spec_(spec),
+        equations_(parse_equations(options.fix)),
+        equations_on_the_way_(those_of_any_mixture(equations_)),
+        num_parameters_(MixtureChart(spec, options.bound, equations_).num_free_parameters()),
         samples_(samples),
-        thinned_(thin(samples, MixtureChart(spec, options.bound).num_free_parameters())),
+        thinned_(thin(samples, num_parameters_)),
         few_samples_(thinned_ ? *thinned_ : samples),
         statistics_(samples),
         options_(options),
@@ -63,6 +74,8 @@ class Starter {
   void share_threads(int num_starts) {
     threads_per_pass_ = std::max(1, resolve_threads(options_.threads) / std::max(1, num_starts));
   }
+
+  int num_parameters() const { return num_parameters_; }
 
   /// From the beginning of a start to near its valley's bottom, in few samples where that pays; the objective
   /// is that of all samples. A given start is where its user wants it.
@@ -121,7 +134,7 @@ class Starter {
   /// standard deviations are taken, and all of it twice, for noise that is uneven or not the whole of the
   /// residuals.
   double largest_share_lost() const {
-    const double p = MixtureChart(spec_, options_.bound).num_free_parameters();
+    const double p = num_parameters_;
     return 2 * (p + 4 * std::sqrt(2 * p)) / few_samples_.num_residuals();
   }
 
@@ -144,7 +157,7 @@ class Starter {
   bool searches_elsewhere() const { return !(spec_.gate == search_spec_.gate); }
 
   Problem problem_on(const SampleBlocks& samples) const {
-    return {spec_, options_.bound, samples, threads_per_pass_, ridge_on(samples)};
+    return {spec_, options_.bound, samples, threads_per_pass_, ridge_on(samples), equations_};
   }
   /// In fewer samples the penalty counts as much less.
   double ridge_on(const SampleBlocks& samples) const {
@@ -152,8 +165,13 @@ class Starter {
   }
   /// Of a greedy search on its way.
   Problem problem_of(int num_experts, const SampleBlocks& samples) const {
-    return {with_experts(search_spec_, num_experts), options_.bound, samples, threads_per_pass_,
-            ridge_on(samples)};
+    const bool is_whole = num_experts == spec_.num_experts;
+    return {with_experts(search_spec_, num_experts),
+            options_.bound,
+            samples,
+            threads_per_pass_,
+            ridge_on(samples),
+            is_whole ? equations_ : equations_on_the_way_};
   }
 
   LocalFit first_expert(Problem& problem, Stream& stream) const {
@@ -191,6 +209,8 @@ class Starter {
 
   const MixtureSpec& spec_;
   MixtureSpec search_spec_;
+  std::vector<Equation> equations_, equations_on_the_way_;
+  int num_parameters_;
   const SampleBlocks& samples_;
   std::optional<SampleBlocks> thinned_;
   const SampleBlocks& few_samples_;
@@ -255,7 +275,6 @@ MultistartResult run_starts(const MixtureSpec& spec, const SampleBlocks& samples
                             const std::optional<Eigen::VectorXd>& given, const FitOptions& options,
                             Monitor& monitor) {
   Starter starter(spec, samples, options, monitor);
-  const int num_parameters = MixtureChart(spec, options.bound).num_free_parameters();
   MultistartResult result;
   const auto run_round = [&](int count) {
     const auto first = static_cast<int>(result.starts.size());
@@ -297,7 +316,7 @@ MultistartResult run_starts(const MixtureSpec& spec, const SampleBlocks& samples
   }
   for (int round = 0; round < kMostRounds && !result.stopped; ++round) {
     run_round(kStartsPerRound + (round == 0 && given ? 1 : 0));
-    if (best_is_settled(result, samples, num_parameters)) {
+    if (best_is_settled(result, samples, starter.num_parameters())) {
       break;
     }
   }

@@ -5,6 +5,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "moest/base/option.h"
 
@@ -28,6 +29,7 @@ struct FitOptions {
   std::string covariance = "sandwich";
   std::uint64_t seed = 0;
   int threads = 0;
+  std::vector<std::string> fix = {};  // equations, `PATH=VALUE` or `PATH=PATH`: see constraints.h
 };
 
 /// The options in the order of the documentation.

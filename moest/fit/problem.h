@@ -12,26 +12,27 @@
 
 namespace moest {
 
-/// minimise sum_i |Y_i - f(X_i; theta)|^2 + lambda P(theta) over the chart's regions, P the penalty of a
+/// minimise sum_i |Y_i - f(X_i; theta)|^2 + lambda P(theta) over the chart's regions and constraints, P the penalty of a
 /// ridge. Has a workspace: one per thread that uses it. A pass over the samples may itself take several
 /// threads. The samples must outlive it.
 class Problem {
  public:
   Problem(const MixtureSpec& spec, double bound, const SampleBlocks& samples, int threads_per_pass = 1,
-          double ridge = 0)
-      : chart_(spec, bound), passes_(chart_.layouts(), samples, threads_per_pass), ridge_(chart_, ridge) {}
+          double ridge = 0, std::span<const Equation> equations = {})
+      : chart_(spec, bound, equations), passes_(chart_.layouts(), samples, threads_per_pass), ridge_(chart_, ridge) {}
 
   const MixtureChart& chart() const { return chart_; }
   const SampleBlocks& samples() const { return passes_.samples(); }
   const Ridge& ridge() const { return ridge_; }
 
   /// The objective, half its descent direction J'e (less the ridge's part) and the curvature's matrix at
-  /// theta, J = df/dtheta.
+  /// theta, J = df/dtheta, tied coordinates counted as the one that they are tied to.
   void linearise(const Eigen::VectorXd& theta, NormalEquations& result,
                  Curvature curvature = Curvature::gauss_newton) {
     passes_.linearise(kernel_point(theta), in_kernel_, curvature);
     chart_.pull_back(theta, curvature, in_kernel_, result);
     ridge_.add(theta, result);
+    chart_.constraints().fold(result);
   }
   double objective(const Eigen::VectorXd& theta) {
     return passes_.residual_sum_of_squares(kernel_point(theta)) + ridge_.value(theta);
@@ -45,6 +46,7 @@ class Problem {
     chart_.to_kernel(direction, kernel_direction_);
     passes_.bend(kernel_point(theta), as_span(kernel_direction_), in_kernel_.gradient);
     chart_.pull_back(in_kernel_.gradient, result);
+    chart_.constraints().fold(result);
   }
   /// df/dv and e of one output on one block, v = chart().kernel_parameters(theta): a row for each sample.
   void jacobian(const Eigen::VectorXd& theta, int block, int output, Eigen::MatrixXd& rows,

@@ -108,12 +108,6 @@ void randomise_expert(const Problem& problem, const SampleStatistics& statistics
   }
 }
 
-void project_all(const MixtureChart& chart, Eigen::VectorXd& theta) {
-  for (const RegionBlock& block : chart.regions()) {
-    project(block.region, theta.segment(block.offset, block.size));
-  }
-}
-
 int random_row(const Problem& problem, Stream& stream) {
   return stream.below(static_cast<int>(problem.samples().num_samples()));
 }
@@ -177,7 +171,7 @@ Eigen::VectorXd random_start(const Problem& problem, const SampleStatistics& sta
   if (chart.factor_offset() >= 0) {
     theta[chart.factor_offset()] = 1;
   }
-  project_all(chart, theta);
+  chart.make_feasible(theta);
   return theta;
 }
 
@@ -196,7 +190,7 @@ Eigen::VectorXd split_expert(Problem& smaller, const Problem& larger, const Eige
   result.segment(to.gate_offset(growth.new_gate), gate_size) -= 0.5 * difference;
   randomise_expert(larger, statistics, stream,
                    result.segment(to.expert_offset(growth.new_atom), to.num_expert_parameters()));
-  project_all(to, result);
+  to.make_feasible(result);
   return result;
 }
 

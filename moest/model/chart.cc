@@ -71,7 +71,8 @@ std::span<const double> as_span(const Eigen::Ref<const Eigen::VectorXd>& vector)
 
 }  // namespace
 
-MixtureChart::MixtureChart(const MixtureSpec& spec, double bound) : spec_(spec) {
+MixtureChart::MixtureChart(const MixtureSpec& spec, double bound, std::span<const Equation> equations)
+    : spec_(spec) {
   check(spec);
   MOEST_EXPECT(bound > 0);
   num_gate_features_ =
@@ -83,6 +84,16 @@ MixtureChart::MixtureChart(const MixtureSpec& spec, double bound) : spec_(spec) 
   num_coordinates_ = expert_offset(num_experts()) + (finds_factor() ? 1 : 0);
   find_sources();
   find_regions(bound);
+  if (!equations.empty()) {
+    constraints_ = Constraints(*this, equations);
+  }
+}
+
+void MixtureChart::make_feasible(Eigen::VectorXd& theta) const {
+  constraints_.impose(theta);
+  for (const RegionBlock& block : regions_) {
+    project(block.region, theta.segment(block.offset, block.size));
+  }
 }
 
 void MixtureChart::find_softmaxes() {
@@ -335,9 +346,7 @@ Eigen::VectorXd MixtureChart::coordinates(const Measure& measure) const {
   if (finds_factor()) {
     theta[factor_offset()] = 1 / spec_.gate.temperature.value;
   }
-  for (const RegionBlock& block : regions_) {
-    project(block.region, theta.segment(block.offset, block.size));
-  }
+  make_feasible(theta);
   return theta;
 }
 

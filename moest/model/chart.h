@@ -8,6 +8,7 @@
 #include "moest/kernel/fused_pass.h"
 #include "moest/kernel/layout.h"
 #include "moest/kernel/sample_blocks.h"
+#include "moest/model/constraints.h"
 #include "moest/model/groups.h"
 #include "moest/model/model.h"
 #include "moest/model/region.h"
@@ -37,8 +38,8 @@ struct RegionBlock {
 /// are.
 class MixtureChart {
  public:
-  /// Throws InputError for an illegal specification.
-  MixtureChart(const MixtureSpec& spec, double bound);
+  /// Throws InputError for an illegal specification, or equations that its numbers cannot fulfil.
+  MixtureChart(const MixtureSpec& spec, double bound, std::span<const Equation> equations = {});
 
   const MixtureSpec& spec() const { return spec_; }
   /// What the kernel sees of each output; they have gates and parameters in common.
@@ -52,6 +53,10 @@ class MixtureChart {
   /// For each coordinate of the gates, its place in every atom: adding one number to all of them changes
   /// nothing.
   const std::vector<std::vector<int>>& shift_gauges() const { return shift_gauges_; }
+  /// What is given of theta. The maps below know nothing of it: a fit moves in the directions that it leaves.
+  const Constraints& constraints() const { return constraints_; }
+  /// Moves theta to the nearest point of the regions, constraints kept.
+  void make_feasible(Eigen::VectorXd& theta) const;
 
   /// A kernel parameter is coordinate `plus` of theta less coordinate `minus`, if that is not negative. Where
   /// the chart is curved, these are the kernel parameters with omega_i in place of v_i.
@@ -59,8 +64,11 @@ class MixtureChart {
     int plus, minus;
   };
   const std::vector<Source>& kernel_sources() const { return sources_; }
-  /// Coordinates less common shifts that change nothing: what the data can determine, at most.
-  int num_free_parameters() const { return static_cast<int>(sources_.size()); }
+  /// Coordinates less common shifts that change nothing and less what is given: what the data can determine,
+  /// at most.
+  int num_free_parameters() const {
+    return static_cast<int>(sources_.size()) - constraints_.num_determined();
+  }
   /// Whether the kernel sees the v_i, and the biases, relative to those of the last gate.
   bool slopes_are_relative() const { return layout().gates.size() < layout().experts.size(); }
   bool biases_are_relative() const { return slopes_are_relative() || layout().router.has_value(); }
@@ -133,6 +141,7 @@ class MixtureChart {
   std::vector<Source> sources_;
   std::vector<RegionBlock> regions_;
   std::vector<std::vector<int>> shift_gauges_;
+  Constraints constraints_;
 };
 
 }  // namespace moest

@@ -58,6 +58,7 @@ struct Model {
 /// Models of the same inputs and targets, whose predictions are averaged; at least one.
 struct Ensemble {
   std::vector<Model> members;
+  std::vector<double> weights = {};  // positive, one for each member; empty where all count the same
 };
 
 /// Length of Atom::gate and Atom::expert.

@@ -376,6 +376,14 @@ void check_members(const Ensemble& ensemble) {
   if (ensemble.members.empty()) {
     throw InputError("members is empty", "an ensemble has at least one model", "Add a model.");
   }
+  const auto is_positive = [](double weight) { return weight > 0; };
+  const bool fits = ensemble.weights.size() == ensemble.members.size() &&
+                    std::all_of(ensemble.weights.begin(), ensemble.weights.end(), is_positive);
+  if (!ensemble.weights.empty() && !fits) {
+    throw InputError(fmt::format("weights has {} numbers, or one that is not positive", ensemble.weights.size()),
+                     fmt::format("there are {} members", ensemble.members.size()),
+                     "Give each member a positive weight, or leave the field out.");
+  }
   const Model& first = ensemble.members.front();
   for (std::size_t i = 1; i < ensemble.members.size(); ++i) {
     const Model& member = ensemble.members[i];
@@ -461,7 +469,11 @@ Json to_json(const Ensemble& ensemble) {
   for (const Model& member : ensemble.members) {
     members.push_back(to_json(member));
   }
-  return {{"moest_model", kModelFileVersion}, {"members", members}};
+  Json json{{"moest_model", kModelFileVersion}, {"members", members}};
+  if (!ensemble.weights.empty()) {
+    json["weights"] = ensemble.weights;
+  }
+  return json;
 }
 
 Ensemble ensemble_from_json(const Json& json) {
@@ -479,6 +491,12 @@ Ensemble ensemble_from_json(const Json& json) {
           throw InputError::at(path, error);
         }
       });
+  if (const Json* weights = reader.find("weights")) {
+    ensemble.weights = list_of(*weights, "weights", number_of);
+    if (ensemble.weights.empty()) {
+      refuse_type("weights", *weights, "a number for each member");
+    }
+  }
   reader.refuse_the_rest();
   check_members(ensemble);
   return ensemble;

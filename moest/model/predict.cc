@@ -98,11 +98,15 @@ Predictions predict(const Model& model, const Eigen::MatrixXd& inputs, int num_t
 
 Eigen::MatrixXd predict_mean(const Ensemble& ensemble, const Eigen::MatrixXd& inputs, int num_threads) {
   MOEST_EXPECT(!ensemble.members.empty());
-  Eigen::MatrixXd sum = predict(ensemble.members.front(), inputs, num_threads).mean;
+  MOEST_EXPECT(ensemble.weights.empty() || ensemble.weights.size() == ensemble.members.size());
+  const auto weight = [&](std::size_t i) { return ensemble.weights.empty() ? 1.0 : ensemble.weights[i]; };
+  Eigen::MatrixXd sum = weight(0) * predict(ensemble.members.front(), inputs, num_threads).mean;
+  double total = weight(0);
   for (std::size_t i = 1; i < ensemble.members.size(); ++i) {
-    sum += predict(ensemble.members[i], inputs, num_threads).mean;
+    sum += weight(i) * predict(ensemble.members[i], inputs, num_threads).mean;
+    total += weight(i);
   }
-  return sum / static_cast<double>(ensemble.members.size());
+  return sum / total;
 }
 
 Eigen::MatrixXd mean_standard_errors(const Model& model, const Eigen::MatrixXd& inputs, int num_threads) {

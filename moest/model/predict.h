@@ -19,7 +19,7 @@ struct Predictions {
 /// model and inputs give the same bits for any number of threads (0: all cores).
 Predictions predict(const Model& model, const Eigen::MatrixXd& inputs, int num_threads);
 
-/// The mean of the members' means, n x m.
+/// The mean of the members' means, by their weights, n x m.
 Eigen::MatrixXd predict_mean(const Ensemble& ensemble, const Eigen::MatrixXd& inputs, int num_threads);
 
 /// Standard errors of f(x) at these inputs, n x m in the targets' units: the delta method with the covariance

@@ -14,6 +14,7 @@
 #include "moest/model/groups.h"
 #include "moest/model/predict.h"
 #include "moest/selection/baselines.h"
+#include "moest/selection/blend.h"
 
 namespace moest {
 namespace {
@@ -67,11 +68,6 @@ std::vector<Contender> contenders_of(const Grid& grid, const Dataset& train) {
   return contenders;
 }
 
-bool are_of_one_row(const Contender& a, const Contender& b) {
-  return a.spec.gate == b.spec.gate && a.spec.expert == b.spec.expert &&
-         a.spec.num_experts == b.spec.num_experts;
-}
-
 /// Of a fit in a fold.
 FitOptions fit_options_of(const ComparisonOptions& options) {
   FitOptions fit;
@@ -99,14 +95,15 @@ class Comparing {
     result_.options = options_;
     result_.num_folds = *options_.folds;
     result_.has_test = test_.target.rows() > 0;
-    folds_ = deal_folds(train_.inputs, result_.num_folds, options_.seed);
+    folds_ = deal_folds(train_.inputs, result_.num_folds, options_.seed,
+                        options_.repeats_together ? Repeats::together : Repeats::anywhere);
     const ContestOptions contest{fit_options_of(options_), options_.dropping};
     const std::vector<ContestRow> rows =
         run_contest(contenders_, train_, folds_, contest, journal, control, progress);
     const auto is_interrupted = [&] { return control.interrupt != nullptr && control.interrupt->load(); };
     for (std::size_t first = 0; first < rows.size();) {
       std::size_t end = first + 1;
-      while (end < rows.size() && are_of_one_row(rows[first].contender, rows[end].contender)) {
+      while (end < rows.size() && differ_in_ridge(rows[first].contender, rows[end].contender)) {
         ++end;
       }
       add_row({rows.data() + first, end - first});
@@ -114,6 +111,9 @@ class Comparing {
     }
     judge_rows();
     if (!is_interrupted()) {
+      if (options_.blending) {
+        blend_rows();
+      }
       fit_the_best(control);
       add_baselines();
     }
@@ -142,12 +142,12 @@ class Comparing {
     ComparisonRow& row = result_.rows.emplace_back();
     row.contender = best->contender;
     row.ensemble = best->ensemble;
-    const int most = std::min(options_.ensemble, *options_.final_starts);
-    row.final_ensemble = best->takes_all() ? most : std::min(row.ensemble, most);
+    row.final_ensemble = best->takes_all() ? most_optima() : std::min(row.ensemble, most_optima());
     row.num_folds = static_cast<int>(best->scores.size());
     row.dropped = best->dropped;
     row.num_parameters = num_free_parameters(best->contender.spec);
     row.seconds = seconds;
+    contest_rows_.push_back(*best);
     errors_.push_back(best->errors());
     if (row.num_folds > 0) {
       row.cv = error_of_folds(errors_.back());
@@ -190,33 +190,77 @@ class Comparing {
     }
   }
 
+  void blend_rows() {
+    std::vector<const ContestRow*> candidates;
+    std::vector<int> rows;
+    for (std::size_t i = 0; i < contest_rows_.size(); ++i) {
+      if (result_.rows[i].num_folds == result_.num_folds) {
+        candidates.push_back(&contest_rows_[i]);
+        rows.push_back(static_cast<int>(i));
+      }
+    }
+    if (candidates.empty()) {
+      return;
+    }
+    const Blend blend = find_blend(candidates, train_, folds_);
+    if (blend.members.size() > 1 && blend.errors.mean() < errors_[static_cast<std::size_t>(result_.best)].mean()) {
+      result_.blend.cv = error_of_folds(blend.errors);
+      for (const int member : blend.members) {
+        result_.blend.rows.push_back(rows[static_cast<std::size_t>(member)]);
+      }
+    }
+  }
+
   const ComparisonRow& best_row() const { return result_.rows[static_cast<std::size_t>(result_.best)]; }
 
+  int most_optima() const { return std::min(options_.ensemble, *options_.final_starts); }
+
+  /// With all its distinct optima.
   Ensemble fit_to_all(const ComparisonRow& row, const FitControl& control) const {
     FitOptions fit_options = fit_options_of(options_);
     fit_options.ridge = row.contender.ridge;
     fit_options.greedy = starts_greedily(row.contender);
     fit_options.starts = options_.final_starts;
-    fit_options.ensemble = row.final_ensemble;
+    fit_options.ensemble = most_optima();
     const FitControl silent{control.interrupt, {}};
     return fit(row.contender.spec, train_, fit_options, silent).ensemble;
   }
 
+  Error test_error(const Ensemble& model) const {
+    return error_of_samples(test_, predict_mean(model, test_.inputs, options_.threads));
+  }
+
   void fit_the_best(const FitControl& control) {
-    for (std::size_t i = 0; i < result_.rows.size(); ++i) {
-      ComparisonRow& row = result_.rows[i];
-      const bool is_best = static_cast<int>(i) == result_.best;
-      if (!is_best && (!result_.has_test || row.dropped)) {
+    const std::vector<int>& blended = result_.blend.rows;
+    for (int i = 0; i < static_cast<int>(result_.rows.size()); ++i) {
+      ComparisonRow& row = result_.rows[static_cast<std::size_t>(i)];
+      const bool is_blended = std::find(blended.begin(), blended.end(), i) != blended.end();
+      const bool is_wanted = blended.empty() ? i == result_.best : is_blended;
+      if (!is_wanted && (!result_.has_test || row.dropped)) {
         continue;
       }
-      Ensemble model = fit_to_all(row, control);
+      const Ensemble all = fit_to_all(row, control);
+      Ensemble own = all;
+      own.members.resize(std::min(own.members.size(), static_cast<std::size_t>(row.final_ensemble)), Model{});
       if (result_.has_test) {
-        row.test = error_of_samples(test_, predict_mean(model, test_.inputs, options_.threads));
+        row.test = test_error(own);
       }
-      if (is_best) {
-        result_.model = std::move(model);
+      if (is_blended) {
+        add_to_blend(all);
+      } else if (is_wanted) {
+        result_.model = std::move(own);
       }
     }
+    if (!blended.empty() && result_.has_test) {
+      result_.blend.test = test_error(result_.model);
+    }
+  }
+
+  /// The rows of a blend count the same, whatever the number of their optima.
+  void add_to_blend(const Ensemble& of_row) {
+    Ensemble& model = result_.model;
+    model.members.insert(model.members.end(), of_row.members.begin(), of_row.members.end());
+    model.weights.resize(model.members.size(), 1 / static_cast<double>(of_row.members.size()));
   }
 
   void add_baselines() {
@@ -257,6 +301,7 @@ class Comparing {
   Dataset test_;
   std::vector<Contender> contenders_;
   std::vector<Indices> folds_;
+  std::vector<ContestRow> contest_rows_;  // of the rows: the ridge that does best
   std::vector<Eigen::ArrayXd> errors_;  // of the rows: mean squared errors of their folds
   Comparison result_;
 };
@@ -287,6 +332,28 @@ Json row_json(const Comparison& comparison, const ComparisonRow& row) {
           {"seconds", row.seconds}};
 }
 
+/// The best row, or the blend that takes its place.
+Json best_json(const Comparison& comparison, Json best) {
+  const ComparisonBlend& blend = comparison.blend;
+  if (blend.rows.empty()) {
+    return best;
+  }
+  const std::optional<Error> error = comparison.has_test ? blend.test : std::optional(blend.cv);
+  best["test_rmse"] = error ? Json(error->rmse) : Json(nullptr);
+  best["test_rmse_se"] = error ? Json(error->standard_error) : Json(nullptr);
+  best["cv_rmse"] = blend.cv.rmse;
+  best["cv_rmse_se"] = blend.cv.standard_error;
+  best["ensemble"] = comparison.model.members.size();
+  best["blend"] = Json::array();
+  for (const int index : blend.rows) {
+    const ComparisonRow& row = comparison.rows[static_cast<std::size_t>(index)];
+    Json of_row = to_json(row.contender);
+    of_row["cv_rmse"] = row.cv.rmse;
+    best["blend"].push_back(std::move(of_row));
+  }
+  return best;
+}
+
 }  // namespace
 
 std::optional<Error> Comparison::error_of(const ComparisonRow& row) const {
@@ -311,7 +378,11 @@ std::span<const Option<ComparisonOptions>> comparison_options() {
                       "default 0.1, of 5000 rows or more 1, of 20,000 or more 5"},
       Option<Options>{"max_iterations", &Options::max_iterations, 1, 1e9, "", "iterations per start"},
       Option<Options>{"dropping", &Options::dropping, 0, 1, "",
-                      "leave out of the later folds what is clearly worse than the best"},
+                      "leave out of the later folds what is clearly worse than the best, and ridges that do worse than another"},
+      Option<Options>{"repeats_together", &Options::repeats_together, 0, 1, "",
+                      "rows with the same inputs go into one fold: right where they are copies of each other"},
+      Option<Options>{"blending", &Options::blending, 0, 1, "",
+                      "average the models of several rows in the end where that does better in the folds"},
       Option<Options>{"seed", &Options::seed, 0, 1.8446744073709552e19, "",
                       "same seed, same folds and same fits, for any number of threads"},
       Option<Options>{"threads", &Options::threads, 0, 4096, "", "number of threads, 0 for all cores"},
@@ -370,7 +441,7 @@ Json to_json(const Comparison& comparison) {
   return {{"status", name_of(comparison.status)},
           {"folds", comparison.num_folds},
           {"rows", rows},
-          {"best", row_of(comparison.best)},
+          {"best", best_json(comparison, row_of(comparison.best))},
           {"simplest", row_of(comparison.simplest)},
           {"baselines", baselines},
           {"seconds", comparison.seconds}};

@@ -27,6 +27,8 @@ struct ComparisonOptions {
   int ensemble = 24;
   int max_iterations = 500;
   bool dropping = true;
+  bool repeats_together = false;
+  bool blending = true;
   std::uint64_t seed = 0;
   int threads = 0;
 };
@@ -85,16 +87,25 @@ struct Baseline {
   Error error;
 };
 
+/// What is learned from all rows for learning in the end: one row of the table, or the mean of several, all
+/// distinct optima of each.
+struct ComparisonBlend {
+  std::vector<int> rows;
+  Error cv;
+  std::optional<Error> test;
+};
+
 struct Comparison {
   FitStatus status = FitStatus::converged;  // or interrupted: then of fewer folds, and without a best model
   int num_folds = 0;
   std::vector<ComparisonRow> rows;  // in the order of the grid
   int best = -1;                    // the row with the least error by cross-validation
+  ComparisonBlend blend;            // of more than one row, if that has less
   int simplest = -1;                // with the fewest parameters within one standard error of it
   std::vector<Baseline> baselines;  // mean, linear, nearest_neighbours, single_expert
   ComparisonOptions options;        // as used
   bool has_test = false;            // there are test samples
-  Ensemble model;                   // the best, learned from all training samples
+  Ensemble model;                   // the blend or else the best, learned from all training samples
   double seconds = 0;
 
   /// What a row is judged by: the test samples where there are any, else the folds; nothing for a row that
@@ -104,7 +115,8 @@ struct Comparison {
 
 /// Compares the grid on the samples that are not among `test`, by cross-validation (run_contest), and fits
 /// the best once more to all of them, from options.final_starts starts; if the mean of all optima did best in
-/// the folds, it is that of all of these too, options.ensemble at most. Where there are test samples, every
+/// the folds, it is that of all of these too, options.ensemble at most. With options.blending the mean of
+/// several rows takes its place where that did better (find_blend). Where there are test samples, every
 /// row that has not dropped out is fitted to all others and judged on them, and so are the baselines; else
 /// errors are those of the folds. Test samples serve for nothing else.
 ///

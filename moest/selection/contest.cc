@@ -66,12 +66,12 @@ class Scores {
     }
     for (std::size_t i = 1; i < lines.size(); ++i) {
       const Json line = Json::parse(lines[i], nullptr, false);
-      if (line.is_discarded() || !line.contains("of") || !line.contains("held_out")) {
+      if (line.is_discarded() || !line.contains("of") || !line.contains("predicted")) {
         throw InputError(fmt::format("line {} of the store is damaged", i + 1), "it is no score of a fold",
                          "Remove the line, or give --store another file.");
       }
       known_[line["of"].dump()] = {line["held_out"].get<std::vector<double>>(), line["train"].get<double>(),
-                                   line["seconds"].get<double>()};
+                                   line["predicted"].get<std::vector<double>>(), line["seconds"].get<double>()};
     }
   }
 
@@ -92,6 +92,7 @@ class Scores {
           {"of", Json::parse(key)},
           {"held_out", score.held_out},
           {"train", score.train},
+          {"predicted", score.predicted},
           {"seconds",
            score.seconds}}.dump());
     }
@@ -121,6 +122,8 @@ std::optional<FoldScore> judge(const Contender& contender, const Dataset& train,
     sum += predict(member, held_out.inputs, options.threads).mean;
     score.held_out.push_back(mean_of_squares(held_out, sum / ++number));
   }
+  sum /= number;
+  score.predicted.assign(sum.begin(), sum.end());
   score.held_out.resize(static_cast<std::size_t>(options.ensemble), score.held_out.back());
   score.train = result.summary.rss / sample_weights(train).sum();
   score.seconds = seconds_since(begin);
@@ -165,6 +168,7 @@ class Contest {
       choose_ensembles();
       num_judged_ += static_cast<double>(folds_[static_cast<std::size_t>(fold)].size());
       if (options_.dropping && fold + 1 < static_cast<int>(folds_.size())) {
+        drop_ridges(fold + 1);
         drop_the_worse();
       }
     }
@@ -256,6 +260,27 @@ class Contest {
     }
   }
 
+  /// Of each run of neighbours that differ in their ridge only.
+  void drop_ridges(int num_folds) {
+    const std::size_t kept = num_folds >= 4 ? 1 : num_folds >= 2 ? 2 : rows_.size();
+    for (std::size_t first = 0; first < rows_.size();) {
+      std::size_t end = first;
+      std::vector<ContestRow*> alive;
+      for (; end < rows_.size() && differ_in_ridge(rows_[first].contender, rows_[end].contender); ++end) {
+        if (!rows_[end].dropped) {
+          alive.push_back(&rows_[end]);
+        }
+      }
+      std::stable_sort(alive.begin(), alive.end(), [](const ContestRow* a, const ContestRow* b) {
+        return a->errors().mean() < b->errors().mean();
+      });
+      for (std::size_t i = kept; i < alive.size(); ++i) {
+        alive[i]->dropped = true;
+      }
+      first = end;
+    }
+  }
+
   void drop_the_worse() {
     const ContestRow* best = nullptr;
     for (const ContestRow& row : rows_) {
@@ -276,14 +301,15 @@ class Contest {
 
   static bool is_clearly_worse(const Eigen::ArrayXd& errors, const Eigen::ArrayXd& of_best,
                                double num_judged) {
-    constexpr double kStandardErrors = 3;
     const Eigen::ArrayXd difference = errors - of_best;
     const double mean = difference.mean();
     const auto number = static_cast<double>(difference.size());
+    constexpr double kStandardErrors = 3;
     if (number < 3) {
       return mean > kStandardErrors * std::sqrt(10 / num_judged) * of_best.mean();
     }
-    return mean > kStandardErrors * standard_error_of_mean(difference);
+    constexpr double kShare = 0.5;
+    return mean > kShare * of_best.mean() && mean > kStandardErrors * standard_error_of_mean(difference);
   }
 
   const Dataset& data_;
@@ -303,6 +329,11 @@ class Contest {
 };
 
 }  // namespace
+
+bool differ_in_ridge(const Contender& a, const Contender& b) {
+  return a.spec.gate == b.spec.gate && a.spec.expert == b.spec.expert &&
+         a.spec.num_experts == b.spec.num_experts;
+}
 
 Json to_json(const Contender& contender) {
   const MixtureSpec& spec = contender.spec;
@@ -341,7 +372,7 @@ std::vector<ContestRow> run_contest(const std::vector<Contender>& contenders, co
     fit.erase(free);
   }
   const Json specification{
-      {"moest_comparison", 1}, {"data", fingerprint(data)}, {"folds", folds.size()}, {"fit", fit}};
+      {"moest_comparison", 2}, {"data", fingerprint(data)}, {"folds", folds.size()}, {"fit", fit}};
   Scores scores(journal, specification);
   return Contest(contenders, data, folds, options, scores, control, progress).run();
 }

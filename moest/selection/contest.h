@@ -25,6 +25,9 @@ struct Contender {
 /// Whether half of the starts are greedy: of more than six experts that takes longer than it gains.
 inline bool starts_greedily(const Contender& contender) { return contender.spec.num_experts <= 6; }
 
+/// Whether two mixtures are the same but for their ridge.
+bool differ_in_ridge(const Contender& a, const Contender& b);
+
 /// {"gate", "expert", "experts", "ridge"}: gate and expert with their options.
 nlohmann::ordered_json to_json(const Contender& contender);
 
@@ -33,6 +36,7 @@ nlohmann::ordered_json to_json(const Contender& contender);
 struct FoldScore {
   std::vector<double> held_out;  // for an ensemble of the best 1, 2, .. optima
   double train = 0;              // of the best optimum
+  std::vector<double> predicted;  // by all distinct optima, for the samples of the fold in their order
   double seconds = 0;
 };
 
@@ -69,10 +73,11 @@ struct ContestOptions {
 };
 
 /// Each contender is fitted to all folds but one in turn, fold by fold, so that contenders are compared on
-/// the same samples. After every fold those drop out whose mean squared error is clearly above that of the
-/// best: from three folds on, by more than three standard errors of the paired differences; before, by a
-/// share of more than 3 sqrt(10 / m), m samples having been predicted (three standard errors of the ratio of
-/// two independent mean squares of variables of kurtosis 6). A single expert never drops out.
+/// the same samples. After every fold but the last those drop out whose mean squared error is clearly above
+/// that of the best: from three folds on, by more than half of it and three standard errors of the
+/// paired differences (less may still do good in a blend); before, by a share of more than 3 sqrt(10 / m), m samples having been predicted (three standard errors of
+/// the ratio of two independent mean squares of variables of kurtosis 6). A single expert never drops out. Of neighbours that differ in their
+/// ridge only, the two best are left after two folds and the best after four.
 ///
 /// The result is the same for any number of threads. Scores are read from the journal where it has them and
 /// written to it as they come; its first line is the specification, and a journal of another one is refused.

@@ -31,14 +31,26 @@ std::vector<Indices> equal_inputs(const Eigen::MatrixXd& inputs) {
   return groups;
 }
 
+std::vector<Indices> one_by_one(Eigen::Index n) {
+  std::vector<Indices> groups;
+  groups.reserve(static_cast<std::size_t>(n));
+  for (Eigen::Index sample = 0; sample < n; ++sample) {
+    groups.push_back({sample});
+  }
+  return groups;
+}
+
 }  // namespace
 
-std::vector<Indices> deal_folds(const Eigen::MatrixXd& inputs, int num_folds, std::uint64_t seed) {
+std::vector<Indices> deal_folds(const Eigen::MatrixXd& inputs, int num_folds, std::uint64_t seed,
+                                Repeats repeats) {
   MOEST_EXPECT(num_folds >= 2);
-  std::vector<Indices> groups = equal_inputs(inputs);
+  std::vector<Indices> groups =
+      repeats == Repeats::together ? equal_inputs(inputs) : one_by_one(inputs.rows());
   if (static_cast<int>(groups.size()) < num_folds) {
     throw InputError(fmt::format("{} folds are too many", num_folds),
-                     fmt::format("there are {} different rows of inputs", groups.size()),
+                     fmt::format("there are {} {}", groups.size(),
+                                 repeats == Repeats::together ? "different rows of inputs" : "rows"),
                      "Take fewer --folds.");
   }
   Stream stream(seed, 0, "folds");

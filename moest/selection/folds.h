@@ -13,11 +13,16 @@ namespace moest {
 /// Samples by their index in a data set, in increasing order.
 using Indices = std::vector<Eigen::Index>;
 
+/// Where samples go whose inputs are all the same.
+enum class Repeats {
+  anywhere,  // right where later data repeat inputs too, as those of a designed experiment do
+  together,  // into one fold: right where they are copies, which would tell a fit what it is to predict
+};
+
 /// The samples of each of `num_folds` parts, as equal in number as possible, drawn from the stream (seed, 0,
-/// "folds"). Samples whose inputs are all the same stay together: else a copy of a sample that is to be
-/// predicted could be among those that are learned from. 2 <= num_folds; throws InputError if there are fewer
-/// distinct inputs than folds.
-std::vector<Indices> deal_folds(const Eigen::MatrixXd& inputs, int num_folds, std::uint64_t seed);
+/// "folds"). 2 <= num_folds; throws InputError if there are fewer samples, or distinct inputs, than folds.
+std::vector<Indices> deal_folds(const Eigen::MatrixXd& inputs, int num_folds, std::uint64_t seed,
+                                Repeats repeats = Repeats::anywhere);
 
 /// All of 0 .. n - 1 that are not in `left_out`.
 Indices complement(const Indices& left_out, Eigen::Index n);

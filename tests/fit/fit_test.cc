@@ -1,8 +1,9 @@
 #include "moest/fit/fit.h"
 
-#include <gtest/gtest.h>
+#include <gmock/gmock.h>
 
 #include <Eigen/Cholesky>
+#include <Eigen/LU>
 #include <atomic>
 #include <cmath>
 #include <limits>
@@ -10,6 +11,7 @@
 
 #include "moest/base/error.h"
 #include "moest/base/json_text.h"
+#include "moest/base/number.h"
 #include "moest/base/random.h"
 #include "moest/model/model_json.h"
 #include "moest/model/predict.h"
@@ -454,6 +456,76 @@ TEST(Fit, ShrinksAsRidgeRegressionDoes) {
   ASSERT_EQ(result.summary.coefficients.size(), 4U);
   EXPECT_EQ(result.summary.coefficients.back().standard_error, std::nullopt);
   EXPECT_THROW(mean_standard_errors(result.model, test.data.inputs, 1), InputError);
+}
+
+// Regression with a slope that is given and two that are equal.
+TEST(Fit, HoldsWhatIsFixedAndTied) {
+  const TestProblem test = random_problem("softmax", "linear", 4, 1, 60, 0.5, 4);
+  FitOptions options;
+  options.scaling = false;
+  options.covariance = "classical";
+  options.fix = {"atoms[0].expert[1]=0.25", "atoms[0].expert[3]=atoms[0].expert[2]"};
+  const FitResult result = fit(linear_spec(1), test.data, options);
+  const Eigen::MatrixXd& x = test.data.inputs;
+  Eigen::MatrixXd design(60, 3);
+  design << x.col(0), x.col(2) + x.col(3), Eigen::VectorXd::Ones(60);
+  const Eigen::VectorXd y = test.data.target.col(0) - 0.25 * x.col(1);
+  const Eigen::MatrixXd inverse = (design.transpose() * design).inverse();
+  const Eigen::VectorXd beta = inverse * design.transpose() * y;
+  const double rss = (y - design * beta).squaredNorm();
+  EXPECT_NEAR(result.summary.rss, rss, 1e-9);
+  EXPECT_EQ(result.summary.num_identifiable_parameters, 3);
+  const std::vector<double>& expert = result.model.atoms[0].expert;
+  EXPECT_NEAR(expert[0], beta[0], 1e-9);
+  EXPECT_EQ(expert[1], 0.25);
+  EXPECT_NEAR(expert[2], beta[1], 1e-9);
+  EXPECT_EQ(expert[3], expert[2]);
+  EXPECT_NEAR(expert[4], beta[2], 1e-9);
+  const auto& coefficients = result.summary.coefficients;
+  ASSERT_EQ(coefficients.size(), 5U);
+  EXPECT_EQ(coefficients[1].standard_error, std::nullopt);
+  EXPECT_EQ(coefficients[1].reason, "fixed");
+  for (const auto& [place, column] : {std::pair(0, 0), std::pair(2, 1), std::pair(3, 1), std::pair(4, 2)}) {
+    EXPECT_NEAR(*coefficients[static_cast<std::size_t>(place)].standard_error,
+                std::sqrt(rss / 57 * inverse(column, column)), 1e-8);
+  }
+}
+
+TEST(Fit, FindsItsOptimumAgainWhenPartsOfItAreFixed) {
+  for (const std::string gate : {"softmax", "quadratic", "sigmoid", "normalized_sigmoid", "laplace", "hierarchical"}) {
+    const TestProblem test = random_problem(gate, "tanh", 2, 3, 400, 0.1, 12);
+    FitOptions options;
+    options.starts = 6;
+    options.tolerance = 1e-9;
+    const FitResult free = fit(test.truth.spec, test.data, options);
+    const auto exact = [](double value) { return exact_text(value); };
+    const std::vector<Atom>& atoms = free.model.atoms;
+    options.fix = {"atoms[0].expert[1]=" + exact(atoms[0].expert[1]), "atoms[0].gate[0]=" + exact(atoms[0].gate[0]),
+                   "atoms[0].bias=" + exact(atoms[0].bias)};
+    options.starts = 0;
+    const FitResult held = fit(test.truth.spec, test.data, options, {}, free.model);
+    EXPECT_NEAR(held.summary.rss, free.summary.rss, 1e-7 * free.summary.rss) << gate;
+    EXPECT_EQ(held.model.atoms[0].expert[1], atoms[0].expert[1]) << gate;
+    EXPECT_EQ(held.model.atoms[0].gate[0], atoms[0].gate[0]) << gate;
+    EXPECT_EQ(held.model.atoms[0].bias, atoms[0].bias) << gate;
+    EXPECT_EQ(held.summary.num_identifiable_parameters, free.summary.num_identifiable_parameters - 3) << gate;
+
+    options.starts = 6;
+    options.fix = {"atoms[*].expert[0]=0", "atoms[2].expert[1]=atoms[0].expert[1]"};
+    const FitResult less = fit(test.truth.spec, test.data, options);
+    EXPECT_GT(less.summary.rss, free.summary.rss) << gate;
+    EXPECT_EQ(less.model.atoms[2].expert[0], 0) << gate;
+    EXPECT_EQ(less.model.atoms[2].expert[1], less.model.atoms[0].expert[1]) << gate;
+    EXPECT_NE(less.model.atoms[1].expert[1], less.model.atoms[0].expert[1]) << gate;
+  }
+}
+
+TEST(Fit, RefusesToFixWhatIsNotThere) {
+  const Dataset data = two_lines(50, 0.1);
+  FitOptions options;
+  options.fix = {"atoms[2].bias=0"};
+  EXPECT_THAT([&] { fit(linear_spec(2), data, options); },
+              testing::ThrowsMessage<InputError>(testing::HasSubstr("there are 2 atoms")));
 }
 
 TEST(Fit, AveragesTheBestDistinctOptima) {

@@ -118,6 +118,32 @@ TEST_P(EveryObjective, HasAPenaltyWhoseDerivativesAreThoseOfItsValue) {
   }
 }
 
+TEST_P(EveryObjective, CountsATiedParameterAsThoseThatFollowIt) {
+  constexpr Eigen::Index kSamples = 120;
+  const TestProblem test = random_problem(spec(), kSamples, 0.1, 3);
+  const MixtureChart chart(spec(), kBound);
+  const SampleBlocks samples = blocks_of(chart, test.data);
+  const Equation tie = parse_equation("atoms[1].expert[0]=atoms[0].expert[0]");
+  Problem tied(spec(), kBound, samples, 1, 0.5, {&tie, 1});
+  Problem plain(spec(), kBound, samples, 1, 0.5);
+  Eigen::VectorXd theta = some_point(chart, spec());
+  tied.chart().make_feasible(theta);
+  const int follower = chart.expert_offset(1);
+  ASSERT_EQ(theta[follower], theta[chart.expert_offset(0)]);
+
+  const Evaluated given = evaluated(tied, theta);
+  const Evaluated expected = evaluated(plain, theta);
+  Eigen::MatrixXd together = Eigen::MatrixXd::Identity(theta.size(), theta.size());
+  together(follower, follower) = 0;
+  together(follower, chart.expert_offset(0)) = 1;
+  EXPECT_EQ(given.objective, expected.objective);
+  EXPECT_TRUE(given.gauss_newton.gradient.isApprox(together.transpose() * expected.gauss_newton.gradient, 1e-13));
+  EXPECT_TRUE(given.newton.gram.isApprox(together.transpose() * expected.newton.gram * together, 1e-13));
+  if (given.bend.size() > 0) {
+    EXPECT_TRUE(given.bend.isApprox(together.transpose() * expected.bend, 1e-13));
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Catalogue, EveryObjective,
                          testing::Combine(testing::ValuesIn(gate_names()), testing::ValuesIn(expert_names())),
                          [](const auto& param_info) {

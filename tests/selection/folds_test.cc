@@ -33,8 +33,17 @@ TEST(Folds, HoldEachSampleOnceAndAreOfEqualSize) {
   EXPECT_EQ(all, expected);
 }
 
-TEST(Folds, KeepCopiesOfTheSameInputsTogether) {
-  const std::vector<Indices> folds = deal_folds(rows_in_copies(60, 3), 4, 1);
+TEST(Folds, TakeRepeatedInputsApart) {
+  const std::vector<Indices> folds = deal_folds(rows_in_copies(60, 30), 3, 1);
+  for (const Indices& fold : folds) {
+    EXPECT_EQ(fold.size(), 20U);
+    EXPECT_TRUE(fold.front() < 30 && fold.back() >= 30);
+  }
+  EXPECT_THROW(deal_folds(rows_in_copies(2, 1), 3, 1), InputError);
+}
+
+TEST(Folds, KeepRepeatedInputsTogetherWhereThatIsWanted) {
+  const std::vector<Indices> folds = deal_folds(rows_in_copies(60, 3), 4, 1, Repeats::together);
   for (const Indices& fold : folds) {
     ASSERT_EQ(fold.size(), 15U);
     for (std::size_t i = 0; i < fold.size(); i += 3) {
@@ -42,7 +51,7 @@ TEST(Folds, KeepCopiesOfTheSameInputsTogether) {
       EXPECT_EQ(fold[i + 2], fold[i] + 2);
     }
   }
-  EXPECT_THROW(deal_folds(rows_in_copies(60, 30), 3, 1), InputError);
+  EXPECT_THROW(deal_folds(rows_in_copies(60, 30), 3, 1, Repeats::together), InputError);
 }
 
 TEST(Folds, DependOnTheSeedAlone) {
