@@ -132,12 +132,13 @@ void check_enough_rows(const FitCommand& command, const Dataset& data) {
   // Each expert has at least one parameter; a number of experts without bounds must not come near an
   // allocation.
   const int experts = command.spec.num_experts;
-  const bool enough =
-      data.target.rows() >= experts && data.target.size() >= num_free_parameters(command.spec, command.options.fix);
+  const bool enough = data.target.rows() >= experts &&
+                      data.target.size() >= num_free_parameters(command.spec, command.options.fix);
   if (!enough) {
-    const std::string needed = data.target.rows() < experts
-                                   ? ""
-                                   : fmt::format(" for {} parameters", num_free_parameters(command.spec, command.options.fix));
+    const std::string needed =
+        data.target.rows() < experts
+            ? ""
+            : fmt::format(" for {} parameters", num_free_parameters(command.spec, command.options.fix));
     const std::string of_targets =
         data.target.cols() > 1
             ? fmt::format(" of {} targets ({} numbers)", data.target.cols(), data.target.size())
@@ -262,12 +263,13 @@ Command make_fit_command(CLI::App& program) {
 
   const std::string fit = "Fit";
   add_options<FitOptions>(*parser, fit_options(), command->options, fit);
-  add_names(*parser, "--fix", command->options.fix,
-            "numbers of the model file that are given, or equal to others: atoms[0].expert[2]=0, "
-            "atoms[*].gate[1]=0, atoms[0].expert[0]=atoms[1].expert[0]; in the file's (scaled) coordinates, and "
-            "the order of the experts is kept")
+  add_names(
+      *parser, "--fix", command->options.fix,
+      "numbers of the model file that are given, or equal to others: atoms[0].expert[2]=0, "
+      "atoms[*].gate[1]=0, atoms[0].expert[0]=atoms[1].expert[0]; in the file's (scaled) coordinates, and "
+      "the order of the experts is kept")
       ->type_name("PATH=VALUE|PATH,...")
-      ->take_all()
+      ->join(',')
       ->group(fit);
   parser
       ->add_option("--start-from", command->start_from,

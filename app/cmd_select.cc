@@ -2,6 +2,7 @@
 #include <memory>
 
 #include "app/command.h"
+#include "app/data_options.h"
 #include "app/progress.h"
 #include "moest/base/file.h"
 #include "moest/data/dataset.h"
@@ -22,24 +23,6 @@ struct SelectCommand {
   std::string output;
   std::string picture;
 };
-
-/// The samples of a table that has the model's inputs and targets.
-Dataset samples_for(const Model& model, const std::string& path) {
-  const Table table = read_table_for(model, path);
-  Dataset data;
-  data.input_names = model.inputs;
-  data.inputs = input_matrix(table, model.inputs, model.categories);
-  data.categories = model.categories;
-  data.target_names = model.targets;
-  data.target.resize(data.inputs.rows(), static_cast<Eigen::Index>(model.targets.size()));
-  for (std::size_t j = 0; j < model.targets.size(); ++j) {
-    data.target.col(static_cast<Eigen::Index>(j)) = target_column(table, model.targets[j]);
-  }
-  for (std::size_t row = 0; row < table.num_rows; ++row) {
-    data.rows.push_back(row);
-  }
-  return data;
-}
 
 int run_select(const SelectCommand& command) {
   check_files(command.common, {command.model, command.data}, command.output);

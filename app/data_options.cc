@@ -38,4 +38,28 @@ Dataset read_data(const DataOptions& options) {
   return make_dataset(table, columns);
 }
 
+Dataset samples_for(const Model& model, const std::string& path, const std::string& weights) {
+  const Table table = read_table_for(model, path);
+  Dataset data;
+  data.input_names = model.inputs;
+  data.inputs = input_matrix(table, model.inputs, model.categories);
+  data.categories = model.categories;
+  data.target_names = model.targets;
+  data.target.resize(data.inputs.rows(), static_cast<Eigen::Index>(model.targets.size()));
+  for (std::size_t j = 0; j < model.targets.size(); ++j) {
+    data.target.col(static_cast<Eigen::Index>(j)) = target_column(table, model.targets[j]);
+  }
+  if (!weights.empty()) {
+    data.weights = target_column(table, weights);
+    if (!(data.weights.minCoeff() > 0)) {
+      throw InputError(fmt::format("the weights {} have a value that is not positive", weights),
+                       "every row counts here", "Leave such rows out of the table.");
+    }
+  }
+  for (std::size_t row = 0; row < table.num_rows; ++row) {
+    data.rows.push_back(row);
+  }
+  return data;
+}
+
 }  // namespace moest::app

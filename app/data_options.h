@@ -20,4 +20,7 @@ void add_data_options(CLI::App& parser, DataOptions& options, const std::string&
 /// Throws InputError as read_table and make_dataset.
 Dataset read_data(const DataOptions& options);
 
+/// The samples of a table that has the model's inputs and targets, and the named column of weights, if any.
+Dataset samples_for(const Model& model, const std::string& path, const std::string& weights = "");
+
 }  // namespace moest::app

@@ -8,7 +8,10 @@ namespace moest {
 Directions find_directions(const ActiveSet& active, Eigen::Index size) {
   Eigen::MatrixXd gram = active.reduced_gram();
   const Eigen::ArrayXd diagonal = gram.diagonal().array();
-  const Eigen::ArrayXd scale = (diagonal > 0).select(diagonal.sqrt().inverse(), 1.0);
+  // The square of what rounding leaves of a derivative that is 0, relative to others.
+  constexpr double kZero = 1e-28;
+  const double zero = gram.size() > 0 ? kZero * diagonal.maxCoeff() : 0.0;
+  const Eigen::ArrayXd scale = (diagonal > zero).select(diagonal.sqrt().inverse(), 1.0);
   gram = scale.matrix().asDiagonal() * gram * scale.matrix().asDiagonal();
   Directions directions;
   if (gram.size() == 0) {

@@ -13,6 +13,7 @@
 #include "moest/model/catalogue.h"
 #include "moest/model/coefficients.h"
 #include "moest/model/groups.h"
+#include "moest/report/coefficient_text.h"
 #include "moest/report/text_table.h"
 
 namespace moest {
@@ -30,66 +31,6 @@ std::string listed_briefly(const std::vector<std::string>& names) {
   }
   const std::vector<std::string> first(names.begin(), names.begin() + kMostListed);
   return fmt::format("{}, .. {} more", listed(first), names.size() - kMostListed);
-}
-
-/// "expert: a_x (scaled)".
-std::string row_name(const Coefficient& coefficient, std::string_view part) {
-  return fmt::format("{}: {}{}", part, coefficient.name, coefficient.is_scaled ? " (scaled)" : "");
-}
-
-/// One row per name, one column per list of coefficients; an empty list has nothing to say.
-void add_rows(const std::vector<std::vector<Coefficient>>& columns, std::string_view part, TextTable& table) {
-  const auto named =
-      std::find_if_not(columns.begin(), columns.end(), [](const auto& column) { return column.empty(); });
-  for (std::size_t row = 0; named != columns.end() && row < named->size(); ++row) {
-    std::vector<std::string> cells{row_name((*named)[row], part)};
-    for (const std::vector<Coefficient>& column : columns) {
-      cells.push_back(column.empty() ? "-" : short_number(column[row].value));
-    }
-    table.add_row(std::move(cells));
-  }
-}
-
-std::vector<std::string> numbered(const std::string& name, std::size_t count) {
-  std::vector<std::string> header{name};
-  for (std::size_t i = 1; i <= count; ++i) {
-    header.push_back(std::to_string(i));
-  }
-  return header;
-}
-
-/// Whether an expert is a group by itself, so that its own gate means nothing.
-std::vector<bool> alone_in_groups(const MixtureSpec& spec) {
-  std::vector<bool> alone;
-  for (const int size : group_sizes(spec)) {
-    alone.insert(alone.end(), static_cast<std::size_t>(size), size == 1);
-  }
-  alone.resize(static_cast<std::size_t>(spec.num_experts), false);
-  return alone;
-}
-
-/// The gates of the groups, where experts come in groups.
-std::string group_table(const Model& model, const std::vector<double>& shares) {
-  if (model.groups.size() < 2) {
-    return "";
-  }
-  TextTable table(numbered("group", model.groups.size()));
-  if (!shares.empty()) {
-    std::vector<std::string> cells{"share of the data"};
-    auto share = shares.begin();
-    for (const int size : group_sizes(model.spec)) {
-      cells.push_back(percent(std::accumulate(share, share + size, 0.0)));
-      share += size;
-    }
-    table.add_row(std::move(cells));
-  }
-  std::vector<std::vector<Coefficient>> gates;
-  gates.reserve(model.groups.size());
-  for (int group = 0; group < static_cast<int>(model.groups.size()); ++group) {
-    gates.push_back(group_coefficients(model, group));
-  }
-  add_rows(gates, "gate", table);
-  return "\n" + table.text();
 }
 
 /// "target y", "targets y, z".
@@ -205,72 +146,7 @@ std::string provenance(const Model& model) {
   return facts.empty() ? "" : fmt::format("\n  fitted {}\n", listed(facts));
 }
 
-/// Of each expert: its group, its share of the data, and where it leads.
-TextTable overview(const Model& model, const std::vector<double>& shares,
-                   const std::optional<Regimes>& regimes) {
-  TextTable table(numbered("expert", model.atoms.size()));
-  if (!model.groups.empty()) {
-    std::vector<std::string> cells{"group"};
-    const std::vector<int> sizes = group_sizes(model.spec);
-    for (std::size_t g = 0; g < sizes.size(); ++g) {
-      cells.insert(cells.end(), static_cast<std::size_t>(sizes[g]), std::to_string(g + 1));
-    }
-    table.add_row(std::move(cells));
-  }
-  // One expert has all the weight everywhere: shares, regimes and gate say nothing then.
-  const bool has_gate = model.atoms.size() > 1;
-  if (has_gate && !shares.empty()) {
-    const bool sums_to_one = weights_sum_to_one(model.spec.gate);
-    std::vector<std::string> cells{sums_to_one ? "share of the data" : "mean weight"};
-    std::transform(shares.begin(), shares.end(), std::back_inserter(cells), percent);
-    table.add_row(std::move(cells));
-  }
-  if (has_gate && regimes) {
-    std::vector<std::string> from{"leads from " + model.inputs.front()};
-    std::vector<std::string> to{"leads to " + model.inputs.front()};
-    for (const auto& range : regimes->ranges) {
-      from.push_back(range ? short_number(range->first) : "nowhere");
-      to.push_back(range ? short_number(range->second) : "nowhere");
-    }
-    table.add_row(std::move(from));
-    table.add_row(std::move(to));
-  }
-  return table;
-}
-
-/// One row per coefficient: how sure it is. References, which are 0 by convention, are left out.
-std::string estimates_table(const std::vector<CoefficientEstimate>& estimates, double confidence) {
-  const std::string level = short_number(100 * confidence);
-  TextTable table({"coefficient", "estimate", "std. error", level + " % from", "to", ""});
-  for (const CoefficientEstimate& estimate : estimates) {
-    const Coefficient& coefficient = estimate.coefficient;
-    if (estimate.is_convention && coefficient.value == 0) {
-      continue;
-    }
-    const auto text = [](const std::optional<double>& value) { return value ? short_number(*value) : "-"; };
-    table.add_row(
-        {row_name(coefficient, fmt::format("{} {}", name_of(coefficient.part), coefficient.index + 1)),
-         short_number(coefficient.value), text(estimate.standard_error), text(estimate.low),
-         text(estimate.high), estimate.reason});
-  }
-  return table.text();
-}
-
 }  // namespace
-
-Regimes find_regimes(const Eigen::MatrixXd& inputs, const Eigen::MatrixXd& weights) {
-  MOEST_EXPECT(inputs.cols() == 1 && inputs.rows() == weights.rows());
-  Regimes regimes{
-      std::vector<std::optional<std::pair<double, double>>>(static_cast<std::size_t>(weights.cols()))};
-  for (Eigen::Index row = 0; row < weights.rows(); ++row) {
-    Eigen::Index leader = 0;
-    weights.row(row).maxCoeff(&leader);
-    const double x = inputs(row, 0);
-    auto& range = regimes.ranges[static_cast<std::size_t>(leader)];
-    range = range ? std::pair(std::min(range->first, x), std::max(range->second, x)) : std::pair(x, x);
-  }
-  return regimes;
-}
 
 std::string model_title(const Model& model) {
   const auto k = model.spec.num_experts;
@@ -278,25 +154,6 @@ std::string model_title(const Model& model) {
   return fmt::format("{} gate, {} {} of {} ({})", model.spec.gate.kind, k,
                      fmt::format("{} expert{}", model.spec.expert.kind, k == 1 ? "" : "s"),
                      counted(d, "input"), listed_briefly(model.inputs));
-}
-
-std::string coefficient_table(const Model& model, const std::vector<double>& shares,
-                              const std::optional<Regimes>& regimes) {
-  TextTable table = overview(model, shares, regimes);
-  const bool has_gate = model.atoms.size() > 1;
-  std::vector<std::vector<Coefficient>> gates;
-  std::vector<std::vector<Coefficient>> experts;
-  const std::vector<bool> alone = alone_in_groups(model.spec);
-  for (int i = 0; i < model.spec.num_experts; ++i) {
-    const bool has_own = !alone[static_cast<std::size_t>(i)];
-    gates.push_back(has_own ? gate_coefficients(model, i) : std::vector<Coefficient>{});
-    experts.push_back(expert_coefficients(model, i));
-  }
-  if (has_gate) {
-    add_rows(gates, "gate", table);
-  }
-  add_rows(experts, "expert", table);
-  return table.text() + group_table(model, shares);
 }
 
 std::string describe_model(const Model& model) {

@@ -54,13 +54,18 @@ Blend find_blend(const std::vector<const ContestRow*>& candidates, const Dataset
                  const std::vector<Indices>& folds) {
   MOEST_EXPECT(!candidates.empty());
   const HeldOut held_out(data, folds);
+  std::vector<Eigen::ArrayXd> excesses;  // of the squared errors of the folds, of few optima
   std::vector<Eigen::ArrayXd> residuals;
   residuals.reserve(candidates.size());
+  excesses.reserve(candidates.size());
   for (const ContestRow* row : candidates) {
     residuals.push_back(held_out.residuals(*row));
+    excesses.push_back(row->errors_of(static_cast<int>(row->scores.front().held_out.size())) -
+                       row->errors_of_all());
   }
   Blend blend;
   Eigen::ArrayXd sum = Eigen::ArrayXd::Zero(residuals.front().size());
+  Eigen::ArrayXd excess = Eigen::ArrayXd::Zero(excesses.front().size());
   double least = std::numeric_limits<double>::infinity();
   while (true) {
     const auto number = static_cast<double>(blend.members.size() + 1);
@@ -69,8 +74,9 @@ Blend find_blend(const std::vector<const ContestRow*>& candidates, const Dataset
       if (std::find(blend.members.begin(), blend.members.end(), i) != blend.members.end()) {
         continue;
       }
+      const auto index = static_cast<std::size_t>(i);
       const Eigen::ArrayXd errors =
-          held_out.errors((sum + residuals[static_cast<std::size_t>(i)]) / number);
+          held_out.errors((sum + residuals[index]) / number) - (excess + excesses[index]) / (number * number);
       if (errors.mean() < least) {
         least = errors.mean();
         blend.errors = errors;
@@ -82,6 +88,7 @@ Blend find_blend(const std::vector<const ContestRow*>& candidates, const Dataset
     }
     blend.members.push_back(next);
     sum += residuals[static_cast<std::size_t>(next)];
+    excess += excesses[static_cast<std::size_t>(next)];
   }
 }
 

@@ -18,8 +18,9 @@ struct Blend {
 };
 
 /// Begins with the candidate that has the least mean error over the folds, each with all its distinct optima,
-/// and adds, as long as that lowers the error, the one that lowers it most (Caruana et al., ICML 2004, without
-/// repetition). The candidates have scores of all folds; at least one of them.
+/// of a fit to all samples (ContestRow::errors_of_all), and adds, as long as that lowers the error, the one
+/// that lowers it most (Caruana et al., ICML 2004, without repetition). The candidates have scores of all
+/// folds; at least one of them.
 Blend find_blend(const std::vector<const ContestRow*>& candidates, const Dataset& data,
                  const std::vector<Indices>& folds);
 

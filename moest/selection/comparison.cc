@@ -97,7 +97,7 @@ class Comparing {
     result_.has_test = test_.target.rows() > 0;
     folds_ = deal_folds(train_.inputs, result_.num_folds, options_.seed,
                         options_.repeats_together ? Repeats::together : Repeats::anywhere);
-    const ContestOptions contest{fit_options_of(options_), options_.dropping};
+    const ContestOptions contest{most_optima(), fit_options_of(options_), options_.dropping};
     const std::vector<ContestRow> rows =
         run_contest(contenders_, train_, folds_, contest, journal, control, progress);
     const auto is_interrupted = [&] { return control.interrupt != nullptr && control.interrupt->load(); };
@@ -142,7 +142,7 @@ class Comparing {
     ComparisonRow& row = result_.rows.emplace_back();
     row.contender = best->contender;
     row.ensemble = best->ensemble;
-    row.final_ensemble = best->takes_all() ? most_optima() : std::min(row.ensemble, most_optima());
+    row.final_ensemble = best->takes_all ? most_optima() : std::min(row.ensemble, most_optima());
     row.num_folds = static_cast<int>(best->scores.size());
     row.dropped = best->dropped;
     row.num_parameters = num_free_parameters(best->contender.spec);
@@ -203,7 +203,8 @@ class Comparing {
       return;
     }
     const Blend blend = find_blend(candidates, train_, folds_);
-    if (blend.members.size() > 1 && blend.errors.mean() < errors_[static_cast<std::size_t>(result_.best)].mean()) {
+    if (blend.members.size() > 1 &&
+        blend.errors.mean() < errors_[static_cast<std::size_t>(result_.best)].mean()) {
       result_.blend.cv = error_of_folds(blend.errors);
       for (const int member : blend.members) {
         result_.blend.rows.push_back(rows[static_cast<std::size_t>(member)]);
@@ -302,7 +303,7 @@ class Comparing {
   std::vector<Contender> contenders_;
   std::vector<Indices> folds_;
   std::vector<ContestRow> contest_rows_;  // of the rows: the ridge that does best
-  std::vector<Eigen::ArrayXd> errors_;  // of the rows: mean squared errors of their folds
+  std::vector<Eigen::ArrayXd> errors_;    // of the rows: mean squared errors of their folds
   Comparison result_;
 };
 
@@ -364,9 +365,9 @@ std::span<const Option<ComparisonOptions>> comparison_options() {
   using Options = ComparisonOptions;
   static const std::array kOptions{
       Option<Options>{"folds", &Options::folds, 2, 1e6, "",
-                      "folds of the cross-validation; by default 5, of 5000 rows or more 3"},
+                      "folds of the cross-validation; by default 10, of 5000 rows or more 3"},
       Option<Options>{"starts", &Options::starts, 1, 1e6, "",
-                      "starts of each fit in a fold; by default 8, of 5000 rows or more 4, of 20,000 or "
+                      "starts of each fit in a fold; by default 4, of 20,000 or "
                       "more 2"},
       Option<Options>{"final_starts", &Options::final_starts, 1, 1e6, "",
                       "starts of the fits to all rows for learning; by default 24, of 5000 rows or more "
@@ -378,9 +379,11 @@ std::span<const Option<ComparisonOptions>> comparison_options() {
                       "default 0.1, of 5000 rows or more 1, of 20,000 or more 5"},
       Option<Options>{"max_iterations", &Options::max_iterations, 1, 1e9, "", "iterations per start"},
       Option<Options>{"dropping", &Options::dropping, 0, 1, "",
-                      "leave out of the later folds what is clearly worse than the best, and ridges that do worse than another"},
-      Option<Options>{"repeats_together", &Options::repeats_together, 0, 1, "",
-                      "rows with the same inputs go into one fold: right where they are copies of each other"},
+                      "leave out of the later folds what is clearly worse than the best, and ridges that do "
+                      "worse than another"},
+      Option<Options>{
+          "repeats_together", &Options::repeats_together, 0, 1, "",
+          "rows with the same inputs go into one fold: right where they are copies of each other"},
       Option<Options>{"blending", &Options::blending, 0, 1, "",
                       "average the models of several rows in the end where that does better in the folds"},
       Option<Options>{"seed", &Options::seed, 0, 1.8446744073709552e19, "",
@@ -407,8 +410,8 @@ Grid default_grid(Eigen::Index num_samples) {
 ComparisonOptions with_default_effort(ComparisonOptions options, Eigen::Index num_samples) {
   const bool very_many = num_samples >= kVeryManySamples;
   const bool many = num_samples >= kManySamples;
-  options.folds = options.folds.value_or(many ? 3 : 5);
-  options.starts = options.starts.value_or(very_many ? 2 : many ? 4 : 8);
+  options.folds = options.folds.value_or(many ? 3 : 10);
+  options.starts = options.starts.value_or(very_many ? 2 : 4);
   options.final_starts = options.final_starts.value_or(very_many ? 6 : many ? 12 : 24);
   options.tolerance = options.tolerance.value_or(very_many ? 5 : many ? 1 : 0.1);
   return options;

@@ -50,7 +50,7 @@ Grid default_grid(Eigen::Index num_samples);
 /// What the options leave open, by the number of samples:
 ///
 ///     samples          folds  starts in a fold  final starts  tolerance
-///     below 5000           5                 8            24        0.1
+///     below 5000          10                 4            24        0.1
 ///     below 20,000         3                 4            12          1
 ///     20,000 or more       3                 2             6          5
 ///

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <map>
 #include <mutex>
 #include <numeric>
 #include <optional>
@@ -13,6 +12,7 @@
 #include "moest/base/error.h"
 #include "moest/base/option_json.h"
 #include "moest/base/parallel.h"
+#include "moest/base/result_store.h"
 #include "moest/fit/fit.h"
 #include "moest/model/catalogue.h"
 #include "moest/model/predict.h"
@@ -27,82 +27,27 @@ double seconds_since(Clock::time_point begin) {
   return std::chrono::duration<double>(Clock::now() - begin).count();
 }
 
-double mean_of_squares(const Dataset& data, const Eigen::VectorXd& predicted) {
-  const Eigen::ArrayXd weights = sample_weights(data);
-  return (weights * (data.target.col(0) - predicted).array().square()).sum() / weights.sum();
+Json key_of(const Contender& contender, int fold) {
+  Json key = to_json(contender);
+  key["fold"] = fold;
+  return key;
 }
 
-/// What the numbers of a data set are, as one number (FNV-1a over the bytes).
-std::string fingerprint(const Dataset& data) {
-  std::uint64_t hash = 0xcbf29ce484222325;
-  const auto add = [&](const double* values, Eigen::Index count) {
-    const auto* bytes = reinterpret_cast<const unsigned char*>(values);
-    for (std::size_t i = 0; i < static_cast<std::size_t>(count) * sizeof(double); ++i) {
-      hash = (hash ^ bytes[i]) * 0x100000001b3;
-    }
-  };
-  add(data.inputs.data(), data.inputs.size());
-  add(data.target.data(), data.target.size());
-  add(data.weights.data(), data.weights.size());
-  return fmt::format("{:016x}", hash);
+Json score_json(const FoldScore& score) {
+  return {{"held_out", score.held_out}, {"train", score.train},   {"predicted", score.predicted},
+          {"optima", score.num_optima}, {"single", score.single}, {"pair", score.pair},
+          {"seconds", score.seconds}};
 }
 
-/// Scores by the contender and the fold that they are of.
-class Scores {
- public:
-  Scores(Journal* journal, const Json& specification) : journal_(journal) {
-    if (journal_ == nullptr) {
-      return;
-    }
-    const std::vector<std::string>& lines = journal_->lines();
-    if (lines.empty()) {
-      journal_->append(specification.dump());
-      return;
-    }
-    if (lines.front() != specification.dump()) {
-      throw InputError("the store is that of another comparison",
-                       fmt::format("it was made for {}, and this is {}", lines.front(), specification.dump()),
-                       "Give --store another file, or the same data and options.");
-    }
-    for (std::size_t i = 1; i < lines.size(); ++i) {
-      const Json line = Json::parse(lines[i], nullptr, false);
-      if (line.is_discarded() || !line.contains("of") || !line.contains("predicted")) {
-        throw InputError(fmt::format("line {} of the store is damaged", i + 1), "it is no score of a fold",
-                         "Remove the line, or give --store another file.");
-      }
-      known_[line["of"].dump()] = {line["held_out"].get<std::vector<double>>(), line["train"].get<double>(),
-                                   line["predicted"].get<std::vector<double>>(), line["seconds"].get<double>()};
-    }
-  }
-
-  static std::string key(const Contender& contender, int fold) {
-    Json of = to_json(contender);
-    of["fold"] = fold;
-    return of.dump();
-  }
-  const FoldScore* find(const std::string& key) const {
-    const auto found = known_.find(key);
-    return found == known_.end() ? nullptr : &found->second;
-  }
-  void add(const std::string& key, const FoldScore& score) {
-    const std::lock_guard lock(mutex_);
-    known_[key] = score;
-    if (journal_ != nullptr) {
-      journal_->append(Json{
-          {"of", Json::parse(key)},
-          {"held_out", score.held_out},
-          {"train", score.train},
-          {"predicted", score.predicted},
-          {"seconds",
-           score.seconds}}.dump());
-    }
-  }
-
- private:
-  Journal* journal_;
-  std::map<std::string, FoldScore> known_;
-  std::mutex mutex_;
-};
+FoldScore score_from(const Json& json) {
+  return {json.at("held_out").get<std::vector<double>>(),
+          json.at("train").get<double>(),
+          json.at("predicted").get<std::vector<double>>(),
+          json.at("optima").get<int>(),
+          json.at("single").get<double>(),
+          json.at("pair").get<double>(),
+          json.at("seconds").get<double>()};
+}
 
 /// Fits and judges; nothing if it was interrupted.
 std::optional<FoldScore> judge(const Contender& contender, const Dataset& train, const Dataset& held_out,
@@ -116,14 +61,24 @@ std::optional<FoldScore> judge(const Contender& contender, const Dataset& train,
     return std::nullopt;
   }
   FoldScore score;
-  Eigen::VectorXd sum = Eigen::VectorXd::Zero(held_out.target.rows());
-  int number = 0;
+  const Eigen::ArrayXd weights = sample_weights(held_out);
+  const Eigen::ArrayXd target = held_out.target.col(0).array();
+  const auto mean = [&](const Eigen::ArrayXd& values) { return (weights * values).sum() / weights.sum(); };
+  Eigen::ArrayXd sum = Eigen::ArrayXd::Zero(target.size());  // of residuals
+  Eigen::ArrayXd squares = sum;
   for (const Model& member : result.ensemble.members) {
-    sum += predict(member, held_out.inputs, options.threads).mean;
-    score.held_out.push_back(mean_of_squares(held_out, sum / ++number));
+    const Eigen::ArrayXd residuals = target - predict(member, held_out.inputs, options.threads).mean.array();
+    sum += residuals;
+    squares += residuals.square();
+    const auto number = static_cast<double>(score.held_out.size() + 1);
+    score.held_out.push_back(mean((sum / number).square()));
   }
-  sum /= number;
-  score.predicted.assign(sum.begin(), sum.end());
+  score.num_optima = static_cast<int>(result.ensemble.members.size());
+  const double number = score.num_optima;
+  score.single = mean(squares) / number;
+  score.pair = number > 1 ? mean(sum.square() - squares) / (number * (number - 1)) : score.single;
+  const Eigen::ArrayXd predicted = target - sum / number;
+  score.predicted.assign(predicted.begin(), predicted.end());
   score.held_out.resize(static_cast<std::size_t>(options.ensemble), score.held_out.back());
   score.train = result.summary.rss / sample_weights(train).sum();
   score.seconds = seconds_since(begin);
@@ -140,7 +95,7 @@ double work_of(const Contender& contender, const Dataset& data) {
 class Contest {
  public:
   Contest(const std::vector<Contender>& contenders, const Dataset& data, const std::vector<Indices>& folds,
-          const ContestOptions& options, Scores& scores, const FitControl& control,
+          const ContestOptions& options, ResultStore& scores, const FitControl& control,
           const std::function<void(const ContestProgress&)>& progress)
       : data_(data),
         folds_(folds),
@@ -149,7 +104,7 @@ class Contest {
         control_(control),
         progress_(progress) {
     for (const Contender& contender : contenders) {
-      rows_.push_back({contender, {}, false, 1});
+      rows_.push_back({contender, {}});
       work_.push_back(work_of(contender, data));
     }
     order_.resize(rows_.size());
@@ -189,8 +144,8 @@ class Contest {
     std::vector<std::optional<FoldScore>> scores(rows_.size());
     std::vector<std::size_t> left;
     for (const std::size_t i : alive) {
-      if (const FoldScore* known = scores_.find(Scores::key(rows_[i].contender, fold))) {
-        scores[i] = *known;
+      if (const Json* known = scores_.find(key_of(rows_[i].contender, fold))) {
+        scores[i] = score_from(*known);
       } else {
         left.push_back(i);
       }
@@ -206,7 +161,7 @@ class Contest {
       }
       scores[i] = judge(rows_[i].contender, train, held_out, fit_options, control_);
       if (scores[i]) {
-        scores_.add(Scores::key(rows_[i].contender, fold), *scores[i]);
+        scores_.add(key_of(rows_[i].contender, fold), score_json(*scores[i]));
       }
       report_done(i);
     });
@@ -240,29 +195,41 @@ class Contest {
 
   void choose_ensembles() {
     for (ContestRow& row : rows_) {
-      if (row.scores.empty()) {
-        continue;
-      }
-      row.ensemble = 1;
-      for (int number = 2; number <= options_.fit.ensemble; ++number) {
-        if (row.errors(number).mean() < row.errors().mean()) {
-          row.ensemble = number;
-        }
-      }
-      const Eigen::ArrayXd least = row.errors();
-      for (int number = options_.fit.ensemble; number > row.ensemble; --number) {
-        const Eigen::ArrayXd difference = row.errors(number) - least;
-        const bool is_padded = (row.errors(number) == row.errors(number - 1)).all();
-        if (!is_padded && difference.mean() <= standard_error_of_mean(difference)) {
-          row.ensemble = number;
-        }
+      if (!row.scores.empty()) {
+        choose_ensemble(row);
       }
     }
   }
 
+  void choose_ensemble(ContestRow& row) const {
+    const int most = options_.fit.ensemble;
+    row.ensemble = 1;
+    for (int number = 2; number <= most; ++number) {
+      if (row.errors_of(number).mean() < row.errors_of(row.ensemble).mean()) {
+        row.ensemble = number;
+      }
+    }
+    const Eigen::ArrayXd least = row.errors_of(row.ensemble);
+    const auto is_within_one_se = [&](const Eigen::ArrayXd& errors) {
+      const Eigen::ArrayXd difference = errors - least;
+      return difference.mean() <= standard_error_of_mean(difference);
+    };
+    double num_optima = 0;
+    for (const FoldScore& score : row.scores) {
+      num_optima = std::max<double>(num_optima, score.num_optima);
+    }
+    for (int number = most; number > row.ensemble; --number) {
+      if (number <= num_optima && is_within_one_se(row.errors_of(number))) {
+        row.ensemble = number;
+      }
+    }
+    row.num_final = std::max(num_optima, std::round(options_.final_starts * num_optima / most));
+    row.takes_all = num_optima > 1 && is_within_one_se(row.errors_of_all());
+  }
+
   /// Of each run of neighbours that differ in their ridge only.
   void drop_ridges(int num_folds) {
-    const std::size_t kept = num_folds >= 4 ? 1 : num_folds >= 2 ? 2 : rows_.size();
+    const std::size_t kept = num_folds >= 6 ? 1 : num_folds >= 3 ? 2 : rows_.size();
     for (std::size_t first = 0; first < rows_.size();) {
       std::size_t end = first;
       std::vector<ContestRow*> alive;
@@ -308,14 +275,14 @@ class Contest {
     if (number < 3) {
       return mean > kStandardErrors * std::sqrt(10 / num_judged) * of_best.mean();
     }
-    constexpr double kShare = 0.5;
+    constexpr double kShare = 0.1;
     return mean > kShare * of_best.mean() && mean > kStandardErrors * standard_error_of_mean(difference);
   }
 
   const Dataset& data_;
   const std::vector<Indices>& folds_;
   const ContestOptions& options_;
-  Scores& scores_;
+  ResultStore& scores_;
   const FitControl& control_;
   const std::function<void(const ContestProgress&)>& progress_;
   std::vector<ContestRow> rows_;
@@ -343,22 +310,25 @@ Json to_json(const Contender& contender) {
           {"ridge", contender.ridge}};
 }
 
-bool ContestRow::takes_all() const {
-  return ensemble > 1 && std::all_of(scores.begin(), scores.end(), [&](const FoldScore& score) {
-           return score.held_out[static_cast<std::size_t>(ensemble - 1)] == score.held_out.back();
-         });
-}
+double FoldScore::of_ensemble(double number) const { return pair + (single - pair) / number; }
 
 double standard_error_of_mean(const Eigen::ArrayXd& values) {
   const auto number = static_cast<double>(values.size());
   return number > 1 ? std::sqrt((values - values.mean()).square().sum() / (number - 1) / number) : 0;
 }
 
-Eigen::ArrayXd ContestRow::errors(int number) const {
+Eigen::ArrayXd ContestRow::errors_of(int number) const {
   Eigen::ArrayXd result(static_cast<Eigen::Index>(scores.size()));
   std::transform(scores.begin(), scores.end(), result.begin(), [&](const FoldScore& score) {
     return score.held_out[static_cast<std::size_t>(number - 1)];
   });
+  return result;
+}
+
+Eigen::ArrayXd ContestRow::errors_of_all() const {
+  Eigen::ArrayXd result(static_cast<Eigen::Index>(scores.size()));
+  std::transform(scores.begin(), scores.end(), result.begin(),
+                 [&](const FoldScore& score) { return score.of_ensemble(num_final); });
   return result;
 }
 
@@ -373,7 +343,7 @@ std::vector<ContestRow> run_contest(const std::vector<Contender>& contenders, co
   }
   const Json specification{
       {"moest_comparison", 2}, {"data", fingerprint(data)}, {"folds", folds.size()}, {"fit", fit}};
-  Scores scores(journal, specification);
+  ResultStore scores(journal, specification, "comparison", "seconds");
   return Contest(contenders, data, folds, options, scores, control, progress).run();
 }
 

@@ -34,10 +34,16 @@ nlohmann::ordered_json to_json(const Contender& contender);
 /// A contender learned from all folds but one and judged on that one: mean squared errors, in the target's
 /// squared units, by the weights of the samples.
 struct FoldScore {
-  std::vector<double> held_out;  // for an ensemble of the best 1, 2, .. optima
-  double train = 0;              // of the best optimum
+  std::vector<double> held_out;   // for an ensemble of the best 1, 2, .. optima
+  double train = 0;               // of the best optimum
   std::vector<double> predicted;  // by all distinct optima, for the samples of the fold in their order
+  int num_optima = 1;             // distinct ones
+  double single = 0,
+         pair = 0;  // means over the optima a, and over pairs a != b, of mean r_a r_b, r residuals
   double seconds = 0;
+
+  /// Of the mean of so many optima, of which those of the fold are a sample: pair + (single - pair) / number.
+  double of_ensemble(double number) const;
 };
 
 /// One contender's scores of the folds that it took part in: 0, 1, .. in this order.
@@ -48,12 +54,15 @@ struct ContestRow {
   // The largest number of optima whose error over the folds is within one standard error, paired by fold, of
   // the least: the mean of more of them has less variance.
   int ensemble = 1;
+  // Or all that a fit to all samples will find, num_final of them by the share that was distinct in the
+  // folds.
+  bool takes_all = false;
+  double num_final = 1;
 
-  /// By fold, of an ensemble of `number` optima, or of as many as do best.
-  Eigen::ArrayXd errors(int number) const;
-  Eigen::ArrayXd errors() const { return errors(ensemble); }
-  /// Whether the ensemble is that of all distinct optima, in every fold.
-  bool takes_all() const;
+  /// By fold, of an ensemble of `number` optima, of num_final, or of as many as do best.
+  Eigen::ArrayXd errors_of(int number) const;
+  Eigen::ArrayXd errors_of_all() const;
+  Eigen::ArrayXd errors() const { return takes_all ? errors_of_all() : errors_of(ensemble); }
 };
 
 /// sqrt(sum (v - mean)^2 / (n - 1) / n); 0 for a single value.
@@ -67,17 +76,19 @@ struct ContestProgress {
 };
 
 struct ContestOptions {
-  FitOptions fit;  // of each contender but for the ridge and greedy starts; fit.ensemble is the largest that
-                   // is tried
+  int final_starts = 1;  // of the fits to all samples that are to come
+  FitOptions fit;        // of each contender but for the ridge and greedy starts; fit.ensemble is the
+                         // largest that is tried
   bool dropping = true;
 };
 
 /// Each contender is fitted to all folds but one in turn, fold by fold, so that contenders are compared on
 /// the same samples. After every fold but the last those drop out whose mean squared error is clearly above
-/// that of the best: from three folds on, by more than half of it and three standard errors of the
-/// paired differences (less may still do good in a blend); before, by a share of more than 3 sqrt(10 / m), m samples having been predicted (three standard errors of
-/// the ratio of two independent mean squares of variables of kurtosis 6). A single expert never drops out. Of neighbours that differ in their
-/// ridge only, the two best are left after two folds and the best after four.
+/// that of the best: from three folds on, by more than a tenth of it and three standard errors of the
+/// paired differences (less may still do good in a blend); before, by a share of more than 3 sqrt(10 / m), m
+/// samples having been predicted (three standard errors of the ratio of two independent mean squares of
+/// variables of kurtosis 6). A single expert never drops out. Of neighbours that differ in their ridge only,
+/// the two best are left after three folds and the best after six.
 ///
 /// The result is the same for any number of threads. Scores are read from the journal where it has them and
 /// written to it as they come; its first line is the specification, and a journal of another one is refused.

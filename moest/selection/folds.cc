@@ -69,35 +69,4 @@ std::vector<Indices> deal_folds(const Eigen::MatrixXd& inputs, int num_folds, st
   return folds;
 }
 
-Indices complement(const Indices& left_out, Eigen::Index n) {
-  Indices all(static_cast<std::size_t>(n));
-  std::iota(all.begin(), all.end(), Eigen::Index{0});
-  Indices rest;
-  std::set_difference(all.begin(), all.end(), left_out.begin(), left_out.end(), std::back_inserter(rest));
-  return rest;
-}
-
-Dataset subset(const Dataset& data, const Indices& samples) {
-  Dataset part;
-  part.input_names = data.input_names;
-  part.target_names = data.target_names;
-  part.categories = data.categories;
-  part.inputs = data.inputs(samples, Eigen::all);
-  part.target = data.target(samples, Eigen::all);
-  if (data.weights.size() > 0) {
-    part.weights = data.weights(samples);
-  }
-  for (const Eigen::Index sample : samples) {
-    part.rows.push_back(data.rows[static_cast<std::size_t>(sample)]);
-  }
-  return part;
-}
-
-Eigen::ArrayXd sample_weights(const Dataset& data) {
-  if (data.weights.size() == 0) {
-    return Eigen::ArrayXd::Ones(data.target.rows());
-  }
-  return data.weights;
-}
-
 }  // namespace moest

@@ -124,7 +124,7 @@ class Selecting {
     FitOptions in_folds = fit_options_;
     in_folds.starts = options_.starts.value_or(kStartsInFolds);
     const std::vector<ContestRow> rows =
-        run_contest(contenders, data_, folds, {in_folds, false}, nullptr, control_,
+        run_contest(contenders, data_, folds, {1, in_folds, false}, nullptr, control_,
                     [&](const ContestProgress& state) { report(num_levels + state.num_done); });
     if (is_interrupted()) {
       return;

@@ -492,7 +492,8 @@ TEST(Fit, HoldsWhatIsFixedAndTied) {
 }
 
 TEST(Fit, FindsItsOptimumAgainWhenPartsOfItAreFixed) {
-  for (const std::string gate : {"softmax", "quadratic", "sigmoid", "normalized_sigmoid", "laplace", "hierarchical"}) {
+  for (const std::string gate :
+       {"softmax", "quadratic", "sigmoid", "normalized_sigmoid", "laplace", "hierarchical"}) {
     const TestProblem test = random_problem(gate, "tanh", 2, 3, 400, 0.1, 12);
     FitOptions options;
     options.starts = 6;
@@ -500,8 +501,8 @@ TEST(Fit, FindsItsOptimumAgainWhenPartsOfItAreFixed) {
     const FitResult free = fit(test.truth.spec, test.data, options);
     const auto exact = [](double value) { return exact_text(value); };
     const std::vector<Atom>& atoms = free.model.atoms;
-    options.fix = {"atoms[0].expert[1]=" + exact(atoms[0].expert[1]), "atoms[0].gate[0]=" + exact(atoms[0].gate[0]),
-                   "atoms[0].bias=" + exact(atoms[0].bias)};
+    options.fix = {"atoms[0].expert[1]=" + exact(atoms[0].expert[1]),
+                   "atoms[0].gate[0]=" + exact(atoms[0].gate[0]), "atoms[0].bias=" + exact(atoms[0].bias)};
     options.starts = 0;
     const FitResult held = fit(test.truth.spec, test.data, options, {}, free.model);
     EXPECT_NEAR(held.summary.rss, free.summary.rss, 1e-7 * free.summary.rss) << gate;

@@ -137,7 +137,8 @@ TEST_P(EveryObjective, CountsATiedParameterAsThoseThatFollowIt) {
   together(follower, follower) = 0;
   together(follower, chart.expert_offset(0)) = 1;
   EXPECT_EQ(given.objective, expected.objective);
-  EXPECT_TRUE(given.gauss_newton.gradient.isApprox(together.transpose() * expected.gauss_newton.gradient, 1e-13));
+  EXPECT_TRUE(
+      given.gauss_newton.gradient.isApprox(together.transpose() * expected.gauss_newton.gradient, 1e-13));
   EXPECT_TRUE(given.newton.gram.isApprox(together.transpose() * expected.newton.gram * together, 1e-13));
   if (given.bend.size() > 0) {
     EXPECT_TRUE(given.bend.isApprox(together.transpose() * expected.bend, 1e-13));

@@ -56,8 +56,8 @@ TEST(Constraints, HoldInTheModelAfterTheyAreImposed) {
   for (const std::string gate : {"softmax", "quadratic", "sigmoid", "laplace", "hierarchical", "monomial"}) {
     MixtureSpec spec = spec_of(gate, "linear", 4);
     const MixtureChart chart =
-        chart_with(spec, {"atoms[0].expert[1]=0.5", "atoms[2].expert[0]=atoms[1].expert[0]", "atoms[0].bias=-1.5",
-                          "atoms[0].gate[1]=0.75", "atoms[2].bias=atoms[0].bias"});
+        chart_with(spec, {"atoms[0].expert[1]=0.5", "atoms[2].expert[0]=atoms[1].expert[0]",
+                          "atoms[0].bias=-1.5", "atoms[0].gate[1]=0.75", "atoms[2].bias=atoms[0].bias"});
     Eigen::VectorXd theta = random_point(chart, 3);
     chart.make_feasible(theta);
     const Measure measure = chart.measure(theta);
@@ -118,8 +118,10 @@ TEST(Constraints, DoNotChangeAFunctionThatFulfilsThem) {
 }
 
 TEST(Constraints, AreRefusedWithTheReason) {
-  const auto message = [](const MixtureSpec& spec, const std::vector<std::string>& texts, const std::string& part) {
-    EXPECT_THAT([&] { chart_with(spec, texts); }, ThrowsMessage<InputError>(HasSubstr(part))) << texts.front();
+  const auto message = [](const MixtureSpec& spec, const std::vector<std::string>& texts,
+                          const std::string& part) {
+    EXPECT_THAT([&] { chart_with(spec, texts); }, ThrowsMessage<InputError>(HasSubstr(part)))
+        << texts.front();
   };
   const MixtureSpec softmax = spec_of("softmax", "linear", 2);
   message(softmax, {"atoms[0].expert[3]=0"}, "there are 3 numbers, counted from 0");
@@ -138,8 +140,11 @@ TEST(Constraints, AreRefusedWithTheReason) {
   two_targets.num_outputs = 2;
   message(two_targets, {"atoms[0].expert[1]=0"}, "several lists");
   message(two_targets, {"atoms[0].expert[2][0]=0"}, "there are 2 lists");
-  EXPECT_THAT([&] { check_paths(MixtureChart(softmax, 200), parse_equations(std::vector<std::string>{"atoms[2].bias=0"})); },
-              ThrowsMessage<InputError>(HasSubstr("there are 2 atoms")));
+  EXPECT_THAT(
+      [&] {
+        check_paths(MixtureChart(softmax, 200), parse_equations(std::vector<std::string>{"atoms[2].bias=0"}));
+      },
+      ThrowsMessage<InputError>(HasSubstr("there are 2 atoms")));
 }
 
 }  // namespace

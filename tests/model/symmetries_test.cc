@@ -1,0 +1,148 @@
+#include "moest/model/symmetries.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "moest/base/random.h"
+#include "moest/model/catalogue.h"
+#include "moest/model/predict.h"
+
+namespace moest {
+namespace {
+
+MixtureSpec spec_of(const ExpertSpec& expert, int num_outputs) {
+  MixtureSpec spec;
+  spec.expert = expert;
+  spec.num_inputs = 2;
+  spec.num_outputs = num_outputs;
+  return spec;
+}
+
+std::vector<double> random_expert(const MixtureSpec& spec, Stream& stream) {
+  std::vector<double> expert(static_cast<std::size_t>(num_expert_parameters(spec)));
+  for (double& value : expert) {
+    value = stream.normal();
+  }
+  return expert;
+}
+
+Eigen::MatrixXd values(const MixtureSpec& spec, const std::vector<double>& expert) {
+  Model model;
+  model.spec = spec;
+  model.inputs = {"a", "b"};
+  model.targets.assign(static_cast<std::size_t>(spec.num_outputs), "y");
+  model.atoms = {{0, {0, 0}, expert}};
+  Stream stream(9, 0, "inputs");
+  Eigen::MatrixXd inputs(20, 2);
+  for (double& value : inputs.reshaped()) {
+    value = stream.normal();
+  }
+  return predict(model, inputs, 1).mean;
+}
+
+double squared_distance(const std::vector<double>& a, const std::vector<double>& b) {
+  double sum = 0;
+  for (std::size_t j = 0; j < a.size(); ++j) {
+    sum += (a[j] - b[j]) * (a[j] - b[j]);
+  }
+  return sum;
+}
+
+std::vector<ExpertSpec> all_forms() {
+  std::vector<ExpertSpec> forms;
+  for (const std::string& kind : expert_names()) {
+    ExpertSpec spec;
+    spec.kind = kind;
+    forms.push_back(spec);
+    const KindInfo& info = expert_kind(kind).info;
+    for (const bool offset : {false, true}) {
+      if (info.has("output_weight")) {
+        spec.output_weight = true;
+        spec.output_offset = offset;
+        forms.push_back(spec);
+        if (info.has("degree")) {
+          spec.degree = 3;
+          forms.push_back(spec);
+        }
+      }
+    }
+    for (const std::string activation : {"sigmoid", "relu"}) {
+      if (info.has("activation")) {
+        spec.activation = activation;
+        forms.push_back(spec);
+      }
+    }
+  }
+  return forms;
+}
+
+TEST(Symmetries, NeverChangeTheFunctionAndNeverMoveAway) {
+  Stream stream(2, 0, "experts");
+  for (const ExpertSpec& form : all_forms()) {
+    for (const int outputs : {1, 2}) {
+      const MixtureSpec spec = spec_of(form, outputs);
+      const std::vector<double> expert = random_expert(spec, stream);
+      const std::vector<double> reference = random_expert(spec, stream);
+      const std::vector<double> nearest = nearest_equivalent(spec, expert, reference);
+      EXPECT_TRUE(values(spec, nearest).isApprox(values(spec, expert), 1e-12)) << form.kind;
+      if (!form.output_offset && form.kind != "ffn") {
+        EXPECT_LE(squared_distance(nearest, reference), squared_distance(expert, reference) + 1e-12)
+            << form.kind;
+      }
+      EXPECT_EQ(nearest_equivalent(spec, expert, expert), expert) << form.kind;
+    }
+  }
+}
+
+TEST(Symmetries, FindWhatWasReflected) {
+  ExpertSpec tanh;
+  tanh.kind = "tanh";
+  tanh.output_weight = true;
+  tanh.output_offset = true;
+  const std::vector<double> expert{1, 2, 0.5, -3, 0.25};
+  const auto nearest = [&](const ExpertSpec& form, const std::vector<double>& given) {
+    return nearest_equivalent(spec_of(form, 1), given, expert);
+  };
+  EXPECT_EQ(nearest(tanh, {-1, -2, -0.5, 3, 0.25}), expert);
+  ExpertSpec sigmoid = tanh;
+  sigmoid.kind = "sigmoid";
+  EXPECT_EQ(nearest(sigmoid, {-1, -2, -0.5, 3, 0.25 - 3}), expert) << "the offset takes the weight";
+  sigmoid.output_offset = false;
+  EXPECT_EQ(nearest_equivalent(spec_of(sigmoid, 1), {-1, -2, -0.5, 3}, std::vector<double>{1, 2, 0.5, -3}),
+            (std::vector<double>{-1, -2, -0.5, 3}))
+      << "without an offset there is no other";
+  ExpertSpec square;
+  square.kind = "polynomial";
+  EXPECT_EQ(nearest_equivalent(spec_of(square, 1), {-1, -2, -0.5}, std::vector<double>{1, 2, 0.5}),
+            (std::vector<double>{1, 2, 0.5}));
+}
+
+TEST(Symmetries, FindTheOrderOfTheNeurons) {
+  ExpertSpec ffn;
+  ffn.kind = "ffn";
+  ffn.hidden = 3;
+  Stream stream(3, 0, "network");
+  for (const int outputs : {1, 2}) {
+    const MixtureSpec spec = spec_of(ffn, outputs);
+    const std::vector<double> expert = random_expert(spec, stream);
+    const ExpertPlaces places = expert_places(spec);
+    std::vector<double> other = expert;
+    for (int m = 0; m < 3; ++m) {
+      const int to = (m + 1) % 3;
+      const double sign = m == 0 ? 1 : -1;
+      for (int j = 0; j < places.inner_size(); ++j) {
+        other[static_cast<std::size_t>(places.inner(0, to) + j)] =
+            sign * expert[static_cast<std::size_t>(places.inner(0, m) + j)];
+      }
+      for (int output = 0; output < outputs; ++output) {
+        other[static_cast<std::size_t>(places.weight(output, to))] =
+            sign * expert[static_cast<std::size_t>(places.weight(output, m))];
+      }
+    }
+    EXPECT_EQ(nearest_equivalent(spec, other, expert), expert);
+  }
+}
+
+}  // namespace
+}  // namespace moest
