@@ -257,7 +257,10 @@ class Estimation {
 }  // namespace
 
 int num_free_parameters(const MixtureSpec& spec, std::span<const std::string> fix) {
-  return MixtureChart(spec, FitOptions{}.bound, parse_equations(fix)).num_free_parameters();
+  const std::vector<Equation> equations = parse_equations(fix);
+  const MixtureChart chart(spec, FitOptions{}.bound, equations);
+  check_paths(chart, equations);
+  return chart.num_free_parameters();
 }
 
 FitResult fit(MixtureSpec spec, const Dataset& data, const FitOptions& options, const FitControl& control,

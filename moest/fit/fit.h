@@ -34,7 +34,7 @@ FitResult fit(MixtureSpec spec, const Dataset& data, const FitOptions& options,
               const FitControl& control = {}, const std::optional<Model>& start = std::nullopt);
 
 /// Numbers that a fit of this specification determines at most: those of the atoms less the gauge and less
-/// what options.fix takes.
+/// what options.fix takes. Throws InputError for a fix that the specification cannot fulfil.
 int num_free_parameters(const MixtureSpec& spec, std::span<const std::string> fix = {});
 
 }  // namespace moest

@@ -16,6 +16,7 @@
 #include "moest/fit/fit.h"
 #include "moest/model/catalogue.h"
 #include "moest/model/predict.h"
+#include "moest/model/student.h"
 
 namespace moest {
 namespace {
@@ -271,12 +272,14 @@ class Contest {
     const Eigen::ArrayXd difference = errors - of_best;
     const double mean = difference.mean();
     const auto number = static_cast<double>(difference.size());
-    constexpr double kStandardErrors = 3;
     if (number < 3) {
+      constexpr double kStandardErrors = 3;
       return mean > kStandardErrors * std::sqrt(10 / num_judged) * of_best.mean();
     }
     constexpr double kShare = 0.1;
-    return mean > kShare * of_best.mean() && mean > kStandardErrors * standard_error_of_mean(difference);
+    constexpr double kConfidence = 0.99;
+    return mean > kShare * of_best.mean() &&
+           mean > student_quantile(number - 1, kConfidence) * standard_error_of_mean(difference);
   }
 
   const Dataset& data_;

@@ -522,6 +522,12 @@ INSTANTIATE_TEST_SUITE_P(
     Prediction, BadInputTest,
     testing::ValuesIn(std::vector<BadInput>{
         BadInput{"NegativeRidge", fit_with({"--ridge", "-1"}), {"ridge = -1"}},
+        BadInput{"FixOfNoPath", fit_with({"--fix", "expert=0"}), {"`expert=0`", "atoms[0].expert[1]=0"}},
+        BadInput{"FixOfAnAtomThatIsNotThere", fit_with({"--fix", "atoms[9].bias=0"}), {"there are 2 atoms"}, kRows},
+        BadInput{"FixTwice",
+                 fit_with({"--fix", "atoms[0].bias=1", "--fix", "atoms[0].bias=2"}),
+                 {"`atoms[0].bias=1` says otherwise"},
+                 kRows},
         BadInput{"EnsembleOfNone", fit_with({"--ensemble", "0"}), {"ensemble = 0"}},
         BadInput{
             "WeightsThatTheTableLacks", fit_with({"--weights-column", "v"}), {"column of weights", "`v`"}},

@@ -1,0 +1,87 @@
+#include <gmock/gmock.h>
+
+#include "tests/app/run_program.h"
+
+namespace moest {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::StartsWith;
+using Json = nlohmann::ordered_json;
+
+class BootstrapCommand : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::vector<std::vector<double>> rows;
+    for (int i = 0; i < 150; ++i) {
+      const double x = 0.02 * i - 1.5;
+      const double noise = 0.1 * std::sin(12.9898 * i * i);
+      rows.push_back({x, 1 + 2 * x + noise, 1 + i % 3 * 1.0});
+    }
+    workspace_.write("data.csv", csv("x,y,w", rows));
+    const RunResult fit = workspace_.moest({"fit", "data.csv", "--target", "y", "--inputs", "x", "--experts", "1",
+                                            "--output", "model.json", "--quiet"});
+    ASSERT_EQ(fit.status, 0) << fit.err;
+  }
+
+  Workspace workspace_;
+};
+
+TEST_F(BootstrapCommand, TellsHowSurelyTheCoefficientsAreKnown) {
+  const RunResult result = workspace_.moest({"bootstrap", "model.json", "data.csv", "--replicates", "50"});
+  EXPECT_EQ(result.status, 0) << result.err;
+  EXPECT_THAT(result.out, AllOf(HasSubstr("pairs bootstrap"), HasSubstr("50 replicates"),
+                                HasSubstr("expert 1: a_x"), HasSubstr("bias"), HasSubstr("95 % from")));
+}
+
+TEST_F(BootstrapCommand, HasAllOfItAsJsonAndEachReplicateAsCsv) {
+  const RunResult result =
+      workspace_.moest({"bootstrap", "model.json", "data.csv", "--kind", "residual", "--replicates", "20", "--json",
+                        "--confidence", "0.9", "--weights-column", "w", "--output", "replicates.csv"});
+  ASSERT_EQ(result.status, 0) << result.err;
+  const Json document = Json::parse(result.out);
+  EXPECT_EQ(document["command"], "bootstrap");
+  EXPECT_EQ(document["num_replicates"], 20);
+  EXPECT_EQ(document["options"]["confidence"], 0.9);
+  ASSERT_EQ(document["coefficients"].size(), 2U);
+  for (const Json& row : document["coefficients"]) {
+    EXPECT_LT(row["low"].get<double>(), row["estimate"].get<double>());
+    EXPECT_GT(row["high"].get<double>(), row["estimate"].get<double>());
+  }
+  const std::string replicates = workspace_.read("replicates.csv");
+  EXPECT_THAT(replicates, StartsWith("replicate,\"expert 1: a_x\",\"expert 1: b\"\n0,"));
+  EXPECT_EQ(std::count(replicates.begin(), replicates.end(), '\n'), 21);
+}
+
+TEST_F(BootstrapCommand, GoesOnFromAStoreWithMoreReplicates) {
+  const auto run = [&](const std::string& replicates) {
+    return workspace_.moest({"bootstrap", "model.json", "data.csv", "--replicates", replicates, "--store", "s",
+                             "--json"});
+  };
+  ASSERT_EQ(run("10").status, 0);
+  const std::string first = workspace_.read("s");
+  ASSERT_EQ(run("15").status, 0);
+  const std::string second = workspace_.read("s");
+  EXPECT_THAT(second, StartsWith(first));
+  EXPECT_EQ(std::count(second.begin(), second.end(), '\n'), 16);
+}
+
+TEST_F(BootstrapCommand, RefusesWhatItCannotUse) {
+  const auto message = [&](const std::vector<std::string>& words, const std::string& part) {
+    const RunResult result = workspace_.moest(words);
+    EXPECT_EQ(result.status, 2) << result.out;
+    EXPECT_THAT(result.err, HasSubstr(part));
+  };
+  message({"bootstrap", "model.json", "data.csv", "--kind", "wild"}, "pairs, residual, parametric");
+  message({"bootstrap", "model.json", "data.csv", "--replicates", "1"}, "replicates");
+  message({"bootstrap", "model.json", "data.csv", "--weights-column", "z"}, "z");
+  message({"bootstrap", "model.json", "data.csv", "--output", "data.csv"}, "data.csv");
+  workspace_.write("other.csv", "a,y\n1,2\n3,4\n");
+  message({"bootstrap", "model.json", "other.csv"}, "x");
+  workspace_.write("s", "{\"of\": 1}\n");
+  message({"bootstrap", "model.json", "data.csv", "--store", "s"}, "another bootstrap");
+}
+
+}  // namespace
+}  // namespace moest
