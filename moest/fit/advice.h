@@ -5,12 +5,12 @@
 #include <string>
 #include <vector>
 
-#include "moest/fit/problem.h"
+#include "moest/fit/expert_comparison.h"
 #include "moest/fit/summary.h"
 
 namespace moest {
 
-/// One sentence for each thing about the optimum theta that a careful statistician would mention, with the
+/// One sentence for each thing about an optimum that a careful statistician would mention, with the
 /// option that would help:
 /// - an expert with fewer samples' worth of weight than parameters;
 /// - two experts that differ, where they count, by less than a tenth of the noise's standard deviation;
@@ -26,6 +26,7 @@ namespace moest {
 ///
 /// The summary is complete but for its advice. Nothing is said of what the summary says anyway (bounds,
 /// rank).
-std::vector<std::string> advice_on(Problem& problem, const Eigen::VectorXd& theta, const FitSummary& summary);
+std::vector<std::string> advice_on(const ExpertComparison& comparison, const MixtureSpec& spec,
+                                   const FitSummary& summary);
 
 }  // namespace moest

@@ -159,9 +159,9 @@ Eigen::VectorXd ordered(Problem& problem, const Eigen::VectorXd& theta, const Da
         return total + values[static_cast<std::size_t>(atom)];
       });
     };
-    return are_named   ? a.front() < b.front()
+    return are_named     ? a.front() < b.front()
            : along_input ? sum(location, a) * sum(weight, b) < sum(location, b) * sum(weight, a)
-                       : sum(weight, a) > sum(weight, b);
+                         : sum(weight, a) > sum(weight, b);
   };
   const Arrangement order = arranged(chart.spec(), comes_first);
   shares.clear();
@@ -205,7 +205,11 @@ Eigen::VectorXd assess(const MultistartResult& result, const Dataset& data, cons
     replace_noise_variance(problem, theta, samples, summary);
   }
   summary.message = sentence_of(summary, best);
-  summary.advice = advice_on(problem, theta, summary);
+  if (spec.num_experts > 1 && !summary.noise_variance.empty() && summary.rss > 0) {
+    const ExpertComparison comparison(problem, theta, summary.num_identifiable_parameters);
+    summary.redundancy = comparison.redundancy();
+    summary.advice = advice_on(comparison, spec, summary);
+  }
   return theta;
 }
 

@@ -14,7 +14,8 @@
 namespace moest {
 
 /// theta with its experts in the order in which a reader meets them: along the first input when there is only
-/// one, else by their share of the data, and as they are where constraints name some. `shares` becomes their mean weights over the samples.
+/// one, else by their share of the data, and as they are where constraints name some. `shares` becomes their
+/// mean weights over the samples.
 Eigen::VectorXd ordered(Problem& problem, const Eigen::VectorXd& theta, const Dataset& data,
                         std::vector<double>& shares);
 

@@ -245,7 +245,12 @@ class Bootstrapping {
   std::vector<std::string> reasons_against() const {
     Problem problem(model_.spec, fit_options_.bound, samples_.blocks(), 1, fit_options_.ridge, equations_);
     std::vector<std::string> reasons;
-    for (const CoefficientEstimate& estimate : infer(problem, theta_, model_, {}).coefficients) {
+    InferenceOptions inference;
+    const int num_parameters = chart_.num_free_parameters();
+    if (model_.spec.num_experts > 1 && samples_.blocks().num_residuals() > num_parameters) {
+      inference.redundancy = ExpertComparison(problem, theta_, num_parameters).redundancy();
+    }
+    for (const CoefficientEstimate& estimate : infer(problem, theta_, model_, inference).coefficients) {
       reasons.push_back(estimate.reason);
     }
     return reasons;

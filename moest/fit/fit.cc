@@ -216,9 +216,9 @@ class Estimation {
       return;
     }
     const bool is_classical = options_.covariance == "classical";
-    Inference inference =
-        infer(problem_, theta, outcome.model,
-              {is_classical ? CovarianceKind::classical : CovarianceKind::sandwich, options_.confidence});
+    Inference inference = infer(problem_, theta, outcome.model,
+                                {is_classical ? CovarianceKind::classical : CovarianceKind::sandwich,
+                                 options_.confidence, summary.redundancy});
     summary.coefficients = std::move(inference.coefficients);
     const Eigen::Index size = inference.covariance.matrix.rows();
     if (size > 0 && size <= kMostCovariances) {

@@ -1,5 +1,7 @@
 #include "moest/fit/inference.h"
 
+#include <fmt/format.h>
+
 #include <Eigen/Cholesky>
 #include <algorithm>
 #include <cmath>
@@ -158,6 +160,26 @@ void spread_reason(const std::string& reason, std::vector<CoefficientEstimate>& 
   }
 }
 
+void refuse_redundant(const Redundancy& redundancy, std::vector<CoefficientEstimate>& estimates) {
+  const auto refuse = [&](int expert, const std::string& reason) {
+    for (CoefficientEstimate& estimate : estimates) {
+      const bool is_own =
+          estimate.coefficient.part != Coefficient::Part::group && estimate.coefficient.index == expert;
+      if (is_own && estimate.reason.empty()) {
+        estimate.reason = reason;
+      }
+    }
+  };
+  for (const auto& [i, j] : redundancy.coinciding) {
+    const std::string reason = fmt::format("experts {} and {} coincide", i + 1, j + 1);
+    refuse(i, reason);
+    refuse(j, reason);
+  }
+  for (const int i : redundancy.empty) {
+    refuse(i, "the expert has hardly any data");
+  }
+}
+
 }  // namespace
 
 Inference infer(Problem& problem, const Eigen::VectorXd& theta, const Model& model,
@@ -223,6 +245,7 @@ Inference infer(Problem& problem, const Eigen::VectorXd& theta, const Model& mod
     refuse(rates_of.rates(theta, direction), kHeld);
   }
   spread_reason(kHeld, result.coefficients);
+  refuse_redundant(options.redundancy, result.coefficients);
   for (Eigen::Index c = 0; c < num_coefficients; ++c) {
     CoefficientEstimate& estimate = result.coefficients[static_cast<std::size_t>(c)];
     if (!estimate.reason.empty()) {

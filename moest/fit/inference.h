@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "moest/fit/expert_comparison.h"
 #include "moest/fit/problem.h"
 #include "moest/model/coefficients.h"
 #include "moest/model/model.h"
@@ -35,6 +36,7 @@ enum class CovarianceKind {
 struct InferenceOptions {
   CovarianceKind covariance = CovarianceKind::sandwich;
   double confidence = 0.95;  // of the intervals, between 0 and 1
+  Redundancy redundancy = {};
 };
 
 struct Inference {
@@ -48,9 +50,10 @@ struct Inference {
 /// Student's law of n - p / m degrees.
 ///
 /// A coefficient has no standard error where a direction that changes it is not determined (a gauge that the
-/// section does not fix, experts that coincide or have no weight), where a bound holds any number of its gate
-/// or expert, and where it is a
-/// convention: the reference of a gate.
+/// section does not fix), where its gate or expert is redundant (it coincides with another up to the noise,
+/// or has hardly any data: then the estimate is not normal, and its standard error means nothing), where a
+/// bound holds any number of its gate or expert, where it is fixed, and where it is a convention: the
+/// reference of a gate.
 Inference infer(Problem& problem, const Eigen::VectorXd& theta, const Model& model,
                 const InferenceOptions& options);
 

@@ -12,14 +12,16 @@
 
 namespace moest {
 
-/// minimise sum_i |Y_i - f(X_i; theta)|^2 + lambda P(theta) over the chart's regions and constraints, P the penalty of a
-/// ridge. Has a workspace: one per thread that uses it. A pass over the samples may itself take several
-/// threads. The samples must outlive it.
+/// minimise sum_i |Y_i - f(X_i; theta)|^2 + lambda P(theta) over the chart's regions and constraints, P the
+/// penalty of a ridge. Has a workspace: one per thread that uses it. A pass over the samples may itself take
+/// several threads. The samples must outlive it.
 class Problem {
  public:
   Problem(const MixtureSpec& spec, double bound, const SampleBlocks& samples, int threads_per_pass = 1,
           double ridge = 0, std::span<const Equation> equations = {})
-      : chart_(spec, bound, equations), passes_(chart_.layouts(), samples, threads_per_pass), ridge_(chart_, ridge) {}
+      : chart_(spec, bound, equations),
+        passes_(chart_.layouts(), samples, threads_per_pass),
+        ridge_(chart_, ridge) {}
 
   const MixtureChart& chart() const { return chart_; }
   const SampleBlocks& samples() const { return passes_.samples(); }

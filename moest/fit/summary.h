@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "moest/fit/control.h"
+#include "moest/fit/expert_comparison.h"
 #include "moest/fit/inference.h"
 #include "moest/fit/multistart.h"
 #include "moest/fit/options.h"
@@ -51,6 +52,7 @@ struct FitSummary {
   std::optional<std::int64_t> samples_near_tie;
   // With a robust loss: samples beyond its threshold, which count less the further off they are.
   std::optional<int> outliers;
+  Redundancy redundancy;        // experts that the data do not need
   bool rank_deficient = false;  // fewer identifiable parameters than free directions
   // The same expert alone, without a gate; empty if its fit did not end.
   std::optional<double> best_single_expert_rss;

@@ -58,7 +58,9 @@ std::vector<std::string> advice_at_truth(const TestProblem& test, const FitSumma
   const MixtureChart chart(test.truth.spec, 200);
   const SampleBlocks samples = blocks_of(chart, test.data);
   Problem problem(test.truth.spec, 200, samples);
-  return advice_on(problem, chart.coordinates(test.truth.measure()), summary);
+  const ExpertComparison comparison(problem, chart.coordinates(test.truth.measure()),
+                                    summary.num_identifiable_parameters);
+  return advice_on(comparison, test.truth.spec, summary);
 }
 
 TEST(Advice, NamesExpertsThatCoincideAndWhatTheorySaysOfThem) {
@@ -83,9 +85,9 @@ TEST(Advice, TellsOfOutliers) {
 }
 
 TEST(Advice, NamesAnExpertWithHardlyAnyWeight) {
-  const TestProblem test = two_experts("linear", {1, 1}, {-2, 0}, 1);
-  FitSummary summary = summary_of(test);
-  summary.expert_shares = {0.0005, 0.9995};
+  TestProblem test = two_experts("linear", {1, 1}, {-2, 0}, 1);
+  const FitSummary summary = summary_of(test);
+  test.truth.atoms[0].bias = -9.5;  // the mean of its weight is log(1 + e^-5.5) / 8
   EXPECT_THAT(advice_at_truth(test, summary),
               Contains(HasSubstr("expert 1 has the weight of 1 samples for 2 parameters: try --experts 1")));
 }
