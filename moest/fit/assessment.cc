@@ -204,6 +204,12 @@ Eigen::VectorXd assess(const MultistartResult& result, const Dataset& data, cons
   if (options.loss != "squared") {
     replace_noise_variance(problem, theta, samples, summary);
   }
+  summary.residuals = diagnose_residuals(problem, theta);
+  for (ResidualDiagnostics& of_target : summary.residuals) {
+    const auto sample = static_cast<std::size_t>(of_target.largest_row);
+    of_target.largest_row =
+        data.rows.empty() ? of_target.largest_row : static_cast<std::int64_t>(data.rows[sample]);
+  }
   summary.message = sentence_of(summary, best);
   if (spec.num_experts > 1 && !summary.noise_variance.empty() && summary.rss > 0) {
     const ExpertComparison comparison(problem, theta, summary.num_identifiable_parameters);

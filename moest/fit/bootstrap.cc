@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "moest/base/error.h"
+#include "moest/base/json_reader.h"
 #include "moest/base/option_json.h"
 #include "moest/base/parallel.h"
 #include "moest/base/random.h"
@@ -39,10 +40,10 @@ FitOptions recorded_options(const Model& model) {
   if (!model.fit || !model.fit->is_object() || !model.fit->contains("options")) {
     return options;
   }
-  const Json& recorded = (*model.fit)["options"];
-  read_options_json(fit_options(), recorded, options);
-  if (recorded.contains("fix")) {
-    options.fix = recorded["fix"].get<std::vector<std::string>>();
+  ObjectReader recorded((*model.fit)["options"], "fit.options");
+  read_options(recorded, fit_options(), options, [](std::string_view) { return true; });
+  if (const Json* fix = recorded.find("fix")) {
+    options.fix = list_of(*fix, "fit.options.fix", string_of);
   }
   return options;
 }

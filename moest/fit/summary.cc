@@ -29,6 +29,20 @@ Json coefficients_json(const std::vector<CoefficientEstimate>& estimates) {
   return list;
 }
 
+Json residuals_json(const std::vector<ResidualDiagnostics>& residuals) {
+  Json list = Json::array();
+  for (const ResidualDiagnostics& of_target : residuals) {
+    list.push_back({{"skewness", of_target.skewness},
+                    {"kurtosis", of_target.kurtosis},
+                    {"largest", of_target.largest},
+                    {"largest_row", of_target.largest_row},
+                    {"even_variance_p", of_target.even_variance_p},
+                    {"autocorrelation", of_target.autocorrelation},
+                    {"independence_p", of_target.independence_p}});
+  }
+  return list;
+}
+
 }  // namespace
 
 bool FitSummary::any_start_converged() const {
@@ -44,7 +58,9 @@ Json to_json(const FitSummary& summary) {
                       {"status", name_of(start.status)},
                       {"kind", name_of(start.kind)}});
   }
-  Json used = options_json(fit_options(), summary.options);
+  Json given = options_json(fit_options(), summary.options);
+  given["fix"] = summary.options.fix;
+  Json used = given;
   used["starts"] = summary.starts.size();
   return {{"status", name_of(summary.status)},
           {"message", summary.message},
@@ -68,11 +84,12 @@ Json to_json(const FitSummary& summary) {
           {"best_single_expert_rss_by_target", one_or_all(summary.best_single_expert_rss_by_target)},
           {"aic", optional_json(summary.aic)},
           {"bic", optional_json(summary.bic)},
+          {"residuals", residuals_json(summary.residuals)},
           {"expert_shares", summary.expert_shares},
           {"coefficients", coefficients_json(summary.coefficients)},
           {"advice", summary.advice},
           {"seconds", summary.seconds},
-          {"options_given", options_json(fit_options(), summary.options)},
+          {"options_given", given},
           {"options_used", used}};
 }
 

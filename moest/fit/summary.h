@@ -12,6 +12,7 @@
 #include "moest/fit/inference.h"
 #include "moest/fit/multistart.h"
 #include "moest/fit/options.h"
+#include "moest/fit/residuals.h"
 
 namespace moest {
 
@@ -59,6 +60,7 @@ struct FitSummary {
   std::vector<double> best_single_expert_rss_by_target;
   // Gaussian likelihood, noise variance counted as a parameter; none with a ridge or a robust loss.
   std::optional<double> aic, bic;
+  std::vector<ResidualDiagnostics> residuals;     // by target; none of a fit without any error
   std::vector<double> expert_shares;              // mean weight of each expert over the samples
   std::vector<CoefficientEstimate> coefficients;  // none where the fit has not converged
   std::vector<std::string> advice;                // see advice_on()

@@ -7,6 +7,7 @@
 
 #include "moest/base/error.h"
 #include "moest/base/file.h"
+#include "moest/base/json_reader.h"
 #include "moest/base/json_text.h"
 #include "moest/base/option_json.h"
 #include "moest/model/catalogue.h"
@@ -16,165 +17,6 @@ namespace moest {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-/// An object of the file with its path, whose fields are taken one by one; what is left over is refused.
-class ObjectReader {
- public:
-  ObjectReader(const Json& json, std::string path) : json_(json), path_(std::move(path)) {
-    if (!json.is_object()) {
-      throw InputError(fmt::format("{} is not an object", path_.empty() ? "the model" : path_),
-                       fmt::format("it is {} {}", json.is_array() ? "an" : "a", json.type_name()),
-                       "Write it as {\"field\": value, ...}.");
-    }
-  }
-
-  std::string path_of(std::string_view field) const {
-    return path_.empty() ? std::string(field) : fmt::format("{}.{}", path_, field);
-  }
-  const Json* find(std::string_view field) {
-    known_.emplace_back(field);
-    const auto found = json_.find(field);
-    return found == json_.end() ? nullptr : &*found;
-  }
-  const Json& require(std::string_view field) {
-    const Json* found = find(field);
-    if (found == nullptr) {
-      throw InputError(fmt::format("the field {} is missing", path_of(field)), "the model needs it",
-                       "Add the field.");
-    }
-    return *found;
-  }
-  void refuse_the_rest() const {
-    for (const auto& [field, value] : json_.items()) {
-      if (std::find(known_.begin(), known_.end(), field) == known_.end()) {
-        throw InputError(fmt::format("unknown field {}", path_of(field)),
-                         fmt::format("known here: {}", listed(known_)), "Remove or correct it.");
-      }
-    }
-  }
-
- private:
-  const Json& json_;
-  std::string path_;
-  std::vector<std::string> known_;
-};
-
-[[noreturn]] void refuse_type(const std::string& path, const Json& json, std::string_view wanted) {
-  throw InputError(fmt::format("{} = {} cannot be used", path, json.dump()),
-                   fmt::format("it must be {}", wanted), "Correct the field.");
-}
-
-double number_of(const Json& json, const std::string& path) {
-  if (!json.is_number() || !std::isfinite(json.get<double>())) {
-    refuse_type(path, json, "a finite number");
-  }
-  return json.get<double>();
-}
-
-std::string string_of(const Json& json, const std::string& path) {
-  if (!json.is_string()) {
-    refuse_type(path, json, "a text");
-  }
-  return json.get<std::string>();
-}
-
-template <class Item>
-auto list_of(const Json& json, const std::string& path, Item&& item) {
-  if (!json.is_array()) {
-    refuse_type(path, json, "a list");
-  }
-  std::vector<decltype(item(json, path))> values;
-  for (std::size_t i = 0; i < json.size(); ++i) {
-    values.push_back(item(json[i], fmt::format("{}[{}]", path, i)));
-  }
-  return values;
-}
-
-/// A list, or one item in place of a list of one.
-template <class Item>
-auto one_or_list_of(const Json& json, const std::string& path, Item&& item) {
-  if (json.is_array()) {
-    return list_of(json, path, item);
-  }
-  return std::vector{item(json, path)};
-}
-
-// Runs `action`; an InputError that it throws gets the path of the field in front.
-template <class Action>
-decltype(auto) at_path(const std::string& path, Action&& action) {
-  try {
-    return action();
-  } catch (const InputError& error) {
-    throw InputError::at(path, error);
-  }
-}
-
-int whole_of(const Json& json, const std::string& path) {
-  if (!json.is_number_integer()) {
-    refuse_type(path, json, "a whole number");
-  }
-  constexpr int kLargest = 1'000'000;
-  const auto number = json.get<double>();
-  if (number < 1 || number > kLargest) {
-    refuse_type(path, json, fmt::format("a whole number from 1 to {}", kLargest));
-  }
-  return json.get<int>();
-}
-
-Partition partition_of(const Json& json, const std::string& path) {
-  if (json.is_array() && !json.empty()) {
-    return {0, list_of(json, path, whole_of)};
-  }
-  if (!json.is_number_integer()) {
-    refuse_type(path, json, "a number of groups, or a list of their sizes");
-  }
-  return {json == Json(0) ? 0 : whole_of(json, path), {}};
-}
-
-template <class Owner>
-void read_options(ObjectReader& reader, const KindInfo& info, std::span<const Option<Owner>> options,
-                  Owner& owner) {
-  for (const Option<Owner>& option : options) {
-    if (!info.has(option.name)) {
-      continue;
-    }
-    const Json* found = reader.find(option.name);
-    if (found == nullptr) {
-      continue;
-    }
-    const std::string path = reader.path_of(option.name);
-    std::visit(
-        [&](auto member) {
-          auto& value = owner.*member;
-          using Value = std::remove_reference_t<decltype(value)>;
-          if constexpr (std::is_same_v<Value, bool>) {
-            if (!found->is_boolean()) {
-              refuse_type(path, *found, "true or false");
-            }
-            value = found->template get<bool>();
-          } else if constexpr (std::is_same_v<Value, std::string>) {
-            value = string_of(*found, path);
-            at_path(path, [&] { check_choice(option.name, value, option.choices); });
-          } else if constexpr (std::is_same_v<Value, Learnable>) {
-            value.learned = *found == Json("learned");
-            if (!*value.learned) {
-              value.value = number_of(*found, path);
-              at_path(path, [&] { check_range(option.name, value.value, option.low, option.high); });
-            }
-          } else if constexpr (std::is_same_v<Value, Partition>) {
-            value = partition_of(*found, path);
-          } else {
-            const double number = number_of(*found, path);
-            at_path(path, [&] { check_range(option.name, number, option.low, option.high); });
-            if (std::is_integral_v<Value> && number != std::round(number)) {
-              refuse_type(path, *found, "a whole number");
-            }
-            value = static_cast<Value>(number);
-          }
-        },
-        option.member);
-  }
-}
 
 Affine affine_of(const Json& json, const std::string& path) {
   ObjectReader reader(json, path);
@@ -380,9 +222,10 @@ void check_members(const Ensemble& ensemble) {
   const bool fits = ensemble.weights.size() == ensemble.members.size() &&
                     std::all_of(ensemble.weights.begin(), ensemble.weights.end(), is_positive);
   if (!ensemble.weights.empty() && !fits) {
-    throw InputError(fmt::format("weights has {} numbers, or one that is not positive", ensemble.weights.size()),
-                     fmt::format("there are {} members", ensemble.members.size()),
-                     "Give each member a positive weight, or leave the field out.");
+    throw InputError(
+        fmt::format("weights has {} numbers, or one that is not positive", ensemble.weights.size()),
+        fmt::format("there are {} members", ensemble.members.size()),
+        "Give each member a positive weight, or leave the field out.");
   }
   const Model& first = ensemble.members.front();
   for (std::size_t i = 1; i < ensemble.members.size(); ++i) {
@@ -515,14 +358,14 @@ Model model_from_json(const Json& json) {
   model.spec.gate.kind = string_of(gate.require("kind"), "gate.kind");
   const KindInfo& gate_kind =
       at_path("gate.kind", [&]() -> const KindInfo& { return gate_info(model.spec.gate.kind); });
-  read_options(gate, gate_kind, gate_options(), model.spec.gate);
+  read_options(gate, gate_options(), model.spec.gate, [&](auto name) { return gate_kind.has(name); });
   gate.refuse_the_rest();
 
   ObjectReader expert(reader.require("expert"), "expert");
   model.spec.expert.kind = string_of(expert.require("kind"), "expert.kind");
   const KindInfo& expert_info =
       at_path("expert.kind", [&]() -> const KindInfo& { return expert_kind(model.spec.expert.kind).info; });
-  read_options(expert, expert_info, expert_options(), model.spec.expert);
+  read_options(expert, expert_options(), model.spec.expert, [&](auto name) { return expert_info.has(name); });
   expert.refuse_the_rest();
 
   model.inputs = list_of(reader.require("inputs"), "inputs", string_of);

@@ -75,6 +75,30 @@ std::string fit_command(const std::string& beginning, const ComparisonRow& row,
   return text + " --output model.json";
 }
 
+std::string remark_on(const Comparison& comparison, int index) {
+  const ComparisonRow& row = comparison.rows[static_cast<std::size_t>(index)];
+  const std::vector<int>& blended = comparison.blend.rows;
+  const bool is_blended = std::find(blended.begin(), blended.end(), index) != blended.end();
+  std::string text = index == comparison.best ? "best"
+                     : row.dropped            ? fmt::format("dropped after {}", row.num_folds)
+                     : row.within_one_se      ? "within one s.e."
+                                              : "";
+  if (is_blended) {
+    text += text.empty() ? "blended" : ", blended";
+  }
+  return text;
+}
+
+std::string blend_text(const Comparison& comparison) {
+  const ComparisonBlend& blend = comparison.blend;
+  const auto number = comparison.model.members.size();
+  std::string text = fmt::format("The mean of the {} blended rows does better: {} by cross-validation",
+                                 blend.rows.size(), with_error(blend.cv));
+  text += blend.test ? fmt::format(", {} on the test rows", with_error(*blend.test)) : "";
+  return text + (number > 0 ? fmt::format(". --output writes it, {} models; --no-blending the best alone.", number)
+                            : ".");
+}
+
 std::string rows_text(const Comparison& comparison) {
   std::vector<std::string> header{"gate, expert", "experts",  "parameters",
                                   "ridge",        "ensemble", "cross-validation"};
@@ -96,10 +120,7 @@ std::string rows_text(const Comparison& comparison) {
     }
     cells.push_back(row.num_folds > 0 ? fmt::format("{:.4g}", row.train_rmse) : "");
     cells.push_back(fmt::format("{:.1f}", row.seconds));
-    cells.push_back(i == comparison.best ? "best"
-                    : row.dropped        ? fmt::format("dropped after {}", row.num_folds)
-                    : row.within_one_se  ? "within one s.e."
-                                         : "");
+    cells.push_back(remark_on(comparison, i));
     table.add_row(std::move(cells));
   }
   return table.text();
@@ -160,6 +181,9 @@ std::string comparison_report(const Comparison& comparison, const std::string& s
                               verdict(comparison)),
                   2) +
           "\n";
+  if (!comparison.blend.rows.empty()) {
+    text += "  " + wrapped(blend_text(comparison), 2) + "\n";
+  }
   if (comparison.simplest != comparison.best) {
     text += "  " +
             wrapped(fmt::format("The simplest within one standard error of it: {}, {} parameters "

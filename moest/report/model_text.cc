@@ -50,6 +50,23 @@ std::string roots_text(const std::vector<double>& variances) {
   return listed(roots);
 }
 
+/// "skewness 0.1, kurtosis 3.2, the largest 3.5 standard deviations (row 17); ..": and what tests find in
+/// them.
+std::string residuals_text(const ResidualDiagnostics& of) {
+  constexpr double kSurely = 0.001;
+  std::string text =
+      fmt::format("skewness {:.2f}, kurtosis {:.2f}, the largest {:.1f} standard deviations (row {})",
+                  of.skewness, of.kurtosis, of.largest, of.largest_row);
+  if (of.even_variance_p < kSurely) {
+    text += fmt::format("; their variance changes with the fit (p = {:.1g})", of.even_variance_p);
+  }
+  if (of.independence_p < kSurely) {
+    text += fmt::format("; neighbouring rows correlate by {:.2f} (p = {:.1g})", of.autocorrelation,
+                        of.independence_p);
+  }
+  return text;
+}
+
 /// What an expert's formula has instead of a parameter that is switched off.
 std::string_view constant_without(std::string_view option) {
   return option == "bias"            ? "b = 0"
@@ -216,6 +233,9 @@ std::string fit_report(const std::string& source, const Model& model, const FitS
                  short_number(summary.effective_parameters),
                  summary.options.ridge > 0 ? "effective" : "identifiable",
                  model.targets.size() > 1 ? fmt::format(" shared by {} targets", model.targets.size()) : ""));
+  for (std::size_t j = 0; j < summary.residuals.size(); ++j) {
+    line("residuals", of_target(model, j) + residuals_text(summary.residuals[j]));
+  }
   if (model.spec.num_experts > 1) {
     for (std::size_t j = 0; j < summary.best_single_expert_rss_by_target.size(); ++j) {
       const double single = summary.best_single_expert_rss_by_target[j];

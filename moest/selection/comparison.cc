@@ -376,7 +376,7 @@ std::span<const Option<ComparisonOptions>> comparison_options() {
                       "the most distinct optima of a fit that are averaged; how many do best is found out"},
       Option<Options>{"tolerance", &Options::tolerance, 1e-14, 1e3, "noise variances",
                       "a start has converged when two iterations in a row decrease the objective by less; by "
-                      "default 0.1, of 5000 rows or more 1, of 20,000 or more 5"},
+                      "default 0.1, of 20,000 rows or more 5"},
       Option<Options>{"max_iterations", &Options::max_iterations, 1, 1e9, "", "iterations per start"},
       Option<Options>{"dropping", &Options::dropping, 0, 1, "",
                       "leave out of the later folds what is clearly worse than the best, and ridges that do "
@@ -413,7 +413,7 @@ ComparisonOptions with_default_effort(ComparisonOptions options, Eigen::Index nu
   options.folds = options.folds.value_or(many ? 3 : 10);
   options.starts = options.starts.value_or(very_many ? 2 : 4);
   options.final_starts = options.final_starts.value_or(very_many ? 6 : many ? 12 : 24);
-  options.tolerance = options.tolerance.value_or(very_many ? 5 : many ? 1 : 0.1);
+  options.tolerance = options.tolerance.value_or(very_many ? 5 : 0.1);
   return options;
 }
 

@@ -51,7 +51,7 @@ Grid default_grid(Eigen::Index num_samples);
 ///
 ///     samples          folds  starts in a fold  final starts  tolerance
 ///     below 5000          10                 4            24        0.1
-///     below 20,000         3                 4            12          1
+///     below 20,000           3                 4            12        0.1
 ///     20,000 or more       3                 2             6          5
 ///
 /// A tolerance counts noise variances per iteration, of which the error of estimating p parameters takes p.

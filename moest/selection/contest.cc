@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <limits>
+#include <map>
 #include <mutex>
 #include <numeric>
 #include <optional>
@@ -125,6 +127,7 @@ class Contest {
       num_judged_ += static_cast<double>(folds_[static_cast<std::size_t>(fold)].size());
       if (options_.dropping && fold + 1 < static_cast<int>(folds_.size())) {
         drop_ridges(fold + 1);
+        drop_growth(fold > 0 ? kMostGrowth : kMostGrowthAtFirst);
         drop_the_worse();
       }
     }
@@ -137,21 +140,42 @@ class Contest {
 
   void run_fold(int fold) {
     const Indices& samples = folds_[static_cast<std::size_t>(fold)];
-    const Dataset held_out = subset(data_, samples);
-    const Dataset train = subset(data_, complement(samples, data_.target.rows()));
+    held_out_ = subset(data_, samples);
+    train_ = subset(data_, complement(samples, data_.target.rows()));
     std::vector<std::size_t> alive;
     std::copy_if(order_.begin(), order_.end(), std::back_inserter(alive),
                  [&](std::size_t i) { return !rows_[i].dropped; });
+    if (fold > 0 || !options_.dropping) {
+      run_all(fold, alive);
+      return;
+    }
+    // Smaller mixtures first: whoever has grown worse on the way need not be tried larger still.
+    std::map<int, std::vector<std::size_t>> by_number;
+    for (const std::size_t i : alive) {
+      by_number[rows_[i].contender.spec.num_experts].push_back(i);
+    }
+    for (auto& [number, rows] : by_number) {
+      std::erase_if(rows, [&](std::size_t i) { return rows_[i].dropped; });
+      run_all(fold, rows);
+      if (is_interrupted()) {
+        return;
+      }
+      choose_ensembles();
+      drop_growth(kMostGrowthAtFirst);
+    }
+  }
+
+  void run_all(int fold, const std::vector<std::size_t>& rows) {
     std::vector<std::optional<FoldScore>> scores(rows_.size());
     std::vector<std::size_t> left;
-    for (const std::size_t i : alive) {
+    for (const std::size_t i : rows) {
       if (const Json* known = scores_.find(key_of(rows_[i].contender, fold))) {
         scores[i] = score_from(*known);
       } else {
         left.push_back(i);
       }
     }
-    plan(fold, alive, left);
+    plan(fold, left);
     FitOptions fit_options = options_.fit;
     const int threads = resolve_threads(options_.fit.threads);
     fit_options.threads = std::max(1, threads / std::max(1, static_cast<int>(left.size())));
@@ -160,29 +184,37 @@ class Contest {
       if (is_interrupted()) {
         return;
       }
-      scores[i] = judge(rows_[i].contender, train, held_out, fit_options, control_);
+      scores[i] = judge(rows_[i].contender, train_, held_out_, fit_options, control_);
       if (scores[i]) {
         scores_.add(key_of(rows_[i].contender, fold), score_json(*scores[i]));
       }
       report_done(i);
     });
     if (!is_interrupted()) {
-      for (const std::size_t i : alive) {
+      for (const std::size_t i : rows) {
         rows_[i].scores.push_back(*scores[i]);
       }
     }
   }
 
-  /// What is left, if nobody drops out any more.
-  void plan(int fold, const std::vector<std::size_t>& alive, const std::vector<std::size_t>& left) {
+  /// What is left, if nobody drops out any more: `left` of this fold now, then those without a score of it,
+  /// and all of the later folds.
+  void plan(int fold, const std::vector<std::size_t>& left) {
     const std::lock_guard lock(mutex_);
     const auto later = static_cast<int>(folds_.size()) - fold - 1;
-    const auto work = [&](const std::vector<std::size_t>& of) {
-      return std::accumulate(of.begin(), of.end(), 0.0,
-                             [&](double sum, std::size_t i) { return sum + work_[i]; });
-    };
-    num_planned_ = num_done_ + static_cast<int>(left.size()) + later * static_cast<int>(alive.size());
-    work_planned_ = work_done_ + work(left) + later * work(alive);
+    num_planned_ = num_done_ + static_cast<int>(left.size());
+    work_planned_ = work_done_;
+    for (const std::size_t i : left) {
+      work_planned_ += work_[i];
+    }
+    for (std::size_t i = 0; i < rows_.size(); ++i) {
+      const ContestRow& row = rows_[i];
+      const bool is_now = std::find(left.begin(), left.end(), i) != left.end();
+      const bool is_to_come = !is_now && static_cast<int>(row.scores.size()) == fold;
+      const int count = row.dropped ? 0 : later + (is_to_come ? 1 : 0);
+      num_planned_ += count;
+      work_planned_ += count * work_[i];
+    }
   }
 
   void report_done(std::size_t row) {
@@ -249,6 +281,35 @@ class Contest {
     }
   }
 
+  /// Of each gate and expert, mixtures of more experts than one whose error lies so far, relative to it,
+  /// above that of a smaller mixture.
+  void drop_growth(double most_growth) {
+    for (const ContestRow& grown : rows_) {
+      const MixtureSpec& spec = grown.contender.spec;
+      const auto least = [&](auto&& counts) {
+        double error = std::numeric_limits<double>::infinity();
+        for (const ContestRow& row : rows_) {
+          const MixtureSpec& other = row.contender.spec;
+          if (other.gate == spec.gate && other.expert == spec.expert && counts(other.num_experts) &&
+              !row.dropped && !row.scores.empty()) {
+            error = std::min(error, row.errors().mean());
+          }
+        }
+        return error;
+      };
+      const double own = least([&](int number) { return number == spec.num_experts; });
+      const double smaller = least([&](int number) { return number < spec.num_experts; });
+      if (!std::isfinite(own) || !(own > (1 + most_growth) * smaller)) {
+        continue;
+      }
+      for (ContestRow& row : rows_) {
+        const MixtureSpec& other = row.contender.spec;
+        row.dropped |=
+            other.gate == spec.gate && other.expert == spec.expert && other.num_experts > spec.num_experts;
+      }
+    }
+  }
+
   void drop_the_worse() {
     const ContestRow* best = nullptr;
     for (const ContestRow& row : rows_) {
@@ -282,12 +343,16 @@ class Contest {
            mean > student_quantile(number - 1, kConfidence) * standard_error_of_mean(difference);
   }
 
+  static constexpr double kMostGrowthAtFirst = 0.1;
+  static constexpr double kMostGrowth = 0;
+
   const Dataset& data_;
   const std::vector<Indices>& folds_;
   const ContestOptions& options_;
   ResultStore& scores_;
   const FitControl& control_;
   const std::function<void(const ContestProgress&)>& progress_;
+  Dataset train_, held_out_;  // of the present fold
   std::vector<ContestRow> rows_;
   std::vector<double> work_;
   std::vector<std::size_t> order_;

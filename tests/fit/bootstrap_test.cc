@@ -192,7 +192,7 @@ TEST(Bootstrap, RefusesWhatItCannotDo) {
               ThrowsMessage<InputError>(HasSubstr("not those of the model")));
   (*result.model.fit)["options"]["bound"] = "far";
   EXPECT_THAT([&] { bootstrap(result.model, test.data, options_of("pairs", 10)); },
-              ThrowsMessage<InputError>(HasSubstr("recorded option bound")));
+              ThrowsMessage<InputError>(HasSubstr("fit.options.bound")));
   result.model.noise_variance.clear();
   result.model.fit.reset();
   EXPECT_THAT([&] { bootstrap(result.model, test.data, options_of("parametric", 10)); },

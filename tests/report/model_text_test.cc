@@ -8,6 +8,7 @@
 
 #include "moest/data/csv.h"
 #include "moest/data/table_summary.h"
+#include "moest/model/predict.h"
 
 namespace moest {
 namespace {
