@@ -304,8 +304,8 @@ class Contest {
       }
       for (ContestRow& row : rows_) {
         const MixtureSpec& other = row.contender.spec;
-        row.dropped |=
-            other.gate == spec.gate && other.expert == spec.expert && other.num_experts > spec.num_experts;
+        row.dropped |= other.gate == spec.gate && other.expert == spec.expert &&
+                       other.num_experts > std::max(spec.num_experts, kFewExperts);
       }
     }
   }
@@ -345,6 +345,7 @@ class Contest {
 
   static constexpr double kMostGrowthAtFirst = 0.1;
   static constexpr double kMostGrowth = 0;
+  static constexpr int kFewExperts = 8;  // which cost little
 
   const Dataset& data_;
   const std::vector<Indices>& folds_;

@@ -87,10 +87,10 @@ struct ContestOptions {
 /// that of the best: from three folds on, by more than a tenth of it and by a t test of the paired
 /// differences at 1 % (less may still do good in a blend); before, by a share of more than 3 sqrt(10 / m), m
 /// samples having been predicted (three standard errors of the ratio of two independent mean squares of
-/// variables of kurtosis 6). Of one gate and kind, more experts than a number are not tried, or no longer,
-/// where that number of them has a larger error than a smaller one (in the first fold by more than a tenth).
-/// A single expert never drops out. Of neighbours that differ in their ridge only, the two best are left
-/// after three folds and the best after six.
+/// variables of kurtosis 6). Of one gate and kind, more than eight experts, which cost much, are not
+/// tried, or no longer, where a smaller number of them has a larger error than one smaller still (in the
+/// first fold by more than a tenth). A single expert never drops out. Of neighbours that differ in their
+/// ridge only, the two best are left after three folds and the best after six.
 ///
 /// The result is the same for any number of threads. Scores are read from the journal where it has them and
 /// written to it as they come; its first line is the specification, and a journal of another one is refused.
