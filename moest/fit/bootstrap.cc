@@ -191,9 +191,12 @@ class Bootstrapping {
       return Json{{"status", name_of(FitStatus::failed)}};
     }
     const StartResult& best = found.starts[static_cast<std::size_t>(found.best)];
+    // By a noise variance, as starts that agree are counted.
+    const double noise_variance = best.fit.objective / samples.blocks().num_residuals();
+    const bool is_lower_elsewhere = best.fit.objective + noise_variance < found.starts.front().fit.objective;
     Problem original(model_.spec, fit_options_.bound, samples_.blocks(), 1, 0, equations_);
     return Json{{"status", name_of(best.fit.status)},
-                {"elsewhere", best.kind != StartKind::given},
+                {"elsewhere", is_lower_elsewhere},
                 {"values", values_at(aligned(original, best.fit.theta, theta_))}};
   }
 

@@ -45,7 +45,7 @@ struct Bootstrap {
   std::vector<int> replicates;              // their numbers, in increasing order
   int num_not_converged = 0;                // among them: still descending at the iteration limit
   int num_failed = 0;                       // not among them: nothing finite was found
-  int num_elsewhere = 0;                    // of which a random start found a lower optimum
+  int num_elsewhere = 0;  // of which another start found an optimum lower by a noise variance
   BootstrapOptions options;
   double seconds = 0;
 };
