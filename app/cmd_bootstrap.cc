@@ -17,9 +17,7 @@ namespace {
 
 struct BootstrapCommand {
   CommonOptions common;
-  std::string model;
-  std::string data;
-  std::string weights;
+  ModelDataOptions data;
   std::string store;
   std::string output;
   BootstrapOptions options;
@@ -42,10 +40,11 @@ std::string replicates_csv(const Bootstrap& bootstrap) {
 }
 
 int run_bootstrap(const BootstrapCommand& command) {
-  check_files(command.common, {command.model, command.data}, command.output);
-  check_files({}, {command.model, command.data}, command.store);
-  const Model model = read_model(command.model);
-  const Dataset data = samples_for(model, command.data, command.weights);
+  check_files(command.common, {command.data.model, command.data.data}, command.output);
+  check_files({}, {command.data.model, command.data.data}, command.store);
+  check_distinct({command.output, command.store});
+  const Model model = read_model(command.data.model);
+  const Dataset data = samples_for(model, command.data);
   if (!model.fit) {
     note(command.common, "the model has no record of a fit: its refits have the default options");
   }
@@ -75,7 +74,7 @@ int run_bootstrap(const BootstrapCommand& command) {
     json.update(to_json(result));
     print_json(json);
   } else if (command.output != "-") {
-    write_output("-", bootstrap_report(source_name(command.data), model, result));
+    write_output("-", bootstrap_report(source_name(command.data.data), model, result));
   }
   if (result.status == FitStatus::interrupted) {
     note(command.common, command.store.empty() ? "interrupted; the table holds what was done"
@@ -91,14 +90,7 @@ Command make_bootstrap_command(CLI::App& program) {
   CLI::App* parser = program.add_subcommand(
       "bootstrap", "say how surely a model is known, from refits to data that are drawn again");
   const auto command = std::make_shared<BootstrapCommand>();
-  parser->add_option("model", command->model, "model file, as `moest fit` wrote it")
-      ->type_name("MODEL")
-      ->required();
-  parser->add_option("data", command->data, "table that it was fitted to; - for standard input")
-      ->type_name("DATA")
-      ->required();
-  parser->add_option("--weights-column", command->weights, "column that says how much each row counts")
-      ->type_name("NAME");
+  add_model_data_options(*parser, command->data);
   add_options<BootstrapOptions>(*parser, bootstrap_options(), command->options, "Bootstrap");
   parser
       ->add_option(

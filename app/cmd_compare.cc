@@ -231,6 +231,7 @@ int run_compare(const CLI::App& parser, const CompareCommand& command) {
   check_files(command.common, {command.data.data, command.test_rows}, command.output);
   check_files({}, {command.data.data, command.test_rows}, command.picture);
   check_files({}, {command.data.data, command.test_rows}, command.store);
+  check_distinct({command.output, command.picture, command.store});
   if (!command.picture.empty()) {
     check_picture(command.picture);
   }

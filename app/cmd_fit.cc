@@ -70,27 +70,6 @@ void take_from_start(const CLI::App& parser, const std::string& kind_flag,
   }
 }
 
-/// The columns behind a model's inputs: an indicator `column=level` stands for its categorical column.
-void take_columns(const Model& start, DatasetOptions& columns) {
-  for (const std::string& input : start.inputs) {
-    std::string column = input;
-    for (const auto& [name, levels] : start.categories) {
-      const auto is_indicator = [&](const std::string& level) { return input == name + "=" + level; };
-      if (std::any_of(levels.begin(), levels.end(), is_indicator)) {
-        column = name;
-      }
-    }
-    if (std::find(columns.inputs.begin(), columns.inputs.end(), column) == columns.inputs.end()) {
-      columns.inputs.push_back(column);
-    }
-  }
-  if (columns.categorical.empty()) {
-    for (const auto& [name, levels] : start.categories) {
-      columns.categorical.push_back(name);
-    }
-  }
-}
-
 /// Inputs, kinds, their options and the number of experts are those of the start where they were not given.
 std::optional<Model> read_start(const CLI::App& parser, FitCommand& command) {
   if (command.start_from.empty()) {

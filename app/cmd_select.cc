@@ -17,20 +17,20 @@ namespace {
 
 struct SelectCommand {
   CommonOptions common;
-  std::string model;
-  std::string data;
+  ModelDataOptions data;
   SelectionOptions options;
   std::string output;
   std::string picture;
 };
 
 int run_select(const SelectCommand& command) {
-  check_files(command.common, {command.model, command.data}, command.output);
-  check_files({}, {command.model, command.data}, command.picture);
+  check_files(command.common, {command.data.model, command.data.data}, command.output);
+  check_files({}, {command.data.model, command.data.data}, command.picture);
+  check_distinct({command.output, command.picture});
   if (!command.picture.empty()) {
     check_picture(command.picture);
   }
-  const Model model = read_model(command.model);
+  const Model model = read_model(command.data.model);
   const Dataset data = samples_for(model, command.data);
   Selection selection;
   {
@@ -56,8 +56,9 @@ int run_select(const SelectCommand& command) {
     json.update(to_json(selection));
     print_json(json);
   } else {
-    write_output("-", selection_report(selection, fmt::format("{}: from {} on", source_name(command.data),
-                                                              model_title(model))));
+    write_output("-",
+                 selection_report(selection, fmt::format("{}: from {} on", source_name(command.data.data),
+                                                         model_title(model))));
   }
   if (!is_whole) {
     note(command.common, "interrupted; the table holds what was done");
@@ -71,12 +72,7 @@ Command make_select_command(CLI::App& program) {
   CLI::App* parser =
       program.add_subcommand("select", "say how many experts a table needs, from a model with more");
   const auto command = std::make_shared<SelectCommand>();
-  parser->add_option("model", command->model, "model file, with more experts than needed")
-      ->type_name("MODEL")
-      ->required();
-  parser->add_option("data", command->data, "table that it was fitted to; - for standard input")
-      ->type_name("DATA")
-      ->required();
+  add_model_data_options(*parser, command->data);
   add_options<SelectionOptions>(*parser, selection_options(), command->options, "Selection");
   parser->add_option("--output", command->output, "where the model that BIC chooses goes")
       ->type_name("MODEL");

@@ -73,6 +73,20 @@ void print_json(const nlohmann::ordered_json& json) { write_output("-", readable
 
 std::string source_name(const std::string& path) { return path == "-" ? "standard input" : path; }
 
+void check_distinct(const std::vector<std::string>& outputs) {
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    for (std::size_t j = 0; j < i; ++j) {
+      std::error_code ignored;
+      const bool is_same =
+          outputs[i] == outputs[j] || std::filesystem::equivalent(outputs[i], outputs[j], ignored);
+      if (!outputs[i].empty() && is_same) {
+        throw InputError(fmt::format("cannot write {} twice", outputs[i]), "it would lose what was there",
+                         "Give each of the outputs a file of its own.");
+      }
+    }
+  }
+}
+
 void check_files(const CommonOptions& options, const std::vector<std::string>& inputs,
                  const std::string& output) {
   if (std::count(inputs.begin(), inputs.end(), "-") > 1) {
@@ -88,7 +102,7 @@ void check_files(const CommonOptions& options, const std::vector<std::string>& i
     if (!output.empty() && std::filesystem::equivalent(input, output, ignored) &&
         std::filesystem::is_regular_file(output, ignored)) {
       throw InputError(fmt::format("cannot write {}", output),
-                       fmt::format("the command reads it as {}", input), "Give --output another name.");
+                       fmt::format("the command reads it as {}", input), "Write to another file.");
     }
   }
   check_output(output);

@@ -78,6 +78,9 @@ void print_json(const nlohmann::ordered_json& json);
 /// Standard input's name in messages.
 std::string source_name(const std::string& path);
 
+/// Throws InputError if two of these files, which all are written, are the same; empty names are none.
+void check_distinct(const std::vector<std::string>& outputs);
+
 /// Throws InputError where an output would destroy what is read (the same file as one of `inputs`), where it
 /// and
 /// --json both want standard output, where two inputs are standard input, and as check_output.

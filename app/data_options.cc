@@ -38,26 +38,57 @@ Dataset read_data(const DataOptions& options) {
   return make_dataset(table, columns);
 }
 
-Dataset samples_for(const Model& model, const std::string& path, const std::string& weights) {
-  const Table table = read_table_for(model, path);
-  Dataset data;
-  data.input_names = model.inputs;
-  data.inputs = input_matrix(table, model.inputs, model.categories);
-  data.categories = model.categories;
-  data.target_names = model.targets;
-  data.target.resize(data.inputs.rows(), static_cast<Eigen::Index>(model.targets.size()));
-  for (std::size_t j = 0; j < model.targets.size(); ++j) {
-    data.target.col(static_cast<Eigen::Index>(j)) = target_column(table, model.targets[j]);
-  }
-  if (!weights.empty()) {
-    data.weights = target_column(table, weights);
-    if (!(data.weights.minCoeff() > 0)) {
-      throw InputError(fmt::format("the weights {} have a value that is not positive", weights),
-                       "every row counts here", "Leave such rows out of the table.");
+void take_columns(const Model& start, DatasetOptions& columns) {
+  for (const std::string& input : start.inputs) {
+    std::string column = input;
+    for (const auto& [name, levels] : start.categories) {
+      const auto is_indicator = [&](const std::string& level) { return input == name + "=" + level; };
+      if (std::any_of(levels.begin(), levels.end(), is_indicator)) {
+        column = name;
+      }
+    }
+    if (std::find(columns.inputs.begin(), columns.inputs.end(), column) == columns.inputs.end()) {
+      columns.inputs.push_back(column);
     }
   }
-  for (std::size_t row = 0; row < table.num_rows; ++row) {
-    data.rows.push_back(row);
+  if (columns.categorical.empty()) {
+    for (const auto& [name, levels] : start.categories) {
+      columns.categorical.push_back(name);
+    }
+  }
+}
+
+void add_model_data_options(CLI::App& parser, ModelDataOptions& options) {
+  parser.add_option("model", options.model, "model file, as `moest fit` wrote it")
+      ->type_name("MODEL")
+      ->required();
+  parser.add_option("data", options.data, "table that it was fitted to; - for standard input")
+      ->type_name("DATA")
+      ->required();
+  const std::string group = "Data";
+  parser
+      .add_option("--weights-column", options.weights,
+                  "column that says how much each row counts, as in the fit")
+      ->type_name("NAME")
+      ->group(group);
+  parser
+      .add_flag("--drop-missing", options.drop_missing, "leave out rows with missing values, as in the fit")
+      ->disable_flag_override()
+      ->group(group);
+}
+
+Dataset samples_for(const Model& model, const ModelDataOptions& options) {
+  DatasetOptions columns;
+  take_columns(model, columns);
+  columns.targets = model.targets;
+  columns.weights = options.weights;
+  columns.missing = options.drop_missing ? MissingPolicy::drop : MissingPolicy::refuse;
+  Dataset data = make_dataset(read_table_for(model, options.data), columns);
+  if (data.input_names != model.inputs) {
+    throw InputError(
+        fmt::format("{}: the inputs are {}", source_name(options.data), listed(data.input_names)),
+        fmt::format("those of the model are {}", listed(model.inputs)),
+        "Give the table that the model was fitted to.");
   }
   return data;
 }

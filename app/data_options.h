@@ -20,7 +20,22 @@ void add_data_options(CLI::App& parser, DataOptions& options, const std::string&
 /// Throws InputError as read_table and make_dataset.
 Dataset read_data(const DataOptions& options);
 
-/// The samples of a table that has the model's inputs and targets, and the named column of weights, if any.
-Dataset samples_for(const Model& model, const std::string& path, const std::string& weights = "");
+/// The columns behind a model's inputs: an indicator `column=level` stands for its categorical column.
+void take_columns(const Model& model, DatasetOptions& columns);
+
+/// A model and the table that it was fitted to.
+struct ModelDataOptions {
+  std::string model;
+  std::string data;
+  std::string weights;
+  bool drop_missing = false;
+};
+
+/// Adds both, --weights-column and --drop-missing.
+void add_model_data_options(CLI::App& parser, ModelDataOptions& options);
+
+/// The samples of the fit. Throws InputError as read_table and make_dataset, and where the table has other
+/// inputs (labels that the fit did not see, say).
+Dataset samples_for(const Model& model, const ModelDataOptions& options);
 
 }  // namespace moest::app

@@ -10,7 +10,7 @@
 namespace moest {
 
 ResultStore::ResultStore(Journal* journal, const Json& specification, std::string_view work,
-                         std::string_view field)
+                         const std::function<bool(const Json&, const Json&)>& is_result)
     : journal_(journal) {
   if (journal_ == nullptr) {
     return;
@@ -27,9 +27,8 @@ ResultStore::ResultStore(Journal* journal, const Json& specification, std::strin
   }
   for (std::size_t i = 1; i < lines.size(); ++i) {
     const Json line = Json::parse(lines[i], nullptr, false);
-    const bool is_whole = line.is_object() && line.contains("of") && line.contains("is") &&
-                          line["is"].is_object() && line["is"].contains(std::string(field));
-    if (!is_whole) {
+    const bool is_entry = line.is_object() && line.contains("of") && line.contains("is");
+    if (!is_entry || !is_result(line["of"], line["is"])) {
       throw InputError(fmt::format("line {} of the store is damaged", i + 1),
                        fmt::format("it is no result of a {}", work),
                        "Remove the line, or give --store another file.");

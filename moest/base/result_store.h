@@ -1,6 +1,7 @@
 // Results that were computed earlier, by a key, in a journal that the work goes on from.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <mutex>
 #include <nlohmann/json.hpp>
@@ -16,10 +17,11 @@ class ResultStore {
  public:
   using Json = nlohmann::ordered_json;
 
-  /// Without a journal the results are in memory only. `field` is one that every result has. Throws
-  /// InputError for a journal of another specification (`work` says what it is one of, "comparison" say), or
-  /// a damaged line.
-  ResultStore(Journal* journal, const Json& specification, std::string_view work, std::string_view field);
+  /// Without a journal the results are in memory only. is_result(key, result) says whether a line is whole.
+  /// Throws InputError for a journal of another specification (`work` says what it is one of, "comparison"
+  /// say), or a damaged line.
+  ResultStore(Journal* journal, const Json& specification, std::string_view work,
+              const std::function<bool(const Json& key, const Json& result)>& is_result);
 
   /// nullptr if it has to be computed.
   const Json* find(const Json& key) const;

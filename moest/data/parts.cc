@@ -62,9 +62,19 @@ std::string fingerprint(const Dataset& data) {
                             static_cast<std::size_t>(values.size()) * sizeof(double));
   };
   Fnv hash;
-  hash.add(bytes(data.inputs));
-  hash.add(bytes(data.target));
-  hash.add(bytes(data.weights));
+  const auto add = [&](const auto& values) {
+    hash.add(fmt::format("{} x {}:", values.rows(), values.cols()));
+    hash.add(bytes(values));
+  };
+  for (const auto& names : {data.input_names, data.target_names}) {
+    for (const std::string& name : names) {
+      hash.add(name);
+      hash.add("\n");
+    }
+  }
+  add(data.inputs);
+  add(data.target);
+  add(data.weights);
   return hash.text();
 }
 

@@ -23,7 +23,8 @@ Dataset subset(const Dataset& data, const Indices& samples);
 /// The weights of the samples: ones where they have none.
 Eigen::ArrayXd sample_weights(const Dataset& data);
 
-/// What the numbers of a data set are, or a text, as one number (FNV-1a over the bytes) in hexadecimal.
+/// What the names and numbers of a data set are, or a text, as one number (FNV-1a over the bytes) in
+/// hexadecimal.
 std::string fingerprint(const Dataset& data);
 std::string fingerprint(std::string_view text);
 

@@ -114,10 +114,11 @@ Arrangement arrangement_of(const MixtureSpec& spec, const Eigen::MatrixXd& cost)
 
 Eigen::VectorXd aligned(Problem& problem, const Eigen::VectorXd& theta, const Eigen::VectorXd& reference) {
   const MixtureChart& chart = problem.chart();
-  Eigen::VectorXd result = theta;
-  if (chart.constraints().empty()) {
-    result = chart.rearranged(chart, theta, arrangement_of(chart.spec(), costs(problem, theta, reference)));
+  if (!chart.constraints().empty()) {
+    return theta;
   }
+  Eigen::VectorXd result =
+      chart.rearranged(chart, theta, arrangement_of(chart.spec(), costs(problem, theta, reference)));
   const auto size = static_cast<std::size_t>(chart.num_expert_parameters());
   for (int i = 0; i < chart.num_experts(); ++i) {
     double* own = result.data() + chart.expert_offset(i);

@@ -14,7 +14,8 @@ namespace moest {
 ///
 /// to those of `reference` (primed), s^2 the variance of the target, and with the parameters of each expert
 /// that are nearest to those of the reference among those of the same function (nearest_equivalent). Both
-/// are coordinates of the problem's chart. Under constraints, which name experts, only the latter.
+/// are coordinates of the problem's chart. Under constraints, which name experts and hold numbers,
+/// it is theta as it is.
 Eigen::VectorXd aligned(Problem& problem, const Eigen::VectorXd& theta, const Eigen::VectorXd& reference);
 
 }  // namespace moest

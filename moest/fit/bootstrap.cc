@@ -10,7 +10,6 @@
 #include <utility>
 
 #include "moest/base/error.h"
-#include "moest/base/json_reader.h"
 #include "moest/base/option_json.h"
 #include "moest/base/parallel.h"
 #include "moest/base/random.h"
@@ -20,6 +19,7 @@
 #include "moest/fit/fit.h"
 #include "moest/fit/inference.h"
 #include "moest/fit/problem.h"
+#include "moest/fit/record.h"
 #include "moest/fit/scaled_samples.h"
 #include "moest/fit/search.h"
 #include "moest/model/chart.h"
@@ -32,26 +32,15 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+constexpr double kRounding = 1e-6;
 constexpr std::array<std::string_view, 3> kKinds{"pairs", "residual", "parametric"};
-
-/// What the model's record says of how it was fitted.
-FitOptions recorded_options(const Model& model) {
-  FitOptions options;
-  if (!model.fit || !model.fit->is_object() || !model.fit->contains("options")) {
-    return options;
-  }
-  ObjectReader recorded((*model.fit)["options"], "fit.options");
-  read_options(recorded, fit_options(), options, [](std::string_view) { return true; });
-  if (const Json* fix = recorded.find("fix")) {
-    options.fix = list_of(*fix, "fit.options.fix", string_of);
-  }
-  return options;
-}
 
 /// Draws data sets.
 class Resampler {
  public:
-  Resampler(const Model& model, const Dataset& data, const std::string& kind) : data_(data), kind_(kind) {
+  /// num_parameters: free ones, of all targets.
+  Resampler(const Model& model, const Dataset& data, const std::string& kind, int num_parameters)
+      : data_(data), kind_(kind) {
     if (kind_ == "pairs") {
       return;
     }
@@ -70,7 +59,7 @@ class Resampler {
     residuals_ = (data.target - mean_).array().colwise() / spread_;
     residuals_.rowwise() -= residuals_.colwise().mean().eval();
     const auto n = static_cast<double>(data.target.rows());
-    const double degrees = n - num_free_parameters(model.spec) / static_cast<double>(data.target.cols());
+    const double degrees = n - num_parameters / static_cast<double>(data.target.cols());
     residuals_ *= degrees > 0 ? std::sqrt(n / degrees) : 1.0;
   }
 
@@ -104,6 +93,20 @@ class Resampler {
   Eigen::ArrayXXd residuals_;  // n x targets, of a sample of weight 1
 };
 
+/// Whether a line of a journal has a refit: failed, or with as many numbers as there are coefficients.
+bool is_whole(const Json& result, std::size_t num_coefficients) {
+  if (!result.is_object() || !result.contains("status") || !result["status"].is_string()) {
+    return false;
+  }
+  if (!result.contains("values")) {
+    return result["status"] == name_of(FitStatus::failed);
+  }
+  const Json& values = result["values"];
+  return values.is_array() && values.size() == num_coefficients &&
+         std::all_of(values.begin(), values.end(), [](const Json& value) { return value.is_number(); }) &&
+         result.contains("elsewhere") && result["elsewhere"].is_boolean();
+}
+
 /// One bootstrap on its way.
 class Bootstrapping {
  public:
@@ -116,8 +119,9 @@ class Bootstrapping {
         chart_(model.spec, fit_options_.bound, equations_),
         samples_(chart_, data, model.scaling),
         theta_(chart_.coordinates(model.measure())),
-        resampler_(model_, data, options_.kind) {
-    fit_options_.starts = options.starts;
+        resampler_(model_, data, options_.kind, chart_.num_free_parameters()) {
+    check_paths(chart_, equations_);
+    check_record();
     fit_options_.threads = 1;
     fit_options_.ensemble = 1;
     fit_options_.max_seconds.reset();
@@ -126,7 +130,10 @@ class Bootstrapping {
   Bootstrap run(Journal* journal, const FitControl& control,
                 const std::function<void(int, int, double)>& progress) {
     const auto begin = std::chrono::steady_clock::now();
-    ResultStore store(journal, specification(), "bootstrap", "status");
+    const std::size_t num_coefficients = coefficients(model_).size();
+    ResultStore store(journal, specification(), "bootstrap", [&](const Json& key, const Json& result) {
+      return key.is_number() && is_whole(result, num_coefficients);
+    });
     std::vector<int> left;
     for (int replicate = 0; replicate < options_.replicates; ++replicate) {
       if (store.find(replicate) == nullptr) {
@@ -159,9 +166,47 @@ class Bootstrapping {
   }
 
  private:
+  /// Refuses data that the model was not fitted to, and fixed numbers that it does not have, as far as its
+  /// record tells.
+  void check_record() {
+    const MixtureChart free(model_.spec, fit_options_.bound);
+    const Eigen::VectorXd theta = free.coordinates(model_.measure());
+    const double moved =
+        (free.kernel_parameters(theta) - free.kernel_parameters(theta_)).cwiseAbs().maxCoeff();
+    if (!equations_.empty() && moved > kRounding * (1 + theta.cwiseAbs().maxCoeff())) {
+      throw InputError("the model does not have the numbers that its record says are fixed",
+                       fmt::format("fit.options.fix is {}", listed(fit_options_.fix)),
+                       "Correct the record, or fit the model again.");
+    }
+    const auto recorded = [&](const char* name) {
+      return model_.fit && model_.fit->is_object() && model_.fit->contains(name) &&
+                     (*model_.fit)[name].is_number()
+                 ? std::optional((*model_.fit)[name].get<double>())
+                 : std::nullopt;
+    };
+    Problem problem(model_.spec, fit_options_.bound, samples_.blocks(), 1, 0, equations_);
+    double rss = 0;
+    for (const double of_target : samples_.rss_by_target(problem, theta_)) {
+      rss += of_target;
+    }
+    const std::optional<double> number = recorded("num_samples");
+    const std::optional<double> recorded_rss = recorded("rss");
+    const bool is_other_number = number && *number != static_cast<double>(data_.target.rows());
+    const bool is_other_rss = recorded_rss && !(std::abs(rss - *recorded_rss) <= kRounding * (1 + rss));
+    if (is_other_number || is_other_rss) {
+      throw InputError(
+          "these are not the data that the model was fitted to",
+          fmt::format("its record has {} samples and a residual sum of squares of {:.8g}, these have "
+                      "{} and {:.8g}",
+                      number.value_or(0), recorded_rss.value_or(0), data_.target.rows(), rss),
+          "Give the same table, with the --weights-column and --drop-missing of the fit.");
+    }
+  }
+
   /// All that a replicate depends on.
   Json specification() const {
     Json fit = options_json(fit_options(), fit_options_);
+    fit["starts"] = options_.starts;
     for (const char* free : {"threads", "seed", "confidence", "covariance", "ensemble", "max_seconds"}) {
       fit.erase(free);
     }
@@ -183,7 +228,13 @@ class Bootstrapping {
     Problem problem(model_.spec, fit_options_.bound, samples.blocks(), 1, fit_options_.ridge, equations_);
     FitOptions options = fit_options_;
     options.seed = stream();
-    const MultistartResult found = search(samples, problem, theta_, options, control);
+    options.starts = 0;
+    MultistartResult found = search(samples, problem, theta_, options, control);
+    const Eigen::VectorXd near = found.best >= 0 ? found.starts.front().fit.theta : theta_;
+    if (options_.starts > 0 && !found.stopped) {
+      options.starts = options_.starts;
+      found = search(samples, problem, near, options, control);
+    }
     if (found.stopped) {
       return std::nullopt;
     }
@@ -193,7 +244,7 @@ class Bootstrapping {
     const StartResult& best = found.starts[static_cast<std::size_t>(found.best)];
     // By a noise variance, as starts that agree are counted.
     const double noise_variance = best.fit.objective / samples.blocks().num_residuals();
-    const bool is_lower_elsewhere = best.fit.objective + noise_variance < found.starts.front().fit.objective;
+    const bool is_lower_elsewhere = best.fit.objective + noise_variance < problem.objective(near);
     Problem original(model_.spec, fit_options_.bound, samples_.blocks(), 1, 0, equations_);
     return Json{{"status", name_of(best.fit.status)},
                 {"elsewhere", is_lower_elsewhere},

@@ -7,13 +7,13 @@
 #include <numeric>
 #include <utility>
 
-#include "moest/base/build_info.h"
 #include "moest/base/error.h"
 #include "moest/base/option_json.h"
 #include "moest/base/parallel.h"
 #include "moest/fit/assessment.h"
 #include "moest/fit/inference.h"
 #include "moest/fit/problem.h"
+#include "moest/fit/record.h"
 #include "moest/fit/scaled_samples.h"
 #include "moest/fit/search.h"
 #include "moest/model/catalogue.h"
@@ -79,23 +79,6 @@ std::vector<double> single_expert_rss(MixtureSpec spec, const ScaledSamples& sam
   }
   Problem problem(spec, options.bound, samples.blocks());
   return samples.rss_by_target(problem, only.theta);
-}
-
-// What the model file remembers; nothing here may depend on the machine's speed or the number of threads.
-nlohmann::ordered_json record_of(const FitSummary& summary) {
-  nlohmann::ordered_json options = options_json(fit_options(), summary.options);
-  options.erase("threads");
-  if (!summary.options.fix.empty()) {
-    options["fix"] = summary.options.fix;
-  }
-  return {{"program", fmt::format("moest {}", build_info().version)},
-          {"status", name_of(summary.status)},
-          {"num_samples", summary.num_samples},
-          {"rss", summary.rss},
-          {"num_identifiable_parameters", summary.num_identifiable_parameters},
-          {"agreeing_starts", summary.agreeing_starts},
-          {"num_starts", summary.starts.size()},
-          {"options", options}};
 }
 
 /// Which starts make the ensemble: the best, then whatever is lower than all others and differs from those

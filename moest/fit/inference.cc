@@ -154,7 +154,7 @@ void spread_reason(const std::string& reason, std::vector<CoefficientEstimate>& 
   }
   for (CoefficientEstimate& estimate : estimates) {
     const std::pair owner(estimate.coefficient.part, estimate.coefficient.index);
-    if (std::find(held.begin(), held.end(), owner) != held.end()) {
+    if (estimate.reason.empty() && std::find(held.begin(), held.end(), owner) != held.end()) {
       estimate.reason = reason;
     }
   }
@@ -229,15 +229,20 @@ Inference infer(Problem& problem, const Eigen::VectorXd& theta, const Model& mod
   }
   const Eigen::VectorXd variances = (rates * covariance).cwiseProduct(rates).rowwise().sum();
   const double quantile = student_quantile(degrees, options.confidence);
+  const auto fixed = held_by_constraints(chart, theta, rates_of);
+  for (Eigen::Index c = 0; c < num_coefficients; ++c) {
+    if (fixed[c] && !(variances[c] > 0)) {
+      result.coefficients[static_cast<std::size_t>(c)].reason = "fixed";
+    }
+  }
   const auto refuse = [&](const Eigen::VectorXd& along, const std::string& reason) {
     const auto changed = changed_by(along);
     for (Eigen::Index c = 0; c < num_coefficients; ++c) {
-      if (changed[c]) {
+      if (changed[c] && result.coefficients[static_cast<std::size_t>(c)].reason.empty()) {
         result.coefficients[static_cast<std::size_t>(c)].reason = reason;
       }
     }
   };
-  const auto fixed = held_by_constraints(chart, theta, rates_of);
   for (const Eigen::VectorXd& direction : directions.undetermined) {
     refuse(rates_of.rates(theta, direction), "not determined by the data");
   }
@@ -252,8 +257,8 @@ Inference infer(Problem& problem, const Eigen::VectorXd& theta, const Model& mod
       continue;
     }
     if (!(variances[c] > 0)) {
-      estimate.is_convention = !fixed[c];
-      estimate.reason = fixed[c] ? "fixed" : "a convention";
+      estimate.is_convention = true;
+      estimate.reason = "a convention";
       continue;
     }
     const double value = estimate.coefficient.value;

@@ -14,7 +14,8 @@ namespace moest {
 ///     (a, b, c) -> -(a, b, c)                            phi odd, with an output weight
 ///     (a, b, c, c_0) -> (-a, -b, -c, c_0 + c)            sigmoid, with a weight and an offset
 ///
-/// and, in a network, the order of the neurons, which is that of the least sum of squared distances. Both
+/// and, in a network, the order of the neurons, which is that of the least sum of squared distances. The
+/// distance is that of a, b and c; an output offset does not count. Both
 /// lists are an atom's expert (BasicAtom::expert).
 std::vector<double> nearest_equivalent(const MixtureSpec& spec, std::vector<double> expert,
                                        std::span<const double> reference);

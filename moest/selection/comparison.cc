@@ -333,12 +333,9 @@ Json row_json(const Comparison& comparison, const ComparisonRow& row) {
           {"seconds", row.seconds}};
 }
 
-/// The best row, or the blend that takes its place.
-Json best_json(const Comparison& comparison, Json best) {
+/// The blend, in the form of the row that it begins with.
+Json blend_json(const Comparison& comparison, Json best) {
   const ComparisonBlend& blend = comparison.blend;
-  if (blend.rows.empty()) {
-    return best;
-  }
   const std::optional<Error> error = comparison.has_test ? blend.test : std::optional(blend.cv);
   best["test_rmse"] = error ? Json(error->rmse) : Json(nullptr);
   best["test_rmse_se"] = error ? Json(error->standard_error) : Json(nullptr);
@@ -441,13 +438,15 @@ Json to_json(const Comparison& comparison) {
   const auto row_of = [&](int index) {
     return index < 0 ? Json(nullptr) : rows[static_cast<std::size_t>(index)];
   };
-  return {{"status", name_of(comparison.status)},
-          {"folds", comparison.num_folds},
-          {"rows", rows},
-          {"best", best_json(comparison, row_of(comparison.best))},
-          {"simplest", row_of(comparison.simplest)},
-          {"baselines", baselines},
-          {"seconds", comparison.seconds}};
+  return {
+      {"status", name_of(comparison.status)},
+      {"folds", comparison.num_folds},
+      {"rows", rows},
+      {"best", comparison.blend.rows.empty() ? row_of(comparison.best)
+                                             : blend_json(comparison, row_of(comparison.blend.rows.front()))},
+      {"simplest", row_of(comparison.simplest)},
+      {"baselines", baselines},
+      {"seconds", comparison.seconds}};
 }
 
 }  // namespace moest

@@ -1,6 +1,7 @@
 #include "moest/selection/contest.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <chrono>
@@ -50,6 +51,32 @@ FoldScore score_from(const Json& json) {
           json.at("single").get<double>(),
           json.at("pair").get<double>(),
           json.at("seconds").get<double>()};
+}
+
+/// Which samples are in which fold.
+std::string folds_text(const std::vector<Indices>& folds) {
+  std::string text;
+  for (const Indices& fold : folds) {
+    text += fmt::format("{};", fmt::join(fold, ","));
+  }
+  return text;
+}
+
+/// Whether a line of a journal has a score as score_json() makes it.
+bool is_whole(const Json& key, const Json& score, const std::vector<Indices>& folds, int ensemble) {
+  const auto has_numbers = [&](const char* name, std::size_t number) {
+    return score.contains(name) && score[name].is_array() && score[name].size() == number &&
+           std::all_of(score[name].begin(), score[name].end(),
+                       [](const Json& value) { return value.is_number(); });
+  };
+  const auto has_number = [&](const char* name) { return score.contains(name) && score[name].is_number(); };
+  if (!key.is_object() || !key.contains("fold") || !key["fold"].is_number_unsigned() ||
+      key["fold"].get<std::size_t>() >= folds.size()) {
+    return false;
+  }
+  return has_numbers("held_out", static_cast<std::size_t>(ensemble)) &&
+         has_numbers("predicted", folds[key["fold"].get<std::size_t>()].size()) && has_number("train") &&
+         has_number("optima") && has_number("single") && has_number("pair") && has_number("seconds");
 }
 
 /// Fits and judges; nothing if it was interrupted.
@@ -236,8 +263,9 @@ class Contest {
 
   void choose_ensemble(ContestRow& row) const {
     const int most = options_.fit.ensemble;
+    const int most_in_the_end = std::min(most, options_.final_starts);
     row.ensemble = 1;
-    for (int number = 2; number <= most; ++number) {
+    for (int number = 2; number <= most_in_the_end; ++number) {
       if (row.errors_of(number).mean() < row.errors_of(row.ensemble).mean()) {
         row.ensemble = number;
       }
@@ -251,13 +279,13 @@ class Contest {
     for (const FoldScore& score : row.scores) {
       num_optima = std::max<double>(num_optima, score.num_optima);
     }
-    for (int number = most; number > row.ensemble; --number) {
+    for (int number = most_in_the_end; number > row.ensemble; --number) {
       if (number <= num_optima && is_within_one_se(row.errors_of(number))) {
         row.ensemble = number;
       }
     }
-    row.num_final = std::max(num_optima, std::round(options_.final_starts * num_optima / most));
-    row.takes_all = num_optima > 1 && is_within_one_se(row.errors_of_all());
+    row.num_final = std::max(1.0, std::round(options_.final_starts * num_optima / most));
+    row.takes_all = row.num_final > 1 && is_within_one_se(row.errors_of_all());
   }
 
   /// Of each run of neighbours that differ in their ridge only.
@@ -410,9 +438,14 @@ std::vector<ContestRow> run_contest(const std::vector<Contender>& contenders, co
   for (const char* free : {"threads", "ridge", "greedy", "confidence", "covariance"}) {
     fit.erase(free);
   }
-  const Json specification{
-      {"moest_comparison", 2}, {"data", fingerprint(data)}, {"folds", folds.size()}, {"fit", fit}};
-  ResultStore scores(journal, specification, "comparison", "seconds");
+  const Json specification{{"moest_comparison", 2},
+                           {"data", fingerprint(data)},
+                           {"folds", fingerprint(folds_text(folds))},
+                           {"fit", fit}};
+  const auto is_score = [&](const Json& key, const Json& score) {
+    return is_whole(key, score, folds, options.fit.ensemble);
+  };
+  ResultStore scores(journal, specification, "comparison", is_score);
   return Contest(contenders, data, folds, options, scores, control, progress).run();
 }
 

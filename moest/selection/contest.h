@@ -89,7 +89,7 @@ struct ContestOptions {
 /// samples having been predicted (three standard errors of the ratio of two independent mean squares of
 /// variables of kurtosis 6). Of one gate and kind, more than eight experts, which cost much, are not
 /// tried, or no longer, where a smaller number of them has a larger error than one smaller still (in the
-/// first fold by more than a tenth). A single expert never drops out. Of neighbours that differ in their
+/// first fold by more than a tenth). Of single experts one ridge stays. Of neighbours that differ in their
 /// ridge only, the two best are left after three folds and the best after six.
 ///
 /// The result is the same for any number of threads. Scores are read from the journal where it has them and

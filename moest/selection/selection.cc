@@ -5,7 +5,9 @@
 #include <cmath>
 #include <utility>
 
+#include "moest/base/error.h"
 #include "moest/base/option_json.h"
+#include "moest/fit/record.h"
 #include "moest/selection/contest.h"
 #include "moest/selection/folds.h"
 
@@ -187,6 +189,10 @@ std::span<const Option<SelectionOptions>> selection_options() {
 Selection select(const Model& model, const Dataset& data, const SelectionOptions& options,
                  const FitControl& control, const std::function<void(int, int, double)>& progress) {
   check_options(options, selection_options());
+  if (!recorded_options(model).fix.empty()) {
+    throw InputError("the model has numbers that --fix holds",
+                     "mixtures of fewer experts would not have them", "Fit it without --fix.");
+  }
   check_range("folds", options.folds == 1 ? 1 : 2, 2, 1e6);  // one fold is none
   return Selecting(data, options, control, progress).run(model);
 }

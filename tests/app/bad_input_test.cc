@@ -523,7 +523,10 @@ INSTANTIATE_TEST_SUITE_P(
     testing::ValuesIn(std::vector<BadInput>{
         BadInput{"NegativeRidge", fit_with({"--ridge", "-1"}), {"ridge = -1"}},
         BadInput{"FixOfNoPath", fit_with({"--fix", "expert=0"}), {"`expert=0`", "atoms[0].expert[1]=0"}},
-        BadInput{"FixOfAnAtomThatIsNotThere", fit_with({"--fix", "atoms[9].bias=0"}), {"there are 2 atoms"}, kRows},
+        BadInput{"FixOfAnAtomThatIsNotThere",
+                 fit_with({"--fix", "atoms[9].bias=0"}),
+                 {"there are 2 atoms"},
+                 kRows},
         BadInput{"FixTwice",
                  fit_with({"--fix", "atoms[0].bias=1", "--fix", "atoms[0].bias=2"}),
                  {"`atoms[0].bias=1` says otherwise"},

@@ -20,8 +20,8 @@ class BootstrapCommand : public testing::Test {
       rows.push_back({x, 1 + 2 * x + noise, 1 + i % 3 * 1.0});
     }
     workspace_.write("data.csv", csv("x,y,w", rows));
-    const RunResult fit = workspace_.moest({"fit", "data.csv", "--target", "y", "--inputs", "x", "--experts", "1",
-                                            "--output", "model.json", "--quiet"});
+    const RunResult fit = workspace_.moest({"fit", "data.csv", "--target", "y", "--inputs", "x", "--experts",
+                                            "1", "--output", "model.json", "--quiet"});
     ASSERT_EQ(fit.status, 0) << fit.err;
   }
 
@@ -36,9 +36,14 @@ TEST_F(BootstrapCommand, TellsHowSurelyTheCoefficientsAreKnown) {
 }
 
 TEST_F(BootstrapCommand, HasAllOfItAsJsonAndEachReplicateAsCsv) {
-  const RunResult result =
-      workspace_.moest({"bootstrap", "model.json", "data.csv", "--kind", "residual", "--replicates", "20", "--json",
-                        "--confidence", "0.9", "--weights-column", "w", "--output", "replicates.csv"});
+  ASSERT_EQ(workspace_
+                .moest({"fit", "data.csv", "--target", "y", "--inputs", "x", "--experts", "1",
+                        "--weights-column", "w", "--output", "model.json", "--quiet"})
+                .status,
+            0);
+  const RunResult result = workspace_.moest({"bootstrap", "model.json", "data.csv", "--kind", "residual",
+                                             "--replicates", "20", "--json", "--confidence", "0.9",
+                                             "--weights-column", "w", "--output", "replicates.csv"});
   ASSERT_EQ(result.status, 0) << result.err;
   const Json document = Json::parse(result.out);
   EXPECT_EQ(document["command"], "bootstrap");
@@ -56,8 +61,8 @@ TEST_F(BootstrapCommand, HasAllOfItAsJsonAndEachReplicateAsCsv) {
 
 TEST_F(BootstrapCommand, GoesOnFromAStoreWithMoreReplicates) {
   const auto run = [&](const std::string& replicates) {
-    return workspace_.moest({"bootstrap", "model.json", "data.csv", "--replicates", replicates, "--store", "s",
-                             "--json"});
+    return workspace_.moest(
+        {"bootstrap", "model.json", "data.csv", "--replicates", replicates, "--store", "s", "--json"});
   };
   ASSERT_EQ(run("10").status, 0);
   const std::string first = workspace_.read("s");
@@ -65,6 +70,16 @@ TEST_F(BootstrapCommand, GoesOnFromAStoreWithMoreReplicates) {
   const std::string second = workspace_.read("s");
   EXPECT_THAT(second, StartsWith(first));
   EXPECT_EQ(std::count(second.begin(), second.end(), '\n'), 16);
+}
+
+TEST_F(BootstrapCommand, TakesTheRowsThatTheFitTook) {
+  workspace_.write("data.csv", workspace_.read("data.csv") + "0.5,,1\n");
+  const auto words = [](const std::string& command, const std::string& last) {
+    return std::vector<std::string>{command, "model.json", "data.csv", last, "--quiet"};
+  };
+  EXPECT_EQ(workspace_.moest(words("bootstrap", "--json")).status, 2);
+  EXPECT_EQ(workspace_.moest(words("bootstrap", "--drop-missing")).status, 0);
+  EXPECT_EQ(workspace_.moest(words("select", "--drop-missing")).status, 0);
 }
 
 TEST_F(BootstrapCommand, RefusesWhatItCannotUse) {
@@ -79,8 +94,19 @@ TEST_F(BootstrapCommand, RefusesWhatItCannotUse) {
   message({"bootstrap", "model.json", "data.csv", "--output", "data.csv"}, "data.csv");
   workspace_.write("other.csv", "a,y\n1,2\n3,4\n");
   message({"bootstrap", "model.json", "other.csv"}, "x");
+  message({"bootstrap", "model.json", "data.csv", "--weights-column", "w"},
+          "not the data that the model was fitted");
+  message({"bootstrap", "model.json", "data.csv", "--store", "s", "--output", "s"}, "cannot write s twice");
   workspace_.write("s", "{\"of\": 1}\n");
   message({"bootstrap", "model.json", "data.csv", "--store", "s"}, "another bootstrap");
+  workspace_.write("t", "");
+  EXPECT_EQ(
+      workspace_.moest({"bootstrap", "model.json", "data.csv", "--store", "t", "--replicates", "2"}).status,
+      0);
+  workspace_.write("t",
+                   workspace_.read("t") +
+                       "{\"of\":5,\"is\":{\"status\":\"converged\",\"elsewhere\":false,\"values\":[1]}}\n");
+  message({"bootstrap", "model.json", "data.csv", "--store", "t"}, "line 4 of the store is damaged");
 }
 
 }  // namespace

@@ -180,6 +180,46 @@ TEST(Bootstrap, RefitsAsTheModelWasFitted) {
   EXPECT_EQ(fixed.size(), 1U);
 }
 
+// A neuron's sign is no matter of the model's order where one of its numbers is given.
+TEST(Bootstrap, KeepsWhatIsFixedInEachReplicate) {
+  TestProblem test = random_problem("softmax", "tanh", 1, 1, 40, 0.8, 18);
+  test.truth.spec.expert.output_weight = true;
+  FitOptions options;
+  options.fix = {"atoms[0].expert[0]=0.1"};
+  options.scaling = false;
+  const FitResult result = fitted(test, "sandwich", options);
+  const Bootstrap bootstrapped = bootstrap(result.model, test.data, options_of("pairs", 100));
+  EXPECT_EQ(bootstrapped.estimates.col(0), Eigen::VectorXd::Constant(100, 0.1));
+}
+
+// n = 4 and one free parameter: standard errors of the two kinds have the same inflation.
+TEST(Bootstrap, CountsOnlyFreeParametersInResiduals) {
+  const TestProblem test = random_problem("softmax", "linear", 1, 1, 6, 0.5, 19);
+  FitOptions options;
+  options.fix = {"atoms[0].expert[0]=0"};
+  const FitResult result = fitted(test, "classical", options);
+  const Bootstrap bootstrapped = bootstrap(result.model, test.data, options_of("residual", 4000));
+  const double expected = *result.summary.coefficients[1].standard_error;
+  EXPECT_NEAR(*bootstrapped.rows[1].standard_error, expected, 0.05 * expected);
+}
+
+TEST(Bootstrap, RefusesOtherDataAndARecordThatTheModelContradicts) {
+  const TestProblem test = random_problem("softmax", "linear", 1, 2, 80, 0.2, 20);
+  FitOptions options;
+  options.fix = {"atoms[0].expert[0]=0.5"};
+  FitResult result = fitted(test, "sandwich", options);
+  TestProblem other = test;
+  other.data.target(3, 0) += 1;
+  EXPECT_THAT([&] { bootstrap(result.model, other.data, options_of("pairs", 5)); },
+              ThrowsMessage<InputError>(HasSubstr("not the data that the model was fitted to")));
+  (*result.model.fit)["options"]["fix"] = {"atoms[0].expert[0]=0.75"};
+  EXPECT_THAT([&] { bootstrap(result.model, test.data, options_of("pairs", 5)); },
+              ThrowsMessage<InputError>(HasSubstr("does not have the numbers")));
+  (*result.model.fit)["options"]["fix"] = {"atoms[7].expert[0]=1"};
+  EXPECT_THAT([&] { bootstrap(result.model, test.data, options_of("pairs", 5)); },
+              ThrowsMessage<InputError>(HasSubstr("there are 2 atoms")));
+}
+
 TEST(Bootstrap, RefusesWhatItCannotDo) {
   const TestProblem test = random_problem("softmax", "linear", 1, 1, 30, 0.3, 17);
   FitResult result = fitted(test, "sandwich");

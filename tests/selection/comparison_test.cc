@@ -146,6 +146,30 @@ class CompareWithStore : public testing::Test {
   std::string path_ = fs::temp_directory_path() / ("moest_comparison_test_" + std::to_string(::getpid()));
 };
 
+TEST_F(CompareWithStore, RefusesScoresOfOtherDataOrOtherFolds) {
+  const Dataset data = two_lines(60, 5);
+  ComparisonOptions options = quick_options();
+  Grid grid = linear_grid();
+  grid.num_experts = {1};
+  {
+    Journal journal(path_);
+    compare(grid, data, {}, options, &journal);
+  }
+  const auto refuses = [&](const Dataset& given) {
+    Journal journal(path_);
+    EXPECT_THAT([&] { compare(grid, given, {}, options, &journal); },
+                ThrowsMessage<InputError>(HasSubstr("the store is that of another comparison")));
+  };
+  Dataset other = data;
+  other.input_names = {"x", "u"};
+  refuses(other);
+  other = data;
+  other.inputs.col(0).swap(other.inputs.col(1));
+  refuses(other);
+  options.seed = 1;
+  refuses(data);
+}
+
 TEST_F(CompareWithStore, GoesOnWhereItWasInterrupted) {
   const Dataset data = two_lines(150, 5);
   const ComparisonOptions options = quick_options();
