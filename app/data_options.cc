@@ -38,10 +38,10 @@ Dataset read_data(const DataOptions& options) {
   return make_dataset(table, columns);
 }
 
-void take_columns(const Model& start, DatasetOptions& columns) {
-  for (const std::string& input : start.inputs) {
+void take_columns(const Model& model, DatasetOptions& columns) {
+  for (const std::string& input : model.inputs) {
     std::string column = input;
-    for (const auto& [name, levels] : start.categories) {
+    for (const auto& [name, levels] : model.categories) {
       const auto is_indicator = [&](const std::string& level) { return input == name + "=" + level; };
       if (std::any_of(levels.begin(), levels.end(), is_indicator)) {
         column = name;
@@ -52,7 +52,7 @@ void take_columns(const Model& start, DatasetOptions& columns) {
     }
   }
   if (columns.categorical.empty()) {
-    for (const auto& [name, levels] : start.categories) {
+    for (const auto& [name, levels] : model.categories) {
       columns.categorical.push_back(name);
     }
   }

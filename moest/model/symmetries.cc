@@ -1,6 +1,6 @@
 #include "moest/model/symmetries.h"
 
-#include <cmath>
+#include <algorithm>
 
 #include "moest/base/error.h"
 #include "moest/model/assignment.h"
@@ -63,13 +63,11 @@ std::vector<double> numbers_of(const Neuron& neuron, std::span<const double> exp
 }
 
 void set_numbers(const Neuron& neuron, std::span<const double> numbers, std::vector<double>& expert) {
-  auto next = numbers.begin();
-  for (int j = 0; j < neuron.inner_size; ++j) {
-    expert[static_cast<std::size_t>(neuron.inner + j)] = *next++;
-  }
+  std::copy_n(numbers.begin(), neuron.inner_size, expert.begin() + neuron.inner);
+  auto weight = numbers.begin() + neuron.inner_size;
   for (const int place : neuron.weights) {
     if (place >= 0) {
-      expert[static_cast<std::size_t>(place)] = *next++;
+      expert[static_cast<std::size_t>(place)] = *weight++;
     }
   }
 }

@@ -60,8 +60,8 @@ Blend find_blend(const std::vector<const ContestRow*>& candidates, const Dataset
   excesses.reserve(candidates.size());
   for (const ContestRow* row : candidates) {
     residuals.push_back(held_out.residuals(*row));
-    excesses.push_back(row->errors_of(static_cast<int>(row->scores.front().held_out.size())) -
-                       row->errors_of_all());
+    excesses.emplace_back(row->errors_of(static_cast<int>(row->scores.front().held_out.size())) -
+                          row->errors_of_all());
   }
   Blend blend;
   Eigen::ArrayXd sum = Eigen::ArrayXd::Zero(residuals.front().size());
