@@ -407,7 +407,11 @@ Json to_json(const Contender& contender) {
           {"ridge", contender.ridge}};
 }
 
-double FoldScore::of_ensemble(double number) const { return pair + (single - pair) / number; }
+double FoldScore::of_ensemble(double number) const {
+  constexpr double kLeastShare = 0.5;
+  const double known = pair + (single - pair) / num_optima;
+  return std::max(pair + (single - pair) / number, kLeastShare * known);
+}
 
 double standard_error_of_mean(const Eigen::ArrayXd& values) {
   const auto number = static_cast<double>(values.size());

@@ -42,7 +42,9 @@ struct FoldScore {
          pair = 0;  // means over the optima a, and over pairs a != b, of mean r_a r_b, r residuals
   double seconds = 0;
 
-  /// Of the mean of so many optima, of which those of the fold are a sample: pair + (single - pair) / number.
+  /// Of the mean of so many optima, of which those of the fold are a sample: pair + (single - pair) / number,
+  /// but no less than half of what it is for those of the fold. Where some of them are far off, `pair` is as
+  /// good as unknown, and may be negative.
   double of_ensemble(double number) const;
 };
 

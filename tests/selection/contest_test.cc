@@ -62,6 +62,18 @@ TEST(Contest, KnowsTheErrorOfEnsemblesOfAnySize) {
   EXPECT_NEAR(rows.front().num_final, 12, 1e-12) << "all three starts of a fold found optima of their own";
 }
 
+// Two optima that are far off to both sides at the same samples: their mean is right there by chance.
+TEST(Contest, DoesNotTrustTheErrorOfWildOptima) {
+  FoldScore score;
+  score.num_optima = 4;
+  score.single = 8;
+  score.pair = -1.2;
+  EXPECT_NEAR(score.of_ensemble(4), 1.1, 1e-12);
+  EXPECT_NEAR(score.of_ensemble(24), 0.55, 1e-12);
+  score.pair = 4;
+  EXPECT_NEAR(score.of_ensemble(24), 4 + 4.0 / 24, 1e-12);
+}
+
 TEST(Contest, LeavesOneRidgeOfEachMixture) {
   const Dataset data = two_lines(160);
   std::vector<Contender> contenders;
