@@ -285,7 +285,7 @@ class Contest {
       }
     }
     row.num_final = std::max(1.0, std::round(options_.final_starts * num_optima / most));
-    row.takes_all = row.num_final > 1 && is_within_one_se(row.errors_of_all());
+    row.takes_all = num_optima > 1 && row.num_final > 1 && is_within_one_se(row.errors_of_all());
   }
 
   /// Of each run of neighbours that differ in their ridge only.

@@ -50,7 +50,9 @@ std::vector<ContestRow> contest(const std::vector<Contender>& contenders, const 
 
 TEST(Contest, KnowsTheErrorOfEnsemblesOfAnySize) {
   const Dataset data = two_lines(120);
-  const std::vector<ContestRow> rows = contest({linear(8, 0.01)}, data, 3, false);
+  const std::vector<ContestRow> rows = contest({linear(8, 0.01), linear(1, 0)}, data, 3, false);
+  EXPECT_TRUE(rows.front().takes_all);
+  EXPECT_FALSE(rows.back().takes_all) << "all starts of a single expert find the same optimum";
   for (const FoldScore& score : rows.front().scores) {
     ASSERT_GT(score.num_optima, 1);
     EXPECT_NEAR(score.of_ensemble(score.num_optima),
