@@ -182,7 +182,8 @@ class Finder {
     const MixtureSpec& spec = chart_.spec();
     const bool by_target = spec.num_outputs > 1;
     if (path.numbers.size() != (by_target ? 2U : 1U)) {
-      refuse(equation_, by_target ? "with several targets an expert is several lists" : "an expert is one list",
+      refuse(equation_,
+             by_target ? "with several targets an expert is several lists" : "an expert is one list",
              by_target ? "Write expert[LIST][NUMBER]." : "Write expert[NUMBER].");
     }
     const std::vector<int> sizes = expert_places(spec).list_sizes();
@@ -279,7 +280,8 @@ Equation parse_equation(std::string_view text) {
       refuse(equation, "`*` on the right names no single number", kExamples);
     }
     if (equation.right->part != equation.left.part) {
-      refuse(equation, "the two numbers are of different kinds", "Tie gates to gates and experts to experts.");
+      refuse(equation, "the two numbers are of different kinds",
+             "Tie gates to gates and experts to experts.");
     }
     return equation;
   }
@@ -305,7 +307,8 @@ void check_paths(const MixtureChart& chart, std::span<const Equation> equations)
     const int k = chart.num_experts();
     const int number = path.of_group ? chart.num_gates() - k : k;
     if (path.index && *path.index >= number) {
-      refuse(equation, fmt::format("there are {} {}, counted from 0", number, path.of_group ? "groups" : "atoms"),
+      refuse(equation,
+             fmt::format("there are {} {}, counted from 0", number, path.of_group ? "groups" : "atoms"),
              kExamples);
     }
   };

@@ -95,8 +95,9 @@ std::string blend_text(const Comparison& comparison) {
   std::string text = fmt::format("The mean of the {} blended rows does better: {} by cross-validation",
                                  blend.rows.size(), with_error(blend.cv));
   text += blend.test ? fmt::format(", {} on the test rows", with_error(*blend.test)) : "";
-  return text + (number > 0 ? fmt::format(". --output writes it, {} models; --no-blending the best alone.", number)
-                            : ".");
+  return text + (number > 0
+                     ? fmt::format(". --output writes it, {} models; --no-blending the best alone.", number)
+                     : ".");
 }
 
 std::string rows_text(const Comparison& comparison) {
