@@ -192,7 +192,9 @@ class Bootstrapping {
     const std::optional<double> number = recorded("num_samples");
     const std::optional<double> recorded_rss = recorded("rss");
     const bool is_other_number = number && *number != static_cast<double>(data_.target.rows());
-    const bool is_other_rss = recorded_rss && !(std::abs(rss - *recorded_rss) <= kRounding * (1 + rss));
+    // A fit without any error leaves rounding of the targets.
+    const double rounding = kRounding * rss + 1e-20 * data_.target.squaredNorm();
+    const bool is_other_rss = recorded_rss && !(std::abs(rss - *recorded_rss) <= rounding);
     if (is_other_number || is_other_rss) {
       throw InputError(
           "these are not the data that the model was fitted to",

@@ -212,6 +212,13 @@ TEST(Bootstrap, RefusesOtherDataAndARecordThatTheModelContradicts) {
   other.data.target(3, 0) += 1;
   EXPECT_THAT([&] { bootstrap(result.model, other.data, options_of("pairs", 5)); },
               ThrowsMessage<InputError>(HasSubstr("not the data that the model was fitted to")));
+  // Small units are no excuse.
+  TestProblem small = test;
+  small.data.target *= 1e-6;
+  const FitResult in_small_units = fitted(small, "sandwich");
+  small.data.target(3, 0) += 1e-6;
+  EXPECT_THAT([&] { bootstrap(in_small_units.model, small.data, options_of("pairs", 5)); },
+              ThrowsMessage<InputError>(HasSubstr("not the data that the model was fitted to")));
   (*result.model.fit)["options"]["fix"] = {"atoms[0].expert[0]=0.75"};
   EXPECT_THAT([&] { bootstrap(result.model, test.data, options_of("pairs", 5)); },
               ThrowsMessage<InputError>(HasSubstr("does not have the numbers")));
