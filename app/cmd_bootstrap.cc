@@ -7,7 +7,7 @@
 #include "app/data_options.h"
 #include "app/progress.h"
 #include "moest/base/file.h"
-#include "moest/base/number.h"
+#include "moest/data/csv.h"
 #include "moest/fit/bootstrap.h"
 #include "moest/model/model_json.h"
 #include "moest/report/coefficient_text.h"
@@ -25,18 +25,15 @@ struct BootstrapCommand {
 
 /// One row per replicate, one column per coefficient.
 std::string replicates_csv(const Bootstrap& bootstrap) {
-  std::string text = "replicate";
+  std::vector<std::string> names{"replicate"};
   for (const BootstrapRow& row : bootstrap.rows) {
-    text += fmt::format(",\"{} {}: {}\"", name_of(row.coefficient.part), row.coefficient.index + 1,
-                        row.coefficient.name);
+    names.push_back(coefficient_name(row.coefficient));
   }
-  for (Eigen::Index r = 0; r < bootstrap.estimates.rows(); ++r) {
-    text += fmt::format("\n{}", bootstrap.replicates[static_cast<std::size_t>(r)]);
-    for (const double value : bootstrap.estimates.row(r)) {
-      text += "," + exact_text(value);
-    }
+  Eigen::MatrixXd values(bootstrap.estimates.rows(), 1 + bootstrap.estimates.cols());
+  for (Eigen::Index r = 0; r < values.rows(); ++r) {
+    values.row(r) << bootstrap.replicates[static_cast<std::size_t>(r)], bootstrap.estimates.row(r);
   }
-  return text + "\n";
+  return csv_text(names, values);
 }
 
 int run_bootstrap(const BootstrapCommand& command) {

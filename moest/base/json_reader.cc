@@ -9,6 +9,11 @@ void refuse_type(const std::string& path, const Json& json, std::string_view wan
                    fmt::format("it must be {}", wanted), "Correct the field.");
 }
 
+bool is_list_of_numbers(const Json& json, std::size_t length) {
+  return json.is_array() && json.size() == length &&
+         std::all_of(json.begin(), json.end(), [](const Json& value) { return value.is_number(); });
+}
+
 double number_of(const Json& json, const std::string& path) {
   if (!json.is_number() || !std::isfinite(json.get<double>())) {
     refuse_type(path, json, "a finite number");

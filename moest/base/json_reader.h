@@ -65,6 +65,8 @@ class ObjectReader {
 [[noreturn]] void refuse_type(const std::string& path, const nlohmann::ordered_json& json,
                               std::string_view wanted);
 
+bool is_list_of_numbers(const nlohmann::ordered_json& json, std::size_t length);
+
 /// A finite number, a text, a whole number from 1 to a million, a partition: a whole number or the list of
 /// its sizes. All throw InputError for anything else.
 double number_of(const nlohmann::ordered_json& json, const std::string& path);

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "moest/base/error.h"
+#include "moest/base/json_reader.h"
 #include "moest/base/option_json.h"
 #include "moest/base/parallel.h"
 #include "moest/base/random.h"
@@ -101,10 +102,8 @@ bool is_whole(const Json& result, std::size_t num_coefficients) {
   if (!result.contains("values")) {
     return result["status"] == name_of(FitStatus::failed);
   }
-  const Json& values = result["values"];
-  return values.is_array() && values.size() == num_coefficients &&
-         std::all_of(values.begin(), values.end(), [](const Json& value) { return value.is_number(); }) &&
-         result.contains("elsewhere") && result["elsewhere"].is_boolean();
+  return is_list_of_numbers(result["values"], num_coefficients) && result.contains("elsewhere") &&
+         result["elsewhere"].is_boolean();
 }
 
 /// One bootstrap on its way.
@@ -255,15 +254,9 @@ class Bootstrapping {
 
   std::vector<double> values_at(const Eigen::VectorXd& theta) const {
     Model model = model_;
-    Measure measure = chart_.measure(theta);
-    model.spec.gate = chart_.gate_of(theta);
-    model.atoms = std::move(measure.atoms);
-    model.groups = std::move(measure.groups);
-    std::vector<double> values;
-    for (const Coefficient& coefficient : coefficients(model)) {
-      values.push_back(coefficient.value);
-    }
-    return values;
+    chart_.set_parameters(theta, model);
+    const Eigen::VectorXd values = coefficient_values(model);
+    return {values.begin(), values.end()};
   }
 
   Bootstrap summarised(const ResultStore& store) const {

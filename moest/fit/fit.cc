@@ -175,19 +175,17 @@ class Estimation {
   }
 
   Model model_at(const Eigen::VectorXd& theta, const FitSummary& summary) const {
-    Measure measure = chart_.measure(theta);
-    MixtureSpec spec = spec_;
-    spec.gate = chart_.gate_of(theta);
-    spec.gate.groups = {0, group_sizes(spec)};
-    return {.spec = spec,
-            .inputs = data_.input_names,
-            .targets = data_.target_names,
-            .atoms = std::move(measure.atoms),
-            .noise_variance = summary.noise_variance,
-            .scaling = scaling_,
-            .categories = data_.categories,
-            .fit = record_of(summary),
-            .groups = std::move(measure.groups)};
+    Model model{.spec = spec_,
+                .inputs = data_.input_names,
+                .targets = data_.target_names,
+                .atoms = {},
+                .noise_variance = summary.noise_variance,
+                .scaling = scaling_,
+                .categories = data_.categories,
+                .fit = record_of(summary)};
+    chart_.set_parameters(theta, model);
+    model.spec.gate.groups = {0, group_sizes(spec_)};
+    return model;
   }
 
   void add_inference(const Eigen::VectorXd& theta, FitResult& outcome) {

@@ -31,14 +31,8 @@ class Coefficients {
 
  private:
   Eigen::VectorXd values(const Eigen::VectorXd& theta) {
-    Measure measure = chart_.measure(theta);
-    model_.spec.gate = chart_.gate_of(theta);
-    model_.atoms = std::move(measure.atoms);
-    model_.groups = std::move(measure.groups);
-    const std::vector<Coefficient> all = coefficients(model_);
-    Eigen::VectorXd result(static_cast<Eigen::Index>(all.size()));
-    std::transform(all.begin(), all.end(), result.begin(), [](const Coefficient& c) { return c.value; });
-    return result;
+    chart_.set_parameters(theta, model_);
+    return coefficient_values(model_);
   }
 
   const MixtureChart& chart_;

@@ -1,6 +1,7 @@
 #include "moest/model/chart.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "moest/base/error.h"
 #include "moest/model/catalogue.h"
@@ -398,6 +399,13 @@ Measure MixtureChart::measure(const Eigen::VectorXd& theta) const {
     (i < num_experts() ? measure.atoms : measure.groups).push_back(atom_from_chart(spec, atom));
   }
   return measure;
+}
+
+void MixtureChart::set_parameters(const Eigen::VectorXd& theta, Model& model) const {
+  Measure measure = this->measure(theta);
+  model.spec.gate = gate_of(theta);
+  model.atoms = std::move(measure.atoms);
+  model.groups = std::move(measure.groups);
 }
 
 Eigen::VectorXd MixtureChart::rearranged(const MixtureChart& from, const Eigen::VectorXd& theta,

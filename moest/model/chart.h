@@ -109,6 +109,8 @@ class MixtureChart {
   /// Raw atoms in the gate's documented section (docs/models.md), and the gate with the temperature that
   /// belongs to them where it is learned: the last bias is 0.
   Measure measure(const Eigen::VectorXd& theta) const;
+  /// Gives a model of this specification the atoms, groups and gate of theta.
+  void set_parameters(const Eigen::VectorXd& theta, Model& model) const;
   GateSpec gate_of(const Eigen::VectorXd& theta) const;
 
   /// Features of the (scaled) inputs, n x d, in the layout's columns; the targets are zero.

@@ -122,4 +122,11 @@ std::vector<Coefficient> coefficients(const Model& model) {
   return all;
 }
 
+Eigen::VectorXd coefficient_values(const Model& model) {
+  const std::vector<Coefficient> all = coefficients(model);
+  Eigen::VectorXd values(static_cast<Eigen::Index>(all.size()));
+  std::transform(all.begin(), all.end(), values.begin(), [](const Coefficient& c) { return c.value; });
+  return values;
+}
+
 }  // namespace moest

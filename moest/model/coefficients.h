@@ -1,6 +1,7 @@
 // The parameters of a model as a reader wants them: named, and in the data's units where that is possible.
 #pragma once
 
+#include <Eigen/Core>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -35,5 +36,6 @@ std::vector<Coefficient> expert_coefficients(const Model& model, int atom);
 /// All of them: gates, groups, experts. The gate of a single expert, or of an expert that is a group by
 /// itself, means nothing and is left out, and so is that of a single group.
 std::vector<Coefficient> coefficients(const Model& model);
+Eigen::VectorXd coefficient_values(const Model& model);
 
 }  // namespace moest

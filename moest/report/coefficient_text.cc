@@ -19,10 +19,6 @@ std::string row_name(const Coefficient& coefficient, std::string_view part) {
   return fmt::format("{}: {}{}", part, coefficient.name, coefficient.is_scaled ? " (scaled)" : "");
 }
 
-std::string row_name(const Coefficient& coefficient) {
-  return row_name(coefficient, fmt::format("{} {}", name_of(coefficient.part), coefficient.index + 1));
-}
-
 std::string text_or_dash(const std::optional<double>& value) { return value ? short_number(*value) : "-"; }
 
 /// One row per name, one column per list of coefficients; an empty list has nothing to say.
@@ -81,6 +77,10 @@ std::string group_table(const Model& model, const std::vector<double>& shares) {
 }
 
 }  // namespace
+
+std::string coefficient_name(const Coefficient& coefficient) {
+  return row_name(coefficient, fmt::format("{} {}", name_of(coefficient.part), coefficient.index + 1));
+}
 
 TextTable overview(const Model& model, const std::vector<double>& shares,
                    const std::optional<Regimes>& regimes) {
@@ -155,7 +155,7 @@ std::string estimates_table(const std::vector<CoefficientEstimate>& estimates, d
     if (estimate.is_convention && coefficient.value == 0) {
       continue;
     }
-    table.add_row({row_name(coefficient), short_number(coefficient.value),
+    table.add_row({coefficient_name(coefficient), short_number(coefficient.value),
                    text_or_dash(estimate.standard_error), text_or_dash(estimate.low),
                    text_or_dash(estimate.high), estimate.reason});
   }
@@ -177,7 +177,7 @@ std::string bootstrap_report(const std::string& source, const Model& model, cons
     if (!row.standard_error && row.coefficient.value == 0) {
       continue;
     }
-    table.add_row({row_name(row.coefficient), short_number(row.coefficient.value),
+    table.add_row({coefficient_name(row.coefficient), short_number(row.coefficient.value),
                    text_or_dash(row.standard_error), text_or_dash(row.bias), text_or_dash(row.low),
                    text_or_dash(row.high), row.reason});
   }

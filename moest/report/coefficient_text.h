@@ -23,6 +23,9 @@ struct Regimes {
 /// inputs: n x 1; weights: n x k.
 Regimes find_regimes(const Eigen::MatrixXd& inputs, const Eigen::MatrixXd& weights);
 
+/// "expert 1: a_x", followed by " (scaled)" where it is.
+std::string coefficient_name(const Coefficient& coefficient);
+
 /// Of each expert: its group, its share of the data, and where it leads.
 TextTable overview(const Model& model, const std::vector<double>& shares,
                    const std::optional<Regimes>& regimes);

@@ -6,20 +6,20 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <limits>
 #include <map>
 #include <mutex>
 #include <numeric>
 #include <optional>
 
 #include "moest/base/error.h"
+#include "moest/base/json_reader.h"
 #include "moest/base/option_json.h"
 #include "moest/base/parallel.h"
 #include "moest/base/result_store.h"
 #include "moest/fit/fit.h"
 #include "moest/model/catalogue.h"
 #include "moest/model/predict.h"
-#include "moest/model/student.h"
+#include "moest/selection/elimination.h"
 
 namespace moest {
 namespace {
@@ -65,9 +65,7 @@ std::string folds_text(const std::vector<Indices>& folds) {
 /// Whether a line of a journal has a score as score_json() makes it.
 bool is_whole(const Json& key, const Json& score, const std::vector<Indices>& folds, int ensemble) {
   const auto has_numbers = [&](const char* name, std::size_t number) {
-    return score.contains(name) && score[name].is_array() && score[name].size() == number &&
-           std::all_of(score[name].begin(), score[name].end(),
-                       [](const Json& value) { return value.is_number(); });
+    return score.contains(name) && is_list_of_numbers(score[name], number);
   };
   const auto has_number = [&](const char* name) { return score.contains(name) && score[name].is_number(); };
   if (!key.is_object() || !key.contains("fold") || !key["fold"].is_number_unsigned() ||
@@ -150,19 +148,19 @@ class Contest {
       if (is_interrupted()) {
         break;
       }
-      choose_ensembles();
+      choose_ensembles(most_known(), options_.final_starts, rows_);
       num_judged_ += static_cast<double>(folds_[static_cast<std::size_t>(fold)].size());
       if (options_.dropping && fold + 1 < static_cast<int>(folds_.size())) {
-        drop_ridges(fold + 1);
-        drop_growth(fold > 0 ? kMostGrowth : kMostGrowthAtFirst);
-        drop_the_worse();
+        drop_ridges(fold + 1, rows_);
+        drop_growth(fold + 1, rows_);
+        drop_the_worse(num_judged_, rows_);
       }
     }
-    choose_ensembles();
     return std::move(rows_);
   }
 
  private:
+  int most_known() const { return options_.fit.ensemble; }
   bool is_interrupted() const { return control_.interrupt != nullptr && control_.interrupt->load(); }
 
   void run_fold(int fold) {
@@ -187,8 +185,8 @@ class Contest {
       if (is_interrupted()) {
         return;
       }
-      choose_ensembles();
-      drop_growth(kMostGrowthAtFirst);
+      choose_ensembles(most_known(), options_.final_starts, rows_);
+      drop_growth(1, rows_);
     }
   }
 
@@ -252,128 +250,6 @@ class Contest {
       progress_({num_done_, num_planned_, work_done_ / work_planned_, seconds_since(begin_)});
     }
   }
-
-  void choose_ensembles() {
-    for (ContestRow& row : rows_) {
-      if (!row.scores.empty()) {
-        choose_ensemble(row);
-      }
-    }
-  }
-
-  void choose_ensemble(ContestRow& row) const {
-    const int most = options_.fit.ensemble;
-    const int most_in_the_end = std::min(most, options_.final_starts);
-    row.ensemble = 1;
-    for (int number = 2; number <= most_in_the_end; ++number) {
-      if (row.errors_of(number).mean() < row.errors_of(row.ensemble).mean()) {
-        row.ensemble = number;
-      }
-    }
-    const Eigen::ArrayXd least = row.errors_of(row.ensemble);
-    const auto is_within_one_se = [&](const Eigen::ArrayXd& errors) {
-      const Eigen::ArrayXd difference = errors - least;
-      return difference.mean() <= standard_error_of_mean(difference);
-    };
-    double num_optima = 0;
-    for (const FoldScore& score : row.scores) {
-      num_optima = std::max<double>(num_optima, score.num_optima);
-    }
-    for (int number = most_in_the_end; number > row.ensemble; --number) {
-      if (number <= num_optima && is_within_one_se(row.errors_of(number))) {
-        row.ensemble = number;
-      }
-    }
-    row.num_final = std::max(1.0, std::round(options_.final_starts * num_optima / most));
-    row.takes_all = num_optima > 1 && row.num_final > 1 && is_within_one_se(row.errors_of_all());
-  }
-
-  /// Of each run of neighbours that differ in their ridge only.
-  void drop_ridges(int num_folds) {
-    const std::size_t kept = num_folds >= 6 ? 1 : num_folds >= 3 ? 2 : rows_.size();
-    for (std::size_t first = 0; first < rows_.size();) {
-      std::size_t end = first;
-      std::vector<ContestRow*> alive;
-      for (; end < rows_.size() && differ_in_ridge(rows_[first].contender, rows_[end].contender); ++end) {
-        if (!rows_[end].dropped) {
-          alive.push_back(&rows_[end]);
-        }
-      }
-      std::stable_sort(alive.begin(), alive.end(), [](const ContestRow* a, const ContestRow* b) {
-        return a->errors().mean() < b->errors().mean();
-      });
-      for (std::size_t i = kept; i < alive.size(); ++i) {
-        alive[i]->dropped = true;
-      }
-      first = end;
-    }
-  }
-
-  /// Of each gate and expert, mixtures of more experts than one whose error lies so far, relative to it,
-  /// above that of a smaller mixture.
-  void drop_growth(double most_growth) {
-    for (const ContestRow& grown : rows_) {
-      const MixtureSpec& spec = grown.contender.spec;
-      const auto least = [&](auto&& counts) {
-        double error = std::numeric_limits<double>::infinity();
-        for (const ContestRow& row : rows_) {
-          const MixtureSpec& other = row.contender.spec;
-          if (other.gate == spec.gate && other.expert == spec.expert && counts(other.num_experts) &&
-              !row.dropped && !row.scores.empty()) {
-            error = std::min(error, row.errors().mean());
-          }
-        }
-        return error;
-      };
-      const double own = least([&](int number) { return number == spec.num_experts; });
-      const double smaller = least([&](int number) { return number < spec.num_experts; });
-      if (!std::isfinite(own) || !(own > (1 + most_growth) * smaller)) {
-        continue;
-      }
-      for (ContestRow& row : rows_) {
-        const MixtureSpec& other = row.contender.spec;
-        row.dropped |= other.gate == spec.gate && other.expert == spec.expert &&
-                       other.num_experts > std::max(spec.num_experts, kFewExperts);
-      }
-    }
-  }
-
-  void drop_the_worse() {
-    const ContestRow* best = nullptr;
-    for (const ContestRow& row : rows_) {
-      if (!row.dropped && (best == nullptr || row.errors().mean() < best->errors().mean())) {
-        best = &row;
-      }
-    }
-    if (best == nullptr) {
-      return;
-    }
-    const Eigen::ArrayXd of_best = best->errors();
-    for (ContestRow& row : rows_) {
-      if (!row.dropped && row.contender.spec.num_experts > 1) {
-        row.dropped = is_clearly_worse(row.errors(), of_best, num_judged_);
-      }
-    }
-  }
-
-  static bool is_clearly_worse(const Eigen::ArrayXd& errors, const Eigen::ArrayXd& of_best,
-                               double num_judged) {
-    const Eigen::ArrayXd difference = errors - of_best;
-    const double mean = difference.mean();
-    const auto number = static_cast<double>(difference.size());
-    if (number < 3) {
-      constexpr double kStandardErrors = 3;
-      return mean > kStandardErrors * std::sqrt(10 / num_judged) * of_best.mean();
-    }
-    constexpr double kShare = 0.1;
-    constexpr double kConfidence = 0.99;
-    return mean > kShare * of_best.mean() &&
-           mean > student_quantile(number - 1, kConfidence) * standard_error_of_mean(difference);
-  }
-
-  static constexpr double kMostGrowthAtFirst = 0.1;
-  static constexpr double kMostGrowth = 0;
-  static constexpr int kFewExperts = 8;  // which cost little
 
   const Dataset& data_;
   const std::vector<Indices>& folds_;

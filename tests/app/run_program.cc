@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cmath>
 #include <csignal>
 #include <cstdlib>
 #include <fstream>
@@ -149,6 +150,15 @@ std::string csv(const std::string& header, const std::vector<std::vector<double>
     text << "\n";
   }
   return text.str();
+}
+
+std::vector<std::vector<double>> noisy_rows(const std::function<double(double)>& f) {
+  std::vector<std::vector<double>> rows;
+  for (int i = 0; i < 150; ++i) {
+    const double x = 0.02 * i - 1.5;
+    rows.push_back({x, f(x) + 0.1 * std::sin(12.9898 * i * i)});
+  }
+  return rows;
 }
 
 std::vector<std::vector<std::string>> fields_of(const std::string& csv_text) {

@@ -4,6 +4,7 @@
 #include <sys/types.h>
 
 #include <filesystem>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -61,6 +62,10 @@ class BackgroundRun {
 
 /// CSV text of a header and rows.
 std::string csv(const std::string& header, const std::vector<std::vector<double>>& rows);
+
+/// (x, f(x) + noise) for 150 values of x from -1.5 to 1.48, the noise between -0.1 and 0.1 and always the
+/// same.
+std::vector<std::vector<double>> noisy_rows(const std::function<double(double)>& f);
 
 /// The fields of CSV text without quotes, line by line.
 std::vector<std::vector<std::string>> fields_of(const std::string& csv_text);

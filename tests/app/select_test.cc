@@ -15,13 +15,7 @@ using Json = nlohmann::ordered_json;
 class Select : public testing::Test {
  protected:
   void SetUp() override {
-    std::vector<std::vector<double>> rows;
-    for (int i = 0; i < 150; ++i) {
-      const double x = 0.02 * i - 1.5;
-      const double noise = 0.1 * std::sin(12.9898 * i * i);
-      rows.push_back({x, (x < 0 ? 1 - x : 1 + 2 * x) + noise});
-    }
-    workspace_.write("data.csv", csv("x,y", rows));
+    workspace_.write("data.csv", csv("x,y", noisy_rows([](double x) { return x < 0 ? 1 - x : 1 + 2 * x; })));
     const RunResult fit = workspace_.moest(
         {"fit", "data.csv", "--target", "y", "--experts", "4", "--output", "model.json", "--quiet"});
     ASSERT_EQ(fit.status, 0) << fit.err;
