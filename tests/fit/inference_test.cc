@@ -249,7 +249,7 @@ TEST(Inference, RefusesWhatTwoEqualExpertsLeaveOpen) {
 // How many fits with more experts than the truth have coefficients without a number, of their experts or
 // gates (references do not count), and how many of these coefficients there are.
 struct Refusal {
-  int fits = 0, fits_with_refused = 0;
+  int fits = 0, fits_with_refused = 0, fits_with_redundant = 0;  // of these, by what experts have in common
   int coefficients = 0, refused = 0;
 };
 
@@ -272,12 +272,16 @@ Refusal refusal_of(const std::string& gate, const std::string& expert, int num_e
     options.seed = static_cast<std::uint64_t>(replicate);
     const FitSummary summary = fit(spec, data, options).summary;
     int refused = 0;
+    int redundant = 0;
     for (const CoefficientEstimate& estimate : summary.coefficients) {
+      redundant +=
+          estimate.reason.ends_with("coincide") || estimate.reason.ends_with("hardly any data") ? 1 : 0;
       result.coefficients += estimate.is_convention ? 0 : 1;
       refused += estimate.is_convention || estimate.standard_error ? 0 : 1;
     }
     result.refused += refused;
     ++result.fits;
+    result.fits_with_redundant += redundant > 0 ? 1 : 0;
     result.fits_with_refused += refused > 0 || summary.coefficients.empty() ? 1 : 0;
   }
   return result;
@@ -290,13 +294,14 @@ TEST(Inference, RefusesCoincidingExpertsThatTheTruthDoesNotNeed) {
   for (const std::string gate : {"softmax", "laplace"}) {
     for (const int num_experts : {2, 3, 4}) {
       const Refusal refusal = refusal_of(gate, "linear", num_experts, std::max(1, num_replicates() / 2));
-      fmt::print("| {} | linear | {} | {} of {} | {:.0f} % of {} |\n", gate, num_experts,
-                 refusal.fits_with_refused, refusal.fits,
+      fmt::print("| {} | linear | {} | {} of {} | {} | {:.0f} % of {} |\n", gate, num_experts,
+                 refusal.fits_with_refused, refusal.fits, refusal.fits_with_redundant,
                  100.0 * refusal.refused / std::max(1, refusal.coefficients), refusal.coefficients);
       if (num_experts == 2) {
         EXPECT_EQ(refusal.fits_with_refused, 0) << gate;
       } else {
         EXPECT_GE(4 * refusal.fits_with_refused, refusal.fits) << gate;
+        EXPECT_GE(10 * refusal.fits_with_redundant, refusal.fits) << gate;
       }
     }
   }
