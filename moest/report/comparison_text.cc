@@ -80,6 +80,7 @@ std::string remark_on(const Comparison& comparison, int index) {
   const std::vector<int>& blended = comparison.blend.rows;
   const bool is_blended = std::find(blended.begin(), blended.end(), index) != blended.end();
   std::string text = index == comparison.best ? "best"
+                     : row.num_folds == 0     ? "not tried"
                      : row.dropped            ? fmt::format("dropped after {}", row.num_folds)
                      : row.within_one_se      ? "within one s.e."
                                               : "";
@@ -113,8 +114,8 @@ std::string rows_text(const Comparison& comparison) {
     std::vector<std::string> cells{family(row),
                                    std::to_string(row.contender.spec.num_experts),
                                    std::to_string(row.num_parameters),
-                                   short_number(row.contender.ridge),
-                                   std::to_string(row.final_ensemble),
+                                   row.num_folds > 0 ? short_number(row.contender.ridge) : "",
+                                   row.num_folds > 0 ? std::to_string(row.final_ensemble) : "",
                                    row.num_folds > 0 ? with_error(row.cv) : ""};
     if (comparison.has_test) {
       cells.push_back(row.test ? with_error(*row.test) : "");
@@ -127,12 +128,16 @@ std::string rows_text(const Comparison& comparison) {
   return table.text();
 }
 
+std::string title_of(const Baseline& baseline) {
+  std::string title = baseline.name;
+  std::replace(title.begin(), title.end(), '_', ' ');
+  return title;
+}
+
 std::string baselines_text(const Comparison& comparison) {
   TextTable table({"baseline", "error"});
   for (const Baseline& baseline : comparison.baselines) {
-    std::string name = baseline.name;
-    std::replace(name.begin(), name.end(), '_', ' ');
-    table.add_row({name, with_error(baseline.error)});
+    table.add_row({title_of(baseline), with_error(baseline.error)});
   }
   return table.text();
 }
@@ -159,6 +164,47 @@ std::string verdict(const Comparison& comparison) {
                            single->contender.spec.expert.kind)
              : fmt::format("The mixture's error is {} below that of a single {} expert.", percent(gain),
                            single->contender.spec.expert.kind);
+}
+
+/// Which errors there are to show, standard errors included.
+std::pair<double, double> range_of_errors(const Comparison& comparison) {
+  double low = std::numeric_limits<double>::infinity();
+  double high = 0;
+  const auto see = [&](const Error& error) {
+    low = std::min(low, std::max(error.rmse - error.standard_error, error.rmse / 2));
+    high = std::max(high, error.rmse + error.standard_error);
+  };
+  for (const ComparisonRow& row : comparison.rows) {
+    if (const std::optional<Error> error = comparison.error_of(row)) {
+      see(*error);
+    }
+  }
+  for (const Baseline& baseline : comparison.baselines) {
+    see(baseline.error);
+  }
+  return low > 0 && high > low ? std::pair(0.9 * low, 1.1 * high) : std::pair(0.0, 1.0);
+}
+
+/// A logarithmic axis where errors differ by much, with numbers that it would not have by itself inside a
+/// decade.
+std::string error_axis(const Comparison& comparison) {
+  constexpr double kMuch = 3;
+  constexpr double kVeryMuch = 30;
+  const auto [low, high] = range_of_errors(comparison);
+  const std::string range = fmt::format("set yrange [{}:{}]\n", low, high);
+  if (!(high > kMuch * low) || low == 0) {
+    return range;
+  }
+  std::vector<std::string> tics;
+  for (int exponent = static_cast<int>(std::floor(std::log10(low))); std::pow(10, exponent) <= high;
+       ++exponent) {
+    const std::vector<int> digits =
+        high > kVeryMuch * low ? std::vector<int>{1, 2, 5} : std::vector<int>{1, 2, 3, 4, 5, 6, 8};
+    for (const int digit : digits) {
+      tics.push_back(short_number(digit * std::pow(10, exponent)));
+    }
+  }
+  return range + fmt::format("set logscale y\nset ytics ({})\n", fmt::join(tics, ", "));
 }
 
 }  // namespace
@@ -232,34 +278,20 @@ void plot_comparison(const Comparison& comparison, const std::string& target, co
     const Baseline& baseline = comparison.baselines[i];
     if (baseline.name != "single_expert") {  // it is on a line already
       curves += fmt::format(", {} with lines dt {} lc rgb '#606060' title {}", baseline.error.rmse, i + 2,
-                            in_quotes(baseline.name));
+                            in_quotes(title_of(baseline)));
     }
   }
   std::set<int> numbers;
-  double low = std::numeric_limits<double>::infinity();
-  double high = 0;
-  const auto see = [&](const Error& error) {
-    low = std::min(low, std::max(error.rmse - error.standard_error, error.rmse / 2));
-    high = std::max(high, error.rmse + error.standard_error);
-  };
   for (const ComparisonRow& row : comparison.rows) {
     numbers.insert(row.contender.spec.num_experts);
-    if (const std::optional<Error> error = comparison.error_of(row)) {
-      see(*error);
-    }
-  }
-  for (const Baseline& baseline : comparison.baselines) {
-    see(baseline.error);
-  }
-  if (!(low > 0 && high > low)) {
-    low = std::numeric_limits<double>::min();
-    high = 1;
   }
   const std::string style = fmt::format(
-      "set logscale x 2\nset logscale y\nset xrange [{}:{}]\nset yrange [{}:{}]\nset xtics ({})\nset xlabel "
-      "'experts'\nset ylabel {}\nset key outside right top\nset border 3\nset tics nomirror\n",
-      0.9 * *numbers.begin(), 1.1 * *numbers.rbegin(), 0.9 * low, 1.1 * high, fmt::join(numbers, ", "),
-      in_quotes("root mean squared error of " + target));
+                                "set logscale x 2\nset xrange [{}:{}]\nset xtics ({})\nset xlabel "
+                                "'experts'\nset ylabel {}\nset key "
+                                "outside right top\nset border 3\nset tics nomirror\n",
+                                0.9 * *numbers.begin(), 1.1 * *numbers.rbegin(), fmt::join(numbers, ", "),
+                                in_quotes("root mean squared error of " + target)) +
+                            error_axis(comparison);
   run_gnuplot(blocks + style + curves + "\n", path);
 }
 

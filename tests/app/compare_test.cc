@@ -162,8 +162,8 @@ TEST_F(Compare, DrawsTheErrors) {
   }
   json({"--picture", "errors.svg"});
   EXPECT_THAT(workspace_.read("errors.svg"),
-              AllOf(HasSubstr("softmax, linear"), HasSubstr("nearest_neighbours"), HasSubstr("experts"),
-                    HasSubstr("root mean squared error of y")));
+              AllOf(HasSubstr("softmax, linear"), HasSubstr("nearest neighbours"), HasSubstr("experts"),
+                    HasSubstr("> 0.2<"), HasSubstr("root mean squared error of y")));
 }
 
 // What --help calls an option of fit is one here.
