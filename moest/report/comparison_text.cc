@@ -191,7 +191,7 @@ std::string error_axis(const Comparison& comparison) {
   constexpr double kMuch = 3;
   constexpr double kVeryMuch = 30;
   const auto [low, high] = range_of_errors(comparison);
-  const std::string range = fmt::format("set yrange [{}:{}]\n", low, high);
+  std::string range = fmt::format("set yrange [{}:{}]\n", low, high);
   if (!(high > kMuch * low) || low == 0) {
     return range;
   }
