@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "moest/kernel/combiners.h"
@@ -14,9 +15,9 @@
 
 namespace moest {
 
-/// An output of h(x; eta) of one expert.
-template <class T>
-T expert_value(const MixtureSpec& spec, std::span<const T> expert, std::span<const T> x, int output = 0) {
+/// An output of h(x; eta) of one expert whose neurons have the link `phi`.
+template <class T, class Phi>
+T expert_value(const MixtureSpec& spec, std::span<const T> expert, std::span<const T> x, int output, Phi&& phi) {
   const ExpertForm form = expert_form(spec.expert);
   const ExpertPlaces places = expert_places(spec);
   const auto parameter = [&](int place) { return expert[static_cast<std::size_t>(place)]; };
@@ -32,10 +33,19 @@ T expert_value(const MixtureSpec& spec, std::span<const T> expert, std::span<con
     if (form.bias) {
       t = t + parameter(next);
     }
-    const T phi = visit_link(form.shape.link, [&](auto link) { return link(t).value; });
-    h = h + (form.weight ? parameter(places.weight(output, m)) * phi : phi);
+    const T value = phi(t);
+    h = h + (form.weight ? parameter(places.weight(output, m)) * value : value);
   }
   return form.offset ? h + parameter(places.offset(output)) : h;
+}
+
+/// The same with the link of the specification.
+template <class T>
+T expert_value(const MixtureSpec& spec, std::span<const T> expert, std::span<const T> x, int output = 0) {
+  const Link link = expert_form(spec.expert).shape.link;
+  return expert_value<T>(spec, expert, x, output, [link](const T& t) {
+    return visit_link(link, [&](auto phi) { return T(phi(t).value); });
+  });
 }
 
 /// The score of an atom in the chart's coordinates; `factor` is 1 / temperature where that stands outside the
@@ -52,25 +62,16 @@ T score_in_chart(const MixtureSpec& spec, const BasicAtom<T>& atom, std::span<co
   return is_outside ? factor * value + atom.bias : value;
 }
 
-/// w_1, .., w_k, in the same way.
+/// w_1, .., w_k of the scores of the atoms and of the groups, if any.
 template <class T>
-std::vector<T> weights_in_chart(const MixtureSpec& spec, const BasicMeasure<T>& measure, std::span<const T> z,
-                                const T& factor) {
-  const auto scores_of = [&](const std::vector<BasicAtom<T>>& atoms) {
-    std::vector<T> scores;
-    for (const BasicAtom<T>& atom : atoms) {
-      scores.push_back(score_in_chart<T>(spec, atom, z, factor));
-    }
-    return scores;
-  };
-  std::vector<T> weights = scores_of(measure.atoms);
+std::vector<T> weights_of_scores(const MixtureSpec& spec, std::vector<T> scores, std::vector<T> of_groups) {
+  std::vector<T> weights = std::move(scores);
   const Combiner combiner = gate_combiner(spec.gate);
   if (combiner == Combiner::softmax) {
     softmax(std::span<T>(weights), spec.gate.top_k);
   } else if (combiner == Combiner::hierarchical) {
-    std::vector<T> shares = scores_of(measure.groups);
-    softmax(std::span<T>(shares));
-    auto share = shares.begin();
+    softmax(std::span<T>(of_groups));
+    auto share = of_groups.begin();
     std::span<T> rest(weights);
     for (const int size : group_sizes(spec)) {
       const std::span<T> group = rest.first(static_cast<std::size_t>(size));
@@ -83,6 +84,20 @@ std::vector<T> weights_in_chart(const MixtureSpec& spec, const BasicMeasure<T>& 
     }
   }
   return weights;
+}
+
+/// w_1, .., w_k of a measure in the chart's coordinates.
+template <class T>
+std::vector<T> weights_in_chart(const MixtureSpec& spec, const BasicMeasure<T>& measure, std::span<const T> z,
+                                const T& factor) {
+  const auto scores_of = [&](const std::vector<BasicAtom<T>>& atoms) {
+    std::vector<T> scores;
+    for (const BasicAtom<T>& atom : atoms) {
+      scores.push_back(score_in_chart<T>(spec, atom, z, factor));
+    }
+    return scores;
+  };
+  return weights_of_scores<T>(spec, scores_of(measure.atoms), scores_of(measure.groups));
 }
 
 /// An output of f(x) = sum_i w_i(x) h(x; eta_i) with the gates of the measure in the chart's coordinates and

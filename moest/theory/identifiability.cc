@@ -1,0 +1,234 @@
+#include "moest/theory/identifiability.h"
+
+#include <fmt/format.h>
+
+#include <Eigen/Eigenvalues>
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cmath>
+#include <utility>
+
+#include "moest/base/error.h"
+#include "moest/model/catalogue.h"
+#include "moest/model/groups.h"
+#include "moest/theory/dictionary.h"
+#include "moest/theory/random_truth.h"
+#include "moest/theory/truth_analysis.h"
+
+namespace moest {
+namespace {
+
+constexpr std::string_view kNoRate = "none";
+
+/// What a top-k gate allows to ask; the reason where it does not.
+std::string refusal_of_exact(const MixtureSpec& spec) {
+  return spec.gate.top_k == 1 && spec.num_experts > 1
+             ? "with top_k 1 the weights are 0 and 1: derivatives do not see the gate"
+             : "";
+}
+
+std::string refusal_of_over(const MixtureSpec& spec, int num_experts) {
+  if (num_experts == spec.num_experts) {
+    return "there are no extra experts";
+  }
+  if (!gate_has_masses(spec)) {
+    return fmt::format("the {} gate has no masses that an extra atom could share: two copies of an atom are not one",
+                       spec.gate.kind);
+  }
+  if (spec.gate.top_k > 0 && spec.gate.top_k < num_experts) {
+    return "a duplicate would push another expert out of the top k";
+  }
+  return "";
+}
+
+/// The verdict on which all truths agree that say anything.
+Verdict agreed(const std::vector<TruthRecord>& truths, Verdict TruthRecord::* setting) {
+  Verdict verdict = Verdict::undecided;
+  for (const TruthRecord& truth : truths) {
+    const Verdict one = truth.*setting;
+    if (one == Verdict::undecided) {
+      continue;
+    }
+    if (verdict != Verdict::undecided && verdict != one) {
+      return Verdict::undecided;
+    }
+    verdict = one;
+  }
+  return verdict;
+}
+
+/// n^(-1 / (2 m)) for a residual of order m: of a measured one, even and near enough.
+std::string rate_of_order(double order) {
+  if (order == 1.5) {
+    return "n^-1/3";
+  }
+  const double even = 2 * std::round(order / 2);
+  constexpr double kSure = 0.9;
+  return std::abs(order - even) < kSure && even >= 4 ? fmt::format("n^-1/{:.0f}", 2 * even) : "slower than n^-1/4";
+}
+
+std::string exact_reason(const Identifiability& result) {
+  switch (result.exact.verdict) {
+    case Verdict::regular:
+      return "the Jacobian has no null directions but common shifts";
+    case Verdict::scale_gauge:
+      return "in reduced coordinates the Jacobian has no null directions but common shifts; raw parameters have a free "
+             "scale, which no amount of data determines";
+    case Verdict::flat:
+      return "a curve of other parameters gives exactly the same function";
+    default:
+      return result.truths.empty() ? "" : result.truths.front().reason;
+  }
+}
+
+std::string over_reason(const Identifiability& result, const TruthFindings& findings) {
+  switch (result.over.verdict) {
+    case Verdict::regular:
+    case Verdict::scale_gauge:
+      return result.min_extra_experts > 0
+                 ? fmt::format("no spread of so few extra atoms cancels to second order; {} of them could",
+                               result.min_extra_experts)
+                 : "no spread of extra atoms cancels to second order";
+    case Verdict::flat:
+      return findings.relation && findings.relation->splits.size() > 1
+                 ? "atoms that are split alike leave the function exactly as it is"
+                 : "split atoms can move apart along a curve on which the function is exactly the same";
+    case Verdict::slow:
+      return findings.record.order == 1.5
+                 ? "centres inside the data: a split only changes the function near the kink at x = omega; outside the "
+                   "data nothing determines them"
+                 : fmt::format("a split of size s changes the function only by about s^{:.0f}",
+                               2 * std::round(findings.record.order / 2));
+    default:
+      return findings.record.reason;
+  }
+}
+
+void add_gauges(const MixtureSpec& spec, Setting& setting) {
+  for (const Gauge& gauge : gauges(spec, Coordinates::raw)) {
+    const bool is_shift = gauge.kind == Gauge::Kind::shift;
+    setting.relations.push_back({is_shift ? Relation::Kind::shift : Relation::Kind::scale, gauge.text, gauge.latex});
+  }
+}
+
+/// The largest change of f when a truth is moved along all its gauges.
+double gauge_error(const Truth& truth, double half_width, Stream& stream) {
+  constexpr int kPoints = 10;
+  constexpr double kSize = 0.5;
+  const WideMeasure before = wide_measure(truth);
+  const WideMeasure after = moved_along_gauges(truth, kSize, stream);
+  double largest = 0;
+  for (int m = 0; m < kPoints; ++m) {
+    std::vector<Wide> x;
+    for (int j = 0; j < truth.family.spec.num_inputs; ++j) {
+      x.emplace_back(stream.uniform(-half_width, half_width));
+    }
+    for (int output = 0; output < truth.family.spec.num_outputs; ++output) {
+      const Wide change = wide_value(truth.family, after, x, output) - wide_value(truth.family, before, x, output);
+      largest = std::max(largest, std::abs(static_cast<double>(change)));
+    }
+  }
+  return largest;
+}
+
+void check_question(const MixtureFamily& family, const std::optional<Measure>& measure,
+                    const IdentifiabilityOptions& options) {
+  check(family.spec);
+  if (family.spec.num_inputs < 1) {
+    throw InputError("there are no inputs", "the analysis moves slopes", "Give --dim 1 or more.");
+  }
+  if (options.num_experts < family.spec.num_experts) {
+    throw InputError(fmt::format("{} experts cannot fit a truth with {}", options.num_experts, family.spec.num_experts),
+                     "a fit needs at least as many experts as the truth has",
+                     "Raise --experts, or lower --true-experts.");
+  }
+  if (family.formula && family.spec.num_outputs > 1) {
+    throw InputError("a formula is an expert of one output", "the model has several targets", "Leave one target.");
+  }
+  if (measure && measure->atoms.size() != static_cast<std::size_t>(family.spec.num_experts)) {
+    throw InputError("the truth has another number of atoms than experts", "each atom is one expert",
+                     "Correct the model.");
+  }
+}
+
+void write_settings(const std::vector<Truth>& truths, const std::vector<TruthFindings>& findings,
+                    Identifiability& result) {
+  const MixtureSpec& spec = result.family.spec;
+  result.exact.verdict = agreed(result.truths, &TruthRecord::exact);
+  result.over.verdict = agreed(result.truths, &TruthRecord::over);
+  const auto decided = std::ranges::find_if(
+      findings, [&](const TruthFindings& f) { return f.record.over == result.over.verdict; });
+  const TruthFindings& example = decided == findings.end() ? findings.front() : *decided;
+  result.min_extra_experts = example.min_extra_experts;
+  result.exact.reason = exact_reason(result);
+  result.over.reason = over_reason(result, example);
+  const bool is_identified = result.exact.verdict == Verdict::regular || result.exact.verdict == Verdict::scale_gauge;
+  result.exact.rate = is_identified ? "n^-1/2" : kNoRate;
+  result.over.rate = result.over.verdict == Verdict::regular || result.over.verdict == Verdict::scale_gauge ? "n^-1/4"
+                     : result.over.verdict == Verdict::slow ? rate_of_order(example.record.order)
+                                                            : std::string(kNoRate);
+  add_gauges(spec, result.exact);
+  add_gauges(spec, result.over);
+  write_relations(truths, findings, result);
+}
+
+}  // namespace
+
+std::string verdict_name(Verdict verdict) {
+  constexpr std::array kNames{"regular", "scale_gauge", "slow", "flat", "undecided", "refused"};
+  return kNames.at(static_cast<std::size_t>(verdict));
+}
+
+std::string kind_name(Relation::Kind kind) {
+  constexpr std::array kNames{"shift", "scale", "flat", "slow", "harmless"};
+  return kNames.at(static_cast<std::size_t>(kind));
+}
+
+Identifiability analyze(const MixtureFamily& family, const std::optional<Measure>& measure,
+                        const IdentifiabilityOptions& options, const std::function<void(double)>& progress) {
+  const auto begin = std::chrono::steady_clock::now();
+  check_question(family, measure, options);
+  Identifiability result;
+  result.family = family;
+  result.num_experts = options.num_experts;
+  result.exact.reason = refusal_of_exact(family.spec);
+  if (!result.exact.reason.empty()) {
+    result.exact.verdict = result.over.verdict = Verdict::refused;
+    result.exact.rate = result.over.rate = kNoRate;
+    result.over.reason = result.exact.reason;
+    return result;
+  }
+  const std::string no_over = refusal_of_over(family.spec, options.num_experts);
+  IdentifiabilityOptions asked = options;
+  if (!no_over.empty()) {
+    asked.num_experts = family.spec.num_experts;
+  }
+  const int count = measure ? 1 : options.num_truths;
+  std::vector<Truth> truths;
+  std::vector<TruthFindings> findings;
+  for (int t = 0; t < count; ++t) {
+    Stream stream(options.seed, static_cast<std::uint64_t>(t), "identifiability");
+    truths.push_back(measure ? Truth{family, *measure} : random_truth(family, options.half_width, stream));
+    findings.push_back(analyze_truth(truths.back(), asked, stream));
+    result.truths.push_back(findings.back().record);
+    result.gauge_error =
+        std::max(result.gauge_error, gauge_error(truths.back(), options.half_width, stream));
+    if (progress) {
+      progress(0.9 * (t + 1) / count);
+    }
+  }
+  Stream stream(options.seed, 0, "dictionary");
+  result.dictionary = count_dictionary(truths.front(), options, stream);
+  write_settings(truths, findings, result);
+  if (!no_over.empty()) {
+    result.over = {Verdict::refused, std::string(kNoRate), no_over, {}};
+  }
+  if (progress) {
+    progress(1);
+  }
+  result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  return result;
+}
+
+}  // namespace moest

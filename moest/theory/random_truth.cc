@@ -1,0 +1,80 @@
+#include "moest/theory/random_truth.h"
+
+#include <cmath>
+#include <vector>
+
+#include "moest/base/error.h"
+#include "moest/model/catalogue.h"
+#include "moest/model/groups.h"
+
+namespace moest {
+namespace {
+
+/// Of a size in [low, high], and of either sign.
+double of_size(double low, double high, Stream& stream) {
+  const double size = stream.uniform(low, high);
+  return stream.uniform() < 0.5 ? -size : size;
+}
+
+std::vector<double> gate_numbers(const MixtureSpec& spec, Stream& stream) {
+  std::vector<double> numbers(static_cast<std::size_t>(num_gate_parameters(spec)));
+  const std::size_t matrix = spec.gate.kind == "quadratic" || spec.gate.kind == "monomial"
+                                 ? static_cast<std::size_t>(spec.num_inputs * (spec.num_inputs + 1) / 2)
+                                 : 0;
+  for (std::size_t j = 0; j < numbers.size(); ++j) {
+    numbers[j] = j < matrix ? of_size(0.1, 0.5, stream) : of_size(0.5, 1.5, stream);
+  }
+  return numbers;
+}
+
+bool is_finite_over_box(const Truth& truth, double half_width, Stream& stream) {
+  constexpr int kPoints = 200;
+  const Truth& t = truth;
+  for (int m = 0; m < kPoints; ++m) {
+    std::vector<double> x;
+    for (int j = 0; j < t.family.spec.num_inputs; ++j) {
+      x.push_back(stream.uniform(-half_width, half_width));
+    }
+    for (const Atom& atom : t.measure.atoms) {
+      if (!std::isfinite(family_expert<double>(t.family, atom.expert, x, 0))) {
+        return false;
+      }
+    }
+  }
+  return true;
+}
+
+}  // namespace
+
+Truth random_truth(const MixtureFamily& family, double half_width, Stream& stream) {
+  Truth truth{family, {}};
+  const MixtureSpec& spec = family.spec;
+  if (learns_temperature(spec.gate)) {
+    truth.family.spec.gate.temperature.value = stream.uniform(0.6, 0.9);
+  }
+  for (int i = 0; i < spec.num_experts; ++i) {
+    Atom atom{stream.uniform(-0.5, 0.5), gate_numbers(spec, stream), {}};
+    for (int p = 0; p < family.num_expert_parameters(); ++p) {
+      atom.expert.push_back(of_size(0.4, 1.4, stream));
+    }
+    truth.measure.atoms.push_back(atom);
+  }
+  for (std::size_t g = 0; g < group_sizes(spec).size(); ++g) {
+    truth.measure.groups.push_back({stream.uniform(-0.5, 0.5), gate_numbers(spec, stream), {}});
+  }
+  if (family.formula && !is_finite_over_box(truth, half_width, stream)) {
+    for (Atom& atom : truth.measure.atoms) {
+      for (double& value : atom.expert) {
+        value = std::abs(value);
+      }
+    }
+    if (!is_finite_over_box(truth, half_width, stream)) {
+      throw InputError("the expert's formula is not finite over the box of inputs",
+                       "its parameters were drawn between 0.4 and 1.4",
+                       "Choose another --half-width, or write the formula so that its logarithms and roots exist.");
+    }
+  }
+  return truth;
+}
+
+}  // namespace moest
