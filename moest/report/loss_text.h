@@ -1,0 +1,23 @@
+// Voronoi losses as text and as a picture.
+#pragma once
+
+#include <string>
+
+#include "moest/model/model.h"
+#include "moest/theory/voronoi.h"
+
+namespace moest {
+
+/// Both losses, and the cells in reduced coordinates. Experts and groups are numbered from 1.
+std::string loss_report(const std::string& title, const VoronoiLoss& raw, const VoronoiLoss& reduced,
+                        double power);
+
+/// Throws InputError for models of more than two inputs, whose atoms lie in no plane, and as check_picture.
+void check_loss_picture(const Model& truth, const std::string& path);
+
+/// The atoms of both models in the plane of two gate parameters or, where the gate has one, of that and the
+/// expert's first; each fitted atom has a line to the true one in whose cell it is. In reduced coordinates,
+/// after the common shift. Throws as check_loss_picture and run_gnuplot.
+void plot_loss(const Model& fitted, const Model& truth, const VoronoiLoss& reduced, const std::string& path);
+
+}  // namespace moest
