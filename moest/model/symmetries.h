@@ -22,10 +22,10 @@ std::vector<double> nearest_equivalent(const MixtureSpec& spec, std::vector<doub
                                        std::span<const double> reference);
 
 /// Distances between experts that do not tell the parameters of the same function apart by the symmetries
-/// above: for experts e and e', the least ‖e - e'‖ over all equivalents of e, here with the output offsets.
-/// It is exact but for networks of more than kMostCoupled sigmoids, whose offset couples the choices of all
-/// neurons: there each neuron is reflected or not as a, b and c say, which may give more than the least
-/// distance.
+/// above: of e from e', the least ‖g(e) - e'‖ over all equivalents g(e), here with the output offsets. (It is
+/// that of e' from e too, but where an offset takes weights.) It is exact but for networks of more than
+/// kMostCoupled sigmoids, whose offset couples the choices of all neurons: there each neuron is reflected or
+/// not as a, b and c say, which may give more than the least distance.
 class ExpertDistance {
  public:
   static constexpr int kMostCoupled = 8;

@@ -84,28 +84,25 @@ Eigen::RowVector2d place_of(const std::vector<Axis>& axes, const Eigen::MatrixXd
   return {along(axes[0]), along(axes[1])};
 }
 
-/// The atoms in the plane: x, y, size of the point, number from 1.
+/// The atoms in the plane, numbered from 1.
 struct Points {
-  Eigen::MatrixXd fitted, truth;  // k x 4, k* x 4
+  Eigen::MatrixXd fitted;  // k x 4: x, y, size of the point, number
+  Eigen::MatrixXd truth;   // k* x 3: x, y, number
 };
 
 Points points_of(const Model& fitted, const Model& truth, const VoronoiLoss& loss,
                  const std::vector<Axis>& axes) {
-  const Eigen::VectorXd masses =
+  const Eigen::VectorXd shares =
       normalised_masses(mixing_measure(fitted, Coordinates::reduced).log_masses, 1);
-  const Eigen::VectorXd true_shares =
-      normalised_masses(mixing_measure(truth, Coordinates::reduced).log_masses, 1);
-  const auto size = [](double share) { return 0.8 + 3 * std::sqrt(share); };
-  Points points{Eigen::MatrixXd(masses.size(), 4), Eigen::MatrixXd(true_shares.size(), 4)};
-  for (Eigen::Index j = 0; j < true_shares.size(); ++j) {
+  Points points{Eigen::MatrixXd(shares.size(), 4), Eigen::MatrixXd(loss.true_gates.cols(), 3)};
+  for (Eigen::Index j = 0; j < points.truth.rows(); ++j) {
     const std::vector<double>& expert = truth.atoms[static_cast<std::size_t>(j)].expert;
-    points.truth.row(j) << place_of(axes, loss.true_gates, j, expert), size(true_shares[j]),
-        static_cast<double>(j + 1);
+    points.truth.row(j) << place_of(axes, loss.true_gates, j, expert), static_cast<double>(j + 1);
     for (const int atom : loss.cells[static_cast<std::size_t>(j)].atoms) {
       const std::vector<double> nearest =
           nearest_equivalent(truth.spec, fitted.atoms[static_cast<std::size_t>(atom)].expert, expert);
-      points.fitted.row(atom) << place_of(axes, loss.fitted_gates, atom, nearest), size(masses[atom]),
-          atom + 1.0;
+      points.fitted.row(atom) << place_of(axes, loss.fitted_gates, atom, nearest),
+          0.8 + 3 * std::sqrt(shares[atom]), atom + 1.0;
     }
   }
   return points;
@@ -168,25 +165,23 @@ void plot_loss(const Model& fitted, const Model& truth, const VoronoiLoss& reduc
   const Points points = points_of(fitted, truth, reduced, axes);
   Eigen::MatrixXd all(points.fitted.rows() + points.truth.rows(), 2);
   all << points.fitted.leftCols(2), points.truth.leftCols(2);
-  std::string blocks;
-  std::string curves;
+  std::string blocks = data_block("truth", points.truth);
+  std::string curves = "plot ";
   for (Eigen::Index j = 0; j < points.truth.rows(); ++j) {
     const VoronoiCell& cell = reduced.cells[static_cast<std::size_t>(j)];
-    blocks += data_block(fmt::format("truth{}", j), points.truth.row(j));
-    curves += fmt::format(
-        "{}$truth{} using 1:2:3 with points pt 6 lw 3 ps variable lc rgb '{}' title "
-        "'true expert {}'",
-        j > 0 ? ", " : "plot ", j, colour(j), j + 1);
     if (!cell.atoms.empty()) {
       blocks += data_block(fmt::format("lines{}", j), lines_of(cell, points, j));
       blocks += data_block(fmt::format("cell{}", j), points.fitted(cell.atoms, Eigen::all));
       curves += fmt::format(
-          ", $lines{0} using 1:2 with lines lw 1.5 lc rgb '{1}' notitle, $cell{0} using 1:2:3 with points pt "
-          "7 ps variable lc rgb '{1}' title 'its cell', $cell{0} using 1:2:(sprintf('%d', $4)) with labels "
-          "offset 1.2,1.2 notitle",
-          j, colour(j));
+          "$lines{0} using 1:2 with lines lw 1.5 lc rgb '{1}' notitle, $cell{0} using 1:2:3 with points pt 7 "
+          "ps variable lc rgb '{1}' notitle, $cell{0} using 1:2:(sprintf('%d', $4)) with labels offset 1.5,1 "
+          "notitle, keyentry with points pt 7 ps 1.5 lc rgb '{1}' title 'in the cell of {2}', ",
+          j, colour(j), j + 1);
     }
   }
+  curves +=
+      "$truth using 1:2 with points pt 2 ps 2 lw 2.5 lc rgb '#000000' title 'truth', $truth using "
+      "1:2:(sprintf('%d', $3)) with labels offset -1.5,-1 notitle";
   run_gnuplot(blocks +
                   fmt::format("set border 3\nset tics nomirror\nset grid lc rgb '#e6e6e6' lt 1\nset datafile "
                               "missing NaN\nset key outside top center horizontal\nset xlabel {}\nset ylabel "

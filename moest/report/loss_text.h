@@ -16,8 +16,9 @@ std::string loss_report(const std::string& title, const VoronoiLoss& raw, const 
 void check_loss_picture(const Model& truth, const std::string& path);
 
 /// The atoms of both models in the plane of two gate parameters or, where the gate has one, of that and the
-/// expert's first; each fitted atom has a line to the true one in whose cell it is. In reduced coordinates,
-/// after the common shift. Throws as check_loss_picture and run_gnuplot.
+/// expert's first: fitted ones as points whose area grows with their mass, in the colour of their cell and
+/// with a line to its true one, a cross. In reduced coordinates, after the common shift. Throws as
+/// check_loss_picture and run_gnuplot.
 void plot_loss(const Model& fitted, const Model& truth, const VoronoiLoss& reduced, const std::string& path);
 
 }  // namespace moest

@@ -121,13 +121,13 @@ TEST_F(Loss, DrawsAtomsAndCells) {
   const RunResult line = workspace_.moest({"loss", "fitted.json", "truth.json", "--picture", "line.svg"});
   EXPECT_EQ(line.status, 0) << line.err;
   EXPECT_THAT(workspace_.read("line.svg"), AllOf(HasSubstr("omega_x"), HasSubstr("a_x"),
-                                                 HasSubstr("true expert 2"), Not(HasSubstr("reduced"))));
+                                                 HasSubstr("in the cell of 2"), Not(HasSubstr("reduced"))));
   const std::string gates = std::string(MOEST_SOURCE_DIR) + "/examples/gates/";
   for (const std::string gate : {"cosine", "monomial", "quadratic", "sigmoid", "hierarchical"}) {
     const RunResult plane = workspace_.moest(
         {"loss", gates + gate + ".json", gates + gate + ".json", "--picture", gate + ".svg"});
     EXPECT_EQ(plane.status, 0) << plane.err;
-    EXPECT_THAT(workspace_.read(gate + ".svg"), HasSubstr("true expert 1")) << gate;
+    EXPECT_THAT(workspace_.read(gate + ".svg"), HasSubstr("in the cell of 1")) << gate;
   }
   EXPECT_THAT(workspace_.read("cosine.svg"), HasSubstr("omega_x1, reduced"));
 }

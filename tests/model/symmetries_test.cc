@@ -206,7 +206,10 @@ TEST(ExpertDistance, IsThatOfTheParametersOrLess) {
       const double nearest = squared_distance(nearest_equivalent(spec, expert, reference), reference);
       const double squared = distance.squared(expert, reference);
       EXPECT_LE(squared, nearest * (1 + 1e-12)) << form.kind;
-      EXPECT_NEAR(distance.squared(reference, expert), squared, 1e-12 * squared) << form.kind;
+      const bool is_coupled = form.kind == "sigmoid" ? form.output_offset : form.activation == "sigmoid";
+      if (!is_coupled) {
+        EXPECT_NEAR(distance.squared(reference, expert), squared, 1e-12 * squared) << form.kind;
+      }
       EXPECT_EQ(distance.squared(expert, expert), 0) << form.kind;
       if (!form.output_offset && form.kind != "ffn") {
         EXPECT_NEAR(squared, nearest, 1e-12 * nearest) << form.kind;
