@@ -84,6 +84,12 @@ TEST(GroupVoronoiLoss, IsZeroForTheSameFunction) {
     const VoronoiLoss loss = voronoi_loss(fitted, truth, {Coordinates::raw, 2.0});
     EXPECT_LT(loss.l1, 1e-12) << sizes.size();
     EXPECT_LT(*loss.l2r, 1e-12) << sizes.size();
+    for (std::size_t j = 0; j < loss.cells.size(); ++j) {
+      ASSERT_EQ(loss.cells[j].atoms.size(), 1U);
+      EXPECT_TRUE(loss.fitted_gates.col(loss.cells[j].atoms[0])
+                      .isApprox(loss.true_gates.col(static_cast<Eigen::Index>(j)), 1e-12))
+          << "gates are reported after the shift of their group";
+    }
   }
 }
 
@@ -159,6 +165,21 @@ TEST(GroupVoronoiLoss, CountsTheMassOfAGroupThatIsMissing) {
   EXPECT_NEAR(loss.l1, 2 + 2, 1e-12);
   EXPECT_THAT(loss.cells[2].atoms, ElementsAre());
   EXPECT_NEAR(loss.cells[2].mass_error, 1, 1e-14);
+}
+
+// Both groups of the fit are copies of the first true one, and yet each true group gets one of them: the
+// heavier copy the first (its gate is right, the masses are 2 and 1 of 1 and 2), the other the second, whose
+// gate is 8 away. There l is 3 of the inner gates, 1 - 2 and -1 + 3, and the distances of the experts.
+TEST(GroupVoronoiLoss, GivesEachTrueGroupOneOfAsManyFittedOnes) {
+  const Model truth = two_groups();
+  Model fitted = truth;
+  fitted.atoms[2] = truth.atoms[0];
+  fitted.atoms[3] = truth.atoms[1];
+  fitted.groups[1].gate = truth.groups[0].gate;
+  const VoronoiLoss loss = voronoi_loss(fitted, truth);
+  EXPECT_NEAR(loss.l1, 1 + 1 + 8 + 3 + 6 + std::sqrt(7 * 7 + 2 * 2), 1e-11);
+  EXPECT_THAT(loss.groups[0].atoms, ElementsAre(1));
+  EXPECT_THAT(loss.groups[1].atoms, ElementsAre(0));
 }
 
 TEST(GroupVoronoiLoss, SplitsInnerAtomsWithinTheirGroup) {

@@ -175,5 +175,32 @@ TEST(Shift, OfSumsAndOfSquaresPutsAtomsIntoOtherCells) {
   EXPECT_DOUBLE_EQ(least_loss(pairing).loss, 1 + 1 + 2 * 4.4);
 }
 
+// Masses of which most is on the first atom: the difference of the means leads each atom to its neighbour,
+// and no step leads back.
+TEST(Shift, BeginsWithEveryPairOfAtoms) {
+  const Eigen::MatrixXd truth = (Eigen::MatrixXd(1, 4) << 0, 10, 20, 30).finished();
+  Pairing pairing = l1_pairing(truth.array() - 1000, truth, Eigen::MatrixXd::Zero(4, 4));
+  pairing.masses = Eigen::Vector4d(3.7, 0.1, 0.1, 0.1);
+  pairing.true_masses = Eigen::Vector4d::Ones();
+  EXPECT_NEAR(least_loss(pairing).loss, 2.7 + 3 * 0.9, 1e-12);
+}
+
+TEST(Shift, GivesAnAtomInTheMiddleToTheFirst) {
+  Pairing pairing = l1_pairing(Eigen::MatrixXd::Zero(1, 1), (Eigen::MatrixXd(1, 3) << 3, 2, -2).finished(),
+                               Eigen::MatrixXd::Zero(1, 3));
+  pairing.masses = Eigen::VectorXd::Ones(1);
+  pairing.true_masses = Eigen::Vector3d::Ones();
+  pairing.is_free = false;
+  EXPECT_EQ(least_loss(pairing).cells, std::vector<int>{1});
+}
+
+TEST(Shift, CountsMassesInAPermutation) {
+  Pairing pairing = l1_pairing(Eigen::MatrixXd::Zero(1, 2), Eigen::MatrixXd::Zero(1, 2),
+                               (Eigen::MatrixXd(2, 2) << 0.1, 0, 0, 0.1).finished());
+  pairing.masses = pairing.true_masses = Eigen::Vector2d(1, 9);
+  pairing.rule = CellRule::one_to_one;
+  EXPECT_NEAR(least_loss(pairing).loss, (1 + 9) * 0.1, 1e-14) << "the nearer ones have other masses";
+}
+
 }  // namespace
 }  // namespace moest

@@ -117,6 +117,12 @@ TEST(VoronoiLoss, IsZeroForTheSameFunctionInReducedCoordinates) {
       const VoronoiLoss loss = voronoi_loss(fitted, truth, {Coordinates::reduced, 2.0});
       EXPECT_LT(loss.l1, 1e-12) << gate.kind << " " << gate.router << " " << k;
       EXPECT_LT(*loss.l2r, 1e-12) << gate.kind << " " << gate.router << " " << k;
+      for (std::size_t j = 0; j < loss.cells.size(); ++j) {
+        ASSERT_EQ(loss.cells[j].atoms.size(), 1U);
+        EXPECT_TRUE(loss.fitted_gates.col(loss.cells[j].atoms[0])
+                        .isApprox(loss.true_gates.col(static_cast<Eigen::Index>(j)), 1e-12))
+            << gate.kind << ": gates are reported after the shift";
+      }
     }
   }
 }
