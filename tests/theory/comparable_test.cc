@@ -77,6 +77,7 @@ TEST(Comparable, LeavesFreeWhatAFitFinds) {
   Model same_units = truth;
   same_units.scaling = Scaling{{Affine{1, 2}, Affine{}}, {Affine{}}};
   EXPECT_EQ(refusal(same_units, same_units), "");
+  EXPECT_THAT(refusal(truth, same_units), HasSubstr("scaling is none of the fit"));
   Model other_units = same_units;
   other_units.scaling->inputs[0].scale = 3;
   EXPECT_THAT(refusal(other_units, same_units), HasSubstr("scaling"));

@@ -175,12 +175,12 @@ TEST(Shift, OfSumsAndOfSquaresPutsAtomsIntoOtherCells) {
   EXPECT_DOUBLE_EQ(least_loss(pairing).loss, 1 + 1 + 2 * 4.4);
 }
 
-// Masses of which most is on the first atom: the difference of the means leads each atom to its neighbour,
+// Masses of which most is on the last atom: the difference of the means leads each atom to its neighbour,
 // and no step leads back.
 TEST(Shift, BeginsWithEveryPairOfAtoms) {
   const Eigen::MatrixXd truth = (Eigen::MatrixXd(1, 4) << 0, 10, 20, 30).finished();
   Pairing pairing = l1_pairing(truth.array() - 1000, truth, Eigen::MatrixXd::Zero(4, 4));
-  pairing.masses = Eigen::Vector4d(3.7, 0.1, 0.1, 0.1);
+  pairing.masses = Eigen::Vector4d(0.1, 0.1, 0.1, 3.7);
   pairing.true_masses = Eigen::Vector4d::Ones();
   EXPECT_NEAR(least_loss(pairing).loss, 2.7 + 3 * 0.9, 1e-12);
 }
