@@ -94,9 +94,9 @@ int run(int argc, char** argv) {
   // Commands inherit the footer as it is when they are made.
   program.footer(kExitStatuses);
   std::vector<Command> commands;
-  for (const auto make :
-       {make_fit_command, make_predict_command, make_simulate_command, make_describe_command,
-        make_plot_command, make_compare_command, make_select_command, make_bootstrap_command}) {
+  for (const auto make : {make_fit_command, make_predict_command, make_simulate_command,
+                          make_describe_command, make_plot_command, make_compare_command, make_select_command,
+                          make_bootstrap_command, make_loss_command}) {
     commands.push_back(make(program));
   }
   commands.push_back(make_completion_command(program, commands));

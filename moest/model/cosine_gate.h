@@ -26,6 +26,7 @@ struct CosineGate : PlainGate {
   static constexpr int kMinInputs = 2;
   static constexpr bool kNeedsDirections = true;
   static constexpr bool kCanLearnTemperature = true;
+  static constexpr bool kChartIsLinear = false;
 
   static bool learns(const GateSpec& spec) { return spec.temperature.learned.value_or(false); }
   static bool bias_is_outside(const GateSpec& spec) { return learns(spec); }

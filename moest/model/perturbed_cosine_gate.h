@@ -25,6 +25,7 @@ struct PerturbedCosineGate : PlainGate {
       kOptions,
       "the smallest ball around all omega_i / (|omega_i| + tau1) is centred at 0; the last bias is 0"};
   static constexpr bool kCanLearnTemperature = true;
+  static constexpr bool kChartIsLinear = false;
 
   static Region region(const GateSpec& spec, double bound) {
     const double least =

@@ -29,6 +29,8 @@ struct PlainGate {
   /// Whether v is a curved function of fewer coordinates, with num_coordinates(d), slopes(coordinates, v) and
   /// the derivatives slope_jacobian() and slope_curvature(). Needs a bias outside the link.
   static constexpr bool kIsCurved = false;
+  /// Whether v is omega times a number that all atoms have in common, and not a curved function of omega.
+  static constexpr bool kChartIsLinear = true;
   /// The interval of a learned temperature.
   static constexpr double kLeastTemperature = 0.01;
   static constexpr double kMostTemperature = 100;
@@ -42,6 +44,8 @@ struct PlainGate {
     return prefixed("omega_", inputs);
   }
   static int num_features(int num_inputs) { return num_inputs; }
+  /// Whether the square of a raw parameter counts twice in a norm: it stands for two entries of a matrix.
+  static bool counts_twice(int /*parameter*/, int /*num_inputs*/) { return false; }
   static Region region(const GateSpec&, double bound) { return {Region::Shape::box, bound}; }
 
   /// z = x.

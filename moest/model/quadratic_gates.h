@@ -41,6 +41,15 @@ struct QuadraticFormGate : PlainGate {
   static int num_features(int num_inputs) {
     return num_inputs * (num_inputs + 1) / 2 + (kHasLinearPart ? num_inputs : 0);
   }
+  /// An entry of A off the diagonal, so that the norm of A is Frobenius'.
+  static bool counts_twice(int parameter, int num_inputs) {
+    for (int u = 0, diagonal = 0; u < num_inputs; diagonal += num_inputs - u, ++u) {
+      if (parameter == diagonal) {
+        return false;
+      }
+    }
+    return parameter < num_inputs * (num_inputs + 1) / 2;
+  }
 
   template <class T>
   static void features(const GateSpec&, std::span<const T> x, std::span<T> z) {

@@ -1,6 +1,7 @@
 #include "moest/model/symmetries.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "moest/base/error.h"
 #include "moest/model/assignment.h"
@@ -99,7 +100,118 @@ std::vector<std::vector<Neuron>> layers_of(const MixtureSpec& spec, int num_neur
   return layers;
 }
 
+/// Squared distances, without offsets, of the neurons of `expert` (columns) from those of `reference` (rows).
+struct NeuronCosts {
+  Eigen::MatrixXd as_they_are, reflected;
+};
+
+NeuronCosts neuron_costs(Symmetry symmetry, const std::vector<Neuron>& neurons,
+                         std::span<const double> expert, std::span<const double> reference) {
+  const auto size = static_cast<Eigen::Index>(neurons.size());
+  NeuronCosts costs{Eigen::MatrixXd(size, size), Eigen::MatrixXd(size, size)};
+  std::vector<double> others(expert.begin(), expert.end());
+  for (const Neuron& neuron : neurons) {
+    if (symmetry != Symmetry::none) {
+      reflect(symmetry, neuron, others);
+    }
+  }
+  for (Eigen::Index i = 0; i < size; ++i) {
+    const std::vector<double> wanted = numbers_of(neurons[static_cast<std::size_t>(i)], reference);
+    for (Eigen::Index j = 0; j < size; ++j) {
+      const Neuron& neuron = neurons[static_cast<std::size_t>(j)];
+      costs.as_they_are(i, j) = squared_distance(wanted, numbers_of(neuron, expert));
+      costs.reflected(i, j) = squared_distance(wanted, numbers_of(neuron, others));
+    }
+  }
+  return costs;
+}
+
+double total(const Eigen::MatrixXd& cost) {
+  double sum = 0;
+  Eigen::Index row = 0;
+  for (const int column : assign(cost)) {
+    sum += cost(row++, column);
+  }
+  return sum;
+}
+
+/// Of the offsets of the outputs that see these neurons, with the weights of the reflected ones added.
+double offset_distance(const std::vector<Neuron>& neurons, unsigned reflected, std::span<const double> expert,
+                       std::span<const double> reference) {
+  double sum = 0;
+  for (std::size_t output = 0; output < neurons.front().offsets.size(); ++output) {
+    const int place = neurons.front().offsets[output];
+    if (place < 0) {
+      continue;
+    }
+    double difference = expert[static_cast<std::size_t>(place)] - reference[static_cast<std::size_t>(place)];
+    for (std::size_t m = 0; m < neurons.size(); ++m) {
+      if ((reflected >> m & 1U) != 0) {
+        difference += expert[static_cast<std::size_t>(neurons[m].weights[output])];
+      }
+    }
+    sum += difference * difference;
+  }
+  return sum;
+}
+
+/// The least distance over all choices of reflected sigmoids, each of which adds its weight to the offset.
+double coupled_distance(const std::vector<Neuron>& neurons, const NeuronCosts& costs,
+                        std::span<const double> expert, std::span<const double> reference) {
+  double least = std::numeric_limits<double>::infinity();
+  Eigen::MatrixXd cost = costs.as_they_are;
+  for (unsigned reflected = 0; reflected < 1U << neurons.size(); ++reflected) {
+    const double of_offsets = offset_distance(neurons, reflected, expert, reference);
+    if (of_offsets >= least) {
+      continue;
+    }
+    for (Eigen::Index j = 0; j < cost.cols(); ++j) {
+      cost.col(j) = (reflected >> static_cast<unsigned>(j) & 1U) != 0 ? costs.reflected.col(j)
+                                                                      : costs.as_they_are.col(j);
+    }
+    least = std::min(least, of_offsets + total(cost));
+  }
+  return least;
+}
+
 }  // namespace
+
+struct ExpertDistance::Parts {
+  MixtureSpec spec;
+  Symmetry symmetry;
+  std::vector<std::vector<Neuron>> layers;
+};
+
+ExpertDistance::ExpertDistance(const MixtureSpec& spec)
+    : parts_(std::make_unique<Parts>(Parts{spec, symmetry_of(expert_form(spec.expert)), {}})) {
+  const int num_neurons = expert_form(spec.expert).num_neurons;
+  if (parts_->symmetry != Symmetry::none || num_neurons > 1) {
+    parts_->layers = layers_of(spec, num_neurons);
+  }
+}
+
+ExpertDistance::~ExpertDistance() = default;
+
+double ExpertDistance::squared(std::span<const double> expert, std::span<const double> reference) const {
+  MOEST_EXPECT(expert.size() == reference.size());
+  if (parts_->layers.empty()) {
+    return squared_distance(expert, reference);
+  }
+  double sum = 0;
+  for (const std::vector<Neuron>& neurons : parts_->layers) {
+    const NeuronCosts costs = neuron_costs(parts_->symmetry, neurons, expert, reference);
+    if (parts_->symmetry != Symmetry::sigmoid) {
+      sum +=
+          total(costs.reflected.cwiseMin(costs.as_they_are)) + offset_distance(neurons, 0, expert, reference);
+    } else if (neurons.size() <= kMostCoupled) {
+      sum += coupled_distance(neurons, costs, expert, reference);
+    } else {
+      return squared_distance(nearest_equivalent(parts_->spec, {expert.begin(), expert.end()}, reference),
+                              reference);
+    }
+  }
+  return sum;
+}
 
 std::vector<double> nearest_equivalent(const MixtureSpec& spec, std::vector<double> expert,
                                        std::span<const double> reference) {
@@ -108,24 +220,9 @@ std::vector<double> nearest_equivalent(const MixtureSpec& spec, std::vector<doub
   const Symmetry symmetry = symmetry_of(form);
   for (const std::vector<Neuron>& neurons : layers_of(spec, form.num_neurons)) {
     const auto size = static_cast<Eigen::Index>(neurons.size());
-    Eigen::MatrixXd cost(size, size);
-    Eigen::Matrix<bool, Eigen::Dynamic, Eigen::Dynamic> reflects(size, size);
-    std::vector<double> reflected = expert;
-    for (const Neuron& neuron : neurons) {
-      if (symmetry != Symmetry::none) {
-        reflect(symmetry, neuron, reflected);
-      }
-    }
-    for (Eigen::Index i = 0; i < size; ++i) {
-      const std::vector<double> wanted = numbers_of(neurons[static_cast<std::size_t>(i)], reference);
-      for (Eigen::Index j = 0; j < size; ++j) {
-        const Neuron& neuron = neurons[static_cast<std::size_t>(j)];
-        const double as_it_is = squared_distance(wanted, numbers_of(neuron, expert));
-        const double other = squared_distance(wanted, numbers_of(neuron, reflected));
-        reflects(i, j) = other < as_it_is;
-        cost(i, j) = std::min(other, as_it_is);
-      }
-    }
+    const NeuronCosts costs = neuron_costs(symmetry, neurons, expert, reference);
+    const auto reflects = costs.reflected.array() < costs.as_they_are.array();
+    const Eigen::MatrixXd cost = costs.reflected.cwiseMin(costs.as_they_are);
     const std::vector<int> order = assign(cost);
     for (Eigen::Index i = 0; i < size; ++i) {
       const int j = order[static_cast<std::size_t>(i)];

@@ -571,5 +571,30 @@ INSTANTIATE_TEST_SUITE_P(
     }),
     case_name);
 
+Words loss_with(const Words& more) {
+  Words words{"loss", "model.json", "model.json"};
+  words.insert(words.end(), more.begin(), more.end());
+  return words;
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Loss, BadInputTest,
+    testing::ValuesIn(std::vector<BadInput>{
+        BadInput{"NoTruth", {"loss", "model.json"}, {"TRUTH is missing"}},
+        BadInput{"TableAsTruth", {"loss", "model.json", "data.csv"}, {"data.csv is not a model file"}},
+        BadInput{"BothFromStandardInput", {"loss", "-", "-"}, {"standard input is given twice"}},
+        BadInput{"PowerBelowOne", loss_with({"--power", "0.5"}), {"power = 0.5", "between 1 and 100"}},
+        BadInput{"TextAsPower", loss_with({"--power", "two"}), {"--power `two`"}},
+        BadInput{"PictureOfNoFormat", loss_with({"--picture", "atoms.gif"}), {"atoms.gif", ".svg"}},
+        BadInput{
+            "PictureInPlaceOfTheModel", loss_with({"--picture", "model.json"}), {"cannot write model.json"}},
+        BadInput{"MassesBeyondDouble",
+                 loss_with({}),
+                 {"masses of the truth", "e^5000"},
+                 kData,
+                 model_with("0.5, \"gate\"", "5000, \"gate\"")},
+    }),
+    case_name);
+
 }  // namespace
 }  // namespace moest

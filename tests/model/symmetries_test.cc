@@ -2,7 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <limits>
+#include <numeric>
 
 #include "moest/base/random.h"
 #include "moest/model/catalogue.h"
@@ -141,6 +144,78 @@ TEST(Symmetries, FindTheOrderOfTheNeurons) {
       }
     }
     EXPECT_EQ(nearest_equivalent(spec, other, expert), expert);
+  }
+}
+
+/// The least squared distance of all equivalents of a network of sigmoids, one after the other.
+double least_by_enumeration(const ExpertPlaces& places, const std::vector<double>& expert,
+                            const std::vector<double>& reference, int hidden, int outputs) {
+  double least = std::numeric_limits<double>::infinity();
+  std::vector<int> order(static_cast<std::size_t>(hidden));
+  std::iota(order.begin(), order.end(), 0);
+  do {
+    for (unsigned reflected = 0; reflected < 1U << hidden; ++reflected) {
+      std::vector<double> other = expert;
+      const auto at = [&](int place) -> double& { return other[static_cast<std::size_t>(place)]; };
+      const auto given = [&](int place) { return expert[static_cast<std::size_t>(place)]; };
+      for (int m = 0; m < hidden; ++m) {
+        const int from = order[static_cast<std::size_t>(m)];
+        const bool turns = (reflected >> m & 1U) != 0;
+        for (int j = 0; j < places.inner_size(); ++j) {
+          at(places.inner(0, m) + j) = (turns ? -1 : 1) * given(places.inner(0, from) + j);
+        }
+        for (int output = 0; output < outputs; ++output) {
+          const double weight = given(places.weight(output, from));
+          at(places.weight(output, m)) = turns ? -weight : weight;
+          at(places.offset(output)) += turns ? weight : 0;
+        }
+      }
+      least = std::min(least, squared_distance(other, reference));
+    }
+  } while (std::next_permutation(order.begin(), order.end()));
+  return least;
+}
+
+TEST(ExpertDistance, IsTheLeastOfAllEquivalentsOfCoupledSigmoids) {
+  ExpertSpec network;
+  network.kind = "ffn";
+  network.activation = "sigmoid";
+  Stream stream(4, 0, "distance");
+  for (const int hidden : {1, 3, 4}) {
+    network.hidden = hidden;
+    for (const int outputs : {1, 2}) {
+      const MixtureSpec spec = spec_of(network, outputs);
+      for (int trial = 0; trial < 20; ++trial) {
+        const std::vector<double> expert = random_expert(spec, stream);
+        const std::vector<double> reference = random_expert(spec, stream);
+        const double least = least_by_enumeration(expert_places(spec), expert, reference, hidden, outputs);
+        EXPECT_NEAR(ExpertDistance(spec).squared(expert, reference), least, 1e-12 * least);
+      }
+    }
+  }
+}
+
+TEST(ExpertDistance, IsThatOfTheParametersOrLess) {
+  Stream stream(5, 0, "distance");
+  for (const ExpertSpec& form : all_forms()) {
+    for (const int outputs : {1, 2}) {
+      const MixtureSpec spec = spec_of(form, outputs);
+      const std::vector<double> expert = random_expert(spec, stream);
+      const std::vector<double> reference = random_expert(spec, stream);
+      const ExpertDistance distance(spec);
+      const double nearest = squared_distance(nearest_equivalent(spec, expert, reference), reference);
+      const double squared = distance.squared(expert, reference);
+      EXPECT_LE(squared, nearest * (1 + 1e-12)) << form.kind;
+      const bool is_coupled = form.kind == "sigmoid" ? form.output_offset : form.activation == "sigmoid";
+      if (!is_coupled) {
+        EXPECT_NEAR(distance.squared(reference, expert), squared, 1e-12 * squared) << form.kind;
+      }
+      EXPECT_EQ(distance.squared(expert, expert), 0) << form.kind;
+      if (!form.output_offset && form.kind != "ffn") {
+        EXPECT_NEAR(squared, nearest, 1e-12 * nearest) << form.kind;
+      }
+      EXPECT_LT(distance.squared(nearest_equivalent(spec, expert, reference), expert), 1e-24) << form.kind;
+    }
   }
 }
 
