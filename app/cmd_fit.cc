@@ -4,6 +4,7 @@
 
 #include "app/command.h"
 #include "app/data_options.h"
+#include "app/mixture_options.h"
 #include "app/progress.h"
 #include "moest/base/file.h"
 #include "moest/data/dataset.h"
@@ -26,34 +27,6 @@ struct FitCommand {
   std::string output;
   FitOptions options;
 };
-
-/// "perturbed_cosine": the kinds that have the option.
-template <class Owner, class InfoOf>
-std::string kinds_with(const Option<Owner>& option, std::vector<std::string> kinds, InfoOf info_of) {
-  std::erase_if(kinds, [&](const std::string& kind) { return !info_of(kind).has(option.name); });
-  return listed(kinds);
-}
-
-/// Refuses options that were given but do not belong to the kind.
-template <class Owner>
-void refuse_foreign_options(const CLI::App& parser, std::string_view what, const KindInfo& info,
-                            std::span<const Option<Owner>> options) {
-  std::vector<std::string> own;
-  for (const Option<Owner>& option : options) {
-    if (info.has(option.name)) {
-      own.push_back(flag_of(option));
-    }
-  }
-  for (const Option<Owner>& option : options) {
-    const std::string flag = flag_of(option);
-    if (!info.has(option.name) && parser.count(flag) > 0) {
-      throw InputError(
-          fmt::format("{} does not belong to the {} {}", flag, info.name, what),
-          own.empty() ? std::string("it has no options") : fmt::format("its options: {}", listed(own)),
-          "Leave it out or choose another kind.");
-    }
-  }
-}
 
 /// Gate or expert of the start, but for what was given on the command line.
 template <class Owner>
@@ -91,10 +64,7 @@ std::optional<Model> read_start(const CLI::App& parser, FitCommand& command) {
 
 /// Everything that can be refused before the data are read.
 void check_command(const CLI::App& parser, const FitCommand& command) {
-  refuse_foreign_options(parser, "gate", gate_info(command.spec.gate.kind), gate_options());
-  refuse_foreign_options(parser, "expert", expert_kind(command.spec.expert.kind).info, expert_options());
-  check_options(command.spec.gate, gate_options());
-  check_options(command.spec.expert, expert_options());
+  check_mixture_options(parser, command.spec);
   check_options(command.options, fit_options());
   parse_equations(command.options.fix);
   if (command.spec.num_experts < 1) {
@@ -216,30 +186,11 @@ Command make_fit_command(CLI::App& program) {
   const auto command = std::make_shared<FitCommand>();
   add_data_options(*parser, command->data, "column to predict, or several, which share the gate");
 
-  const std::string model = "Model";
-  parser
-      ->add_option("--gate", command->spec.gate.kind, "gate: " + listed(gate_names()) + " (default softmax)")
-      ->type_name("KIND")
-      ->group(model);
-  parser
-      ->add_option("--expert", command->spec.expert.kind,
-                   "expert: " + listed(expert_names()) + " (default linear)")
-      ->type_name("KIND")
-      ->group(model);
+  add_mixture_options(*parser, command->spec);
   command->spec.num_experts = 2;
   add_number(*parser, "--experts", command->spec.num_experts, "number of experts (default 2)")
       ->type_name("K")
-      ->group(model);
-  add_options<GateSpec>(
-      *parser, gate_options(), command->spec.gate, model, [](const Option<GateSpec>& option) {
-        return kinds_with(option, gate_names(), [](const std::string& kind) { return gate_info(kind); });
-      });
-  add_options<ExpertSpec>(*parser, expert_options(), command->spec.expert, model,
-                          [](const Option<ExpertSpec>& option) {
-                            return kinds_with(option, expert_names(),
-                                              [](const std::string& kind) { return expert_kind(kind).info; });
-                          });
-
+      ->group("Model");
   const std::string fit = "Fit";
   add_options<FitOptions>(*parser, fit_options(), command->options, fit);
   add_names(
@@ -263,16 +214,7 @@ Command make_fit_command(CLI::App& program) {
                    "where the model goes; without it only the summary is printed")
       ->type_name("MODEL");
   add_common_options(*parser, command->common);
-  Choices choices{{"--gate", gate_names()}, {"--expert", expert_names()}};
-  for (const Option<GateSpec>& option : gate_options()) {
-    const bool is_learnable = std::holds_alternative<Learnable GateSpec::*>(option.member);
-    if (is_learnable || !option.choices.empty()) {
-      choices[flag_of(option)] = is_learnable
-                                     ? std::vector<std::string>{"learned"}
-                                     : std::vector<std::string>(option.choices.begin(), option.choices.end());
-    }
-  }
-  return {parser, [parser, command] { return run_fit(*parser, *command); }, std::move(choices)};
+  return {parser, [parser, command] { return run_fit(*parser, *command); }, mixture_choices()};
 }
 
 }  // namespace moest::app

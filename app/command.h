@@ -57,6 +57,7 @@ Command make_compare_command(CLI::App& program);
 Command make_select_command(CLI::App& program);
 Command make_bootstrap_command(CLI::App& program);
 Command make_loss_command(CLI::App& program);
+Command make_analyze_command(CLI::App& program);
 /// Completes `commands`, which may still grow and must outlive the action.
 Command make_completion_command(CLI::App& program, const std::vector<Command>& commands);
 

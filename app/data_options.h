@@ -5,6 +5,7 @@
 
 #include "app/command.h"
 #include "moest/data/dataset.h"
+#include "moest/model/simulate.h"
 
 namespace moest::app {
 
@@ -37,5 +38,8 @@ void add_model_data_options(CLI::App& parser, ModelDataOptions& options);
 /// The samples of the fit. Throws InputError as read_table and make_dataset, and where the table has other
 /// inputs (labels that the fit did not see, say).
 Dataset samples_for(const Model& model, const ModelDataOptions& options);
+
+/// The law of inputs that `text`, of the option --inputs, names. Throws InputError.
+InputDistribution parse_distribution(const std::string& text);
 
 }  // namespace moest::app

@@ -14,7 +14,8 @@ constexpr double kNullValue = 1e-22;  // of s: the numbers reach 1e-28
 
 Wide inner(const Matrix& a, const Matrix& b) { return a.cwiseProduct(b).sum(); }
 
-/// The barrier problem for one weight mu: minimise c . linear / mu - log det X(c), X(c) = I / p + sum_i c_i A_i.
+/// The barrier problem for one weight mu: minimise c . linear / mu - log det X(c), X(c) = I / p + sum_i c_i
+/// A_i.
 class CentralPath {
  public:
   CentralPath(const std::vector<Matrix>& basis, Eigen::Index size)
@@ -22,7 +23,8 @@ class CentralPath {
     for (std::size_t i = 0; i < basis.size(); ++i) {
       const Wide trace = basis[i].trace();
       traces_[static_cast<Eigen::Index>(i)] = trace;
-      directions_.push_back(basis[i] - Matrix::Identity(size, size) * (trace / Wide(static_cast<double>(size))));
+      directions_.push_back(basis[i] -
+                            Matrix::Identity(size, size) * (trace / Wide(static_cast<double>(size))));
     }
   }
 

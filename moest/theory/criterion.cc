@@ -54,7 +54,8 @@ const Wide& vanishing() {
 }  // namespace
 
 template <class T>
-SampledFunctions<T> sampled(const LocalFunctions<T>& functions, const Eigen::MatrixXd& points, int num_threads) {
+SampledFunctions<T> sampled(const LocalFunctions<T>& functions, const Eigen::MatrixXd& points,
+                            int num_threads) {
   const std::vector<Cell>& cells = functions.cells();
   const int outputs = functions.num_outputs();
   const Eigen::Index rows = points.rows() * outputs;
@@ -94,11 +95,12 @@ SampledFunctions<T> sampled(const LocalFunctions<T>& functions, const Eigen::Mat
   return result;
 }
 
+template SampledFunctions<double> sampled(const LocalFunctions<double>&, const Eigen::MatrixXd&, int);
 template SampledFunctions<Wide> sampled(const LocalFunctions<Wide>&, const Eigen::MatrixXd&, int);
 template SampledFunctions<Quad> sampled(const LocalFunctions<Quad>&, const Eigen::MatrixXd&, int);
 
-Criterion::Criterion(const LocalFunctions<Wide>& functions, const Truth& truth, double half_width, int num_threads,
-                     Stream& stream)
+Criterion::Criterion(const LocalFunctions<Wide>& functions, const Truth& truth, double half_width,
+                     int num_threads, Stream& stream)
     : functions_(functions), truth_(truth), half_width_(half_width) {
   points_.resize(num_points(functions, truth.family.spec.num_outputs), truth.family.spec.num_inputs);
   for (Eigen::Index i = 0; i < points_.size(); ++i) {
@@ -150,7 +152,8 @@ bool Criterion::is_relation(std::size_t cell, const Eigen::VectorXd& direction) 
     for (Eigen::Index v = 0; v <= u; ++v) {
       if (direction[u] * direction[v] != 0) {
         const Eigen::Index at = packed(u, v);
-        const Wide factor = Wide((u == v ? 1 : 2) * direction[u] * direction[v]) / (scales_[cell][u] * scales_[cell][v]);
+        const Wide factor =
+            Wide((u == v ? 1 : 2) * direction[u] * direction[v]) / (scales_[cell][u] * scales_[cell][v]);
         sum += projected_[cell].col(at) * factor;
         size += norms_[cell][at] * abs(factor);
       }
@@ -159,8 +162,8 @@ bool Criterion::is_relation(std::size_t cell, const Eigen::VectorXd& direction) 
   return column_norm<Wide>(sum) <= vanishing() * size;
 }
 
-/// Directions that often are the whole story: one coordinate alone, the expert's first; the expert's own direction eta,
-/// along which homogeneous experts only change by a factor.
+/// Directions that often are the whole story: one coordinate alone, the expert's first; the expert's own
+/// direction eta, along which homogeneous experts only change by a factor.
 std::vector<Eigen::VectorXd> Criterion::simple_directions(std::size_t cell) const {
   const Cell& of = functions_.cells()[cell];
   const auto size = static_cast<Eigen::Index>(of.at.size());
@@ -201,7 +204,8 @@ void Criterion::ask_simple(std::size_t cell, Stream& stream, CellSetAnswer& answ
 }
 
 /// All symmetric block matrices M with sum_j P tr(M_j D2Phi_j) = 0, in scaled coordinates, orthonormal.
-std::vector<DenseMatrix<Wide>> Criterion::relations_of(const std::vector<Block>& blocks, Eigen::Index size) const {
+std::vector<DenseMatrix<Wide>> Criterion::relations_of(const std::vector<Block>& blocks,
+                                                       Eigen::Index size) const {
   struct Entry {
     std::size_t cell;
     Eigen::Index at, row, column;
@@ -237,16 +241,18 @@ std::vector<DenseMatrix<Wide>> Criterion::relations_of(const std::vector<Block>&
       const auto at = static_cast<Eigen::Index>(e);
       const Wide value = null.basis(at, b) * factors[at];
       const bool is_diagonal = entries[e].row == entries[e].column;
-      m(entries[e].row, entries[e].column) = m(entries[e].column, entries[e].row) = is_diagonal ? value : Wide(value / Wide(2));
+      m(entries[e].row, entries[e].column) = m(entries[e].column, entries[e].row) =
+          is_diagonal ? value : Wide(value / Wide(2));
     }
     basis.push_back(m);
   }
   return orthonormalised(std::move(basis));
 }
 
-/// V_j of each cell in its own coordinates; cells without a share are left out. Each V_j of full column rank. A split of
-/// atom j changes f by m_j D2Phi_j, so that V_j V_j' is M_j / m_j.
-std::vector<CellSplit> Criterion::splits_of(const std::vector<Block>& blocks, const DenseMatrix<Wide>& factor) const {
+/// V_j of each cell in its own coordinates; cells without a share are left out. Each V_j of full column rank.
+/// A split of atom j changes f by m_j D2Phi_j, so that V_j V_j' is M_j / m_j.
+std::vector<CellSplit> Criterion::splits_of(const std::vector<Block>& blocks,
+                                            const DenseMatrix<Wide>& factor) const {
   constexpr double kNegligible = 1e-9;
   std::vector<CellSplit> splits;
   for (const Block& block : blocks) {
@@ -255,7 +261,8 @@ std::vector<CellSplit> Criterion::splits_of(const std::vector<Block>& blocks, co
                         sqrt(functions_.masses()[block.cell]);
     const Eigen::MatrixXd covariance = (rows * rows.transpose()).cast<double>();
     const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> eigen(covariance);
-    const Eigen::Index rank = (eigen.eigenvalues().array() > kNegligible * eigen.eigenvalues().maxCoeff()).count();
+    const Eigen::Index rank =
+        (eigen.eigenvalues().array() > kNegligible * eigen.eigenvalues().maxCoeff()).count();
     if (eigen.eigenvalues().maxCoeff() > kNegligible && rank > 0) {
       splits.push_back({block.cell, eigen.eigenvectors().rightCols(rank) *
                                         eigen.eigenvalues().tail(rank).cwiseSqrt().asDiagonal()});

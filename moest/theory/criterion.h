@@ -26,10 +26,11 @@ struct SampledFunctions {
 
 /// Samples the local functions at the rows of `points` (n x d).
 template <class T>
-SampledFunctions<T> sampled(const LocalFunctions<T>& functions, const Eigen::MatrixXd& points, int num_threads);
+SampledFunctions<T> sampled(const LocalFunctions<T>& functions, const Eigen::MatrixXd& points,
+                            int num_threads);
 
-/// A relation sum_j sum_{u<=v} (2 - delta_uv) M_j,uv d2Phi_j/dtheta_u dtheta_v = (first-order functions) with all M_j
-/// positive semidefinite, and what becomes of the split that it stands for.
+/// A relation sum_j sum_{u<=v} (2 - delta_uv) M_j,uv d2Phi_j/dtheta_u dtheta_v = (first-order functions) with
+/// all M_j positive semidefinite, and what becomes of the split that it stands for.
 struct HarmfulRelation {
   std::vector<CellSplit> splits;  // factors V_j of M_j = V_j V_j'
   int rank = 0;                   // sum_j rank M_j
@@ -80,9 +81,10 @@ class Criterion {
   Eigen::MatrixXd points_;
   SampledFunctions<Wide> samples_;
   NullSpace<Wide> first_;
-  std::vector<DenseVector<Wide>> scales_;      // of each cell's coordinates: 1 / |dPhi/dtheta_u|
-  std::vector<DenseMatrix<Wide>> projected_;   // second-order columns in scaled coordinates without their first-order part
-  std::vector<DenseVector<Wide>> norms_;       // of the same columns before
+  std::vector<DenseVector<Wide>> scales_;  // of each cell's coordinates: 1 / |dPhi/dtheta_u|
+  std::vector<DenseMatrix<Wide>>
+      projected_;  // second-order columns in scaled coordinates without their first-order part
+  std::vector<DenseVector<Wide>> norms_;  // of the same columns before
 };
 
 }  // namespace moest

@@ -63,7 +63,8 @@ DenseMatrix<T> dictionary(const LocalFunctions<T>& functions, std::size_t first,
     const std::vector<Jet<T>> phi = functions.at(input, static_cast<int>(row % outputs));
     std::vector<T> values;
     for (std::size_t j = first; j < last; ++j) {
-      append_derivatives(phi[j], functions.cells()[j], functions.has_masses(), functions.shares_temperature(), values);
+      append_derivatives(phi[j], functions.cells()[j], functions.has_masses(), functions.shares_temperature(),
+                         values);
     }
     if (row == 0) {
       result.resize(points.rows() * outputs, static_cast<Eigen::Index>(values.size()));
@@ -137,8 +138,8 @@ Eigen::MatrixXd second_order_matrix(const Vector& relation, Eigen::Index size) {
 
 enum class Effect { first_order, gate_only, spread, none };
 
-/// What a relation can do: move parameters (no second derivatives), only mirror a scale of the gate, spread atoms (its
-/// second-order part is semidefinite), or nothing.
+/// What a relation can do: move parameters (no second derivatives), only mirror a scale of the gate, spread
+/// atoms (its second-order part is semidefinite), or nothing.
 Effect effect_of(const Vector& relation, Eigen::Index size, Eigen::Index num_gate, bool shares_temperature) {
   const Eigen::MatrixXd m = second_order_matrix(relation, size);
   if (m.isZero(0)) {
@@ -248,7 +249,8 @@ Dictionary count_dictionary(const Truth& truth, const IdentifiabilityOptions& op
   }
   const int outputs = truth.family.spec.num_outputs;
   const Eigen::Index count = (std::max(200, 3 * result.num_columns / 2) + outputs - 1) / outputs;
-  const Eigen::MatrixXd points = random_points(count, truth.family.spec.num_inputs, options.half_width, stream);
+  const Eigen::MatrixXd points =
+      random_points(count, truth.family.spec.num_inputs, options.half_width, stream);
   const std::size_t cells = functions.cells().size();
   const NullSpace<Wide> null = null_space_of<Wide>(dictionary(functions, 0, cells, points));
   const LocalFunctions<Quad> in_quad(truth, Coordinates::raw);
@@ -282,7 +284,8 @@ void write_relations(const std::vector<Truth>& truths, const std::vector<TruthFi
   const std::vector<std::vector<Vector>> relations = local_relations(truths, 0);
   std::vector<KnownValues> known;
   for (std::size_t t = 0; t < relations.size(); ++t) {
-    known.push_back(known_values(truths[t], LocalFunctions<Wide>(truths[t], Coordinates::raw).cells().front()));
+    known.push_back(
+        known_values(truths[t], LocalFunctions<Wide>(truths[t], Coordinates::raw).cells().front()));
   }
   const bool has_scale = has_scale_gauge(result.family.spec);
   for (std::size_t r = 0; r < relations.front().size(); ++r) {

@@ -12,7 +12,8 @@
 
 namespace moest {
 
-/// Recursive descent; a function for each level of precedence. Depth is bounded, so that no text exhausts the stack.
+/// Recursive descent; a function for each level of precedence. Depth is bounded, so that no text exhausts the
+/// stack.
 class ExpressionParser {
  public:
   ExpressionParser(std::string what, Expression& into) : what_(std::move(what)), into_(into) {}
@@ -34,8 +35,8 @@ class ExpressionParser {
     if (suggestion.empty()) {
       suggestion = "Write numbers, names, + - * / ^, parentheses and functions such as tanh(t).";
     }
-    throw InputError(fmt::format("{}: {}", what_, problem), fmt::format("character {} of '{}'", at_ + 1, text()),
-                     suggestion);
+    throw InputError(fmt::format("{}: {}", what_, problem),
+                     fmt::format("character {} of '{}'", at_ + 1, text()), suggestion);
   }
 
   char peek() {
@@ -167,7 +168,8 @@ class ExpressionParser {
 
   void name() {
     const std::size_t begin = at_;
-    while (at_ < text().size() && (std::isalnum(static_cast<unsigned char>(text()[at_])) != 0 || text()[at_] == '_')) {
+    while (at_ < text().size() &&
+           (std::isalnum(static_cast<unsigned char>(text()[at_])) != 0 || text()[at_] == '_')) {
       ++at_;
     }
     const std::string word = text().substr(begin, at_ - begin);
@@ -203,13 +205,15 @@ Expression::Expression(std::string what, std::string text, std::vector<std::stri
 }
 
 bool Expression::uses(std::size_t variable) const {
-  return std::ranges::any_of(
-      steps_, [&](const Step& step) { return step.operation == Operation::variable && step.index == variable; });
+  return std::ranges::any_of(steps_, [&](const Step& step) {
+    return step.operation == Operation::variable && step.index == variable;
+  });
 }
 
 bool Expression::has_kink() const {
   return std::ranges::any_of(steps_, [](const Step& step) {
-    return step.operation == Operation::call && (kFunctions[step.index] == "abs" || kFunctions[step.index] == "relu");
+    return step.operation == Operation::call &&
+           (kFunctions[step.index] == "abs" || kFunctions[step.index] == "relu");
   });
 }
 

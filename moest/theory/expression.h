@@ -13,16 +13,16 @@
 
 namespace moest {
 
-/// A formula of named variables: numbers, + - * / ^ with the usual precedence (^ binds tightest, to the right, and its
-/// exponent is a constant), parentheses, and the functions of kFunctions.
+/// A formula of named variables: numbers, + - * / ^ with the usual precedence (^ binds tightest, to the
+/// right, and its exponent is a constant), parentheses, and the functions of kFunctions.
 class Expression {
  public:
-  static constexpr std::array<std::string_view, 13> kFunctions{
-      "abs",  "cos",     "exp", "gelu",     "log",  "log1p", "relu",
-      "sigmoid", "silu", "sin", "softplus", "sqrt", "tanh"};
+  static constexpr std::array<std::string_view, 13> kFunctions{"abs",      "cos",  "exp",     "gelu", "log",
+                                                               "log1p",    "relu", "sigmoid", "silu", "sin",
+                                                               "softplus", "sqrt", "tanh"};
 
-  /// Reads `text`, in which only `names` stand for variables; `what` names it in messages. Throws InputError that
-  /// says at which character the text goes wrong, counted from 1.
+  /// Reads `text`, in which only `names` stand for variables; `what` names it in messages. Throws InputError
+  /// that says at which character the text goes wrong, counted from 1.
   Expression(std::string what, std::string text, std::vector<std::string> names);
 
   const std::string& text() const { return text_; }

@@ -20,14 +20,15 @@ bool temperature_is_unit(const MixtureSpec& spec) {
 }
 
 ShiftSpace shift_space(const MixtureSpec& spec) {
-  if (!gate_has_masses(spec)) {
+  if (!has_masses(spec.gate)) {
     return ShiftSpace::none;
   }
   return gate_link(spec.gate) == Link::identity && !is_on_sphere(spec) ? ShiftSpace::slopes_and_bias
-                                                                      : ShiftSpace::bias;
+                                                                       : ShiftSpace::bias;
 }
 
-/// Dimension of the translations of v_1..v_k in R^d that keep them on a common sphere of given or free radius.
+/// Dimension of the translations of v_1..v_k in R^d that keep them on a common sphere of given or free
+/// radius.
 int sphere_translations(const MixtureSpec& spec) {
   const int free_radius = learns_temperature(spec.gate) ? 1 : 0;
   return std::max(0, spec.num_inputs - spec.num_experts + free_radius);
@@ -56,8 +57,8 @@ T radius(const MixtureSpec& spec) {
   return T(1) / T(spec.gate.temperature.value);
 }
 
-void add_to_all(std::vector<BasicAtom<Wide>>& atoms, std::size_t first, std::size_t last, double size, Stream& stream,
-                bool with_slopes) {
+void add_to_all(std::vector<BasicAtom<Wide>>& atoms, std::size_t first, std::size_t last, double size,
+                Stream& stream, bool with_slopes) {
   const Wide bias = stream.uniform(-size, size);
   std::vector<Wide> slopes;
   for (std::size_t j = 0; j < atoms[first].gate.size(); ++j) {
@@ -71,8 +72,8 @@ void add_to_all(std::vector<BasicAtom<Wide>>& atoms, std::size_t first, std::siz
   }
 }
 
-/// omega_i -> c_i omega_i, and where v_1..v_k have a translation along their sphere, also that: the centre of the
-/// sphere moves to another point at the same distance from all of them.
+/// omega_i -> c_i omega_i, and where v_1..v_k have a translation along their sphere, also that: the centre of
+/// the sphere moves to another point at the same distance from all of them.
 void move_on_sphere(const MixtureSpec& spec, WideMeasure& moved, double size, Stream& stream) {
   using Vector = DenseVector<Wide>;
   const auto k = static_cast<Eigen::Index>(spec.num_experts);
@@ -153,17 +154,19 @@ std::vector<BasicAtom<Wide>> widened(const std::vector<Atom>& atoms) {
 std::vector<Gauge> gauges(const MixtureSpec& spec, Coordinates coordinates) {
   std::vector<Gauge> list;
   const int d = spec.num_inputs;
-  if (spec.num_experts == 1 && gate_has_masses(spec) && !has_groups(spec.gate)) {
+  if (spec.num_experts == 1 && has_masses(spec.gate) && !has_groups(spec.gate)) {
     const int sphere = is_on_sphere(spec) && coordinates == Coordinates::reduced ? 1 : 0;
     const int temperature =
-        learns_temperature(spec.gate) && (coordinates == Coordinates::raw || !temperature_is_unit(spec)) ? 1 : 0;
+        learns_temperature(spec.gate) && (coordinates == Coordinates::raw || !temperature_is_unit(spec)) ? 1
+                                                                                                         : 0;
     list.push_back({Gauge::Kind::shift, "the whole gate of a single expert", "\\text{the whole gate}",
                     1 + num_gate_parameters(spec) - sphere + temperature});
     return list;
   }
   if (has_groups(spec.gate)) {
     const auto groups = static_cast<int>(group_sizes(spec).size());
-    list.push_back({Gauge::Kind::shift, "omega_g + t, b_g + t_0 for all groups g", "\\omega_g + t,\\ b_g + t_0", 1 + d});
+    list.push_back(
+        {Gauge::Kind::shift, "omega_g + t, b_g + t_0 for all groups g", "\\omega_g + t,\\ b_g + t_0", 1 + d});
     list.push_back({Gauge::Kind::shift, "omega_i + t_g, b_i + t_0g for all i in group g",
                     "\\omega_i + t_g,\\ b_i + t_{0g}", groups * (1 + d)});
     return list;
@@ -179,7 +182,8 @@ std::vector<Gauge> gauges(const MixtureSpec& spec, Coordinates coordinates) {
       break;
   }
   if (is_on_sphere(spec) && sphere_translations(spec) > 0) {
-    list.push_back({Gauge::Kind::shift, "v_i + t for all i, where all v_i + t are on one sphere; v_i = omega_i / (|omega_i| tau)",
+    list.push_back({Gauge::Kind::shift,
+                    "v_i + t for all i, where all v_i + t are on one sphere; v_i = omega_i / (|omega_i| tau)",
                     "v_i + t,\\ \\|v_i + t\\| = \\|v_j + t\\|", sphere_translations(spec)});
   }
   if (coordinates == Coordinates::reduced) {
@@ -190,12 +194,14 @@ std::vector<Gauge> gauges(const MixtureSpec& spec, Coordinates coordinates) {
                     spec.num_experts});
   } else if (temperature_is_unit(spec)) {
     const bool in_ball = spec.gate.kind == "perturbed_cosine";
-    list.push_back({Gauge::Kind::scale,
-                    in_ball ? "tau and all |omega_i| together, omega_i / ((|omega_i| + tau1) tau) the same"
-                            : "(omega_i, b_i, tau) -> c (omega_i, b_i, tau)",
-                    in_ball ? "\\tau, \\|\\omega_i\\|:\\ \\omega_i / ((\\|\\omega_i\\| + \\tau_1)\\,\\tau)\\ \\text{fixed}"
-                            : "(\\omega_i, b_i, \\tau) \\to c\\,(\\omega_i, b_i, \\tau)",
-                    1});
+    list.push_back(
+        {Gauge::Kind::scale,
+         in_ball ? "tau and all |omega_i| together, omega_i / ((|omega_i| + tau1) tau) the same"
+                 : "(omega_i, b_i, tau) -> c (omega_i, b_i, tau)",
+         in_ball
+             ? "\\tau, \\|\\omega_i\\|:\\ \\omega_i / ((\\|\\omega_i\\| + \\tau_1)\\,\\tau)\\ \\text{fixed}"
+             : "(\\omega_i, b_i, \\tau) \\to c\\,(\\omega_i, b_i, \\tau)",
+         1});
   }
   return list;
 }
@@ -211,7 +217,8 @@ int gauge_dimension(const MixtureSpec& spec, Coordinates coordinates) {
 bool has_scale_gauge(const MixtureSpec& spec) { return is_on_sphere(spec) || temperature_is_unit(spec); }
 
 WideMeasure wide_measure(const Truth& truth) {
-  return {{widened(truth.measure.atoms), widened(truth.measure.groups)}, Wide(truth.family.spec.gate.temperature.value)};
+  return {{widened(truth.measure.atoms), widened(truth.measure.groups)},
+          Wide(truth.family.spec.gate.temperature.value)};
 }
 
 WideMeasure moved_along_gauges(const Truth& truth, double size, Stream& stream) {
@@ -250,12 +257,15 @@ WideMeasure moved_along_gauges(const Truth& truth, double size, Stream& stream) 
   return moved;
 }
 
-Wide wide_value(const MixtureFamily& family, const WideMeasure& measure, const std::vector<Wide>& x, int output) {
+Wide wide_value(const MixtureFamily& family, const WideMeasure& measure, const std::vector<Wide>& x,
+                int output) {
   using Number = Jet<Wide, 1>;
   const auto jets = [](const std::vector<BasicAtom<Wide>>& atoms) {
     std::vector<BasicAtom<Number>> result;
     for (const BasicAtom<Wide>& atom : atoms) {
-      result.push_back({Number(atom.bias), {atom.gate.begin(), atom.gate.end()}, {atom.expert.begin(), atom.expert.end()}});
+      result.push_back({Number(atom.bias),
+                        {atom.gate.begin(), atom.gate.end()},
+                        {atom.expert.begin(), atom.expert.end()}});
     }
     return result;
   };

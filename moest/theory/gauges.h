@@ -11,8 +11,9 @@
 
 namespace moest {
 
-/// A continuous invariance of a gate: what it says, and how many dimensions it has. A shift is common to all atoms and
-/// a convention settles it; a scale makes raw parameters meaningless and is what reduced coordinates forget.
+/// A continuous invariance of a gate: what it says, and how many dimensions it has. A shift is common to all
+/// atoms and a convention settles it; a scale makes raw parameters meaningless and is what reduced
+/// coordinates forget.
 struct Gauge {
   enum class Kind { shift, scale };
 
@@ -22,7 +23,8 @@ struct Gauge {
   int dimension = 0;
 };
 
-/// The continuous invariances of a mixture of k experts, besides those of its experts. Permutations are not listed.
+/// The continuous invariances of a mixture of k experts, besides those of its experts. Permutations are not
+/// listed.
 std::vector<Gauge> gauges(const MixtureSpec& spec, Coordinates coordinates);
 
 /// Their dimension: how many null directions the first-order functions of an identified mixture have.
@@ -39,10 +41,12 @@ struct WideMeasure {
 
 WideMeasure wide_measure(const Truth& truth);
 
-/// The measure moved along all gauges of raw coordinates at random, by about `size`: another measure with the same f.
+/// The measure moved along all gauges of raw coordinates at random, by about `size`: another measure with the
+/// same f.
 WideMeasure moved_along_gauges(const Truth& truth, double size, Stream& stream);
 
 /// An output of f at x.
-Wide wide_value(const MixtureFamily& family, const WideMeasure& measure, const std::vector<Wide>& x, int output);
+Wide wide_value(const MixtureFamily& family, const WideMeasure& measure, const std::vector<Wide>& x,
+                int output);
 
 }  // namespace moest

@@ -32,9 +32,10 @@ std::string refusal_of_over(const MixtureSpec& spec, int num_experts) {
   if (num_experts == spec.num_experts) {
     return "there are no extra experts";
   }
-  if (!gate_has_masses(spec)) {
-    return fmt::format("the {} gate has no masses that an extra atom could share: two copies of an atom are not one",
-                       spec.gate.kind);
+  if (!has_masses(spec.gate)) {
+    return fmt::format(
+        "the {} gate has no masses that an extra atom could share: two copies of an atom are not one",
+        spec.gate.kind);
   }
   if (spec.gate.top_k > 0 && spec.gate.top_k < num_experts) {
     return "a duplicate would push another expert out of the top k";
@@ -43,7 +44,7 @@ std::string refusal_of_over(const MixtureSpec& spec, int num_experts) {
 }
 
 /// The verdict on which all truths agree that say anything.
-Verdict agreed(const std::vector<TruthRecord>& truths, Verdict TruthRecord::* setting) {
+Verdict agreed(const std::vector<TruthRecord>& truths, Verdict TruthRecord::*setting) {
   Verdict verdict = Verdict::undecided;
   for (const TruthRecord& truth : truths) {
     const Verdict one = truth.*setting;
@@ -65,7 +66,8 @@ std::string rate_of_order(double order) {
   }
   const double even = 2 * std::round(order / 2);
   constexpr double kSure = 0.9;
-  return std::abs(order - even) < kSure && even >= 4 ? fmt::format("n^-1/{:.0f}", 2 * even) : "slower than n^-1/4";
+  return std::abs(order - even) < kSure && even >= 4 ? fmt::format("n^-1/{:.0f}", 2 * even)
+                                                     : "slower than n^-1/4";
 }
 
 std::string exact_reason(const Identifiability& result) {
@@ -73,7 +75,8 @@ std::string exact_reason(const Identifiability& result) {
     case Verdict::regular:
       return "the Jacobian has no null directions but common shifts";
     case Verdict::scale_gauge:
-      return "in reduced coordinates the Jacobian has no null directions but common shifts; raw parameters have a free "
+      return "in reduced coordinates the Jacobian has no null directions but common shifts; raw parameters "
+             "have a free "
              "scale, which no amount of data determines";
     case Verdict::flat:
       return "a curve of other parameters gives exactly the same function";
@@ -96,7 +99,8 @@ std::string over_reason(const Identifiability& result, const TruthFindings& find
                  : "split atoms can move apart along a curve on which the function is exactly the same";
     case Verdict::slow:
       return findings.record.order == 1.5
-                 ? "centres inside the data: a split only changes the function near the kink at x = omega; outside the "
+                 ? "centres inside the data: a split only changes the function near the kink at x = omega; "
+                   "outside the "
                    "data nothing determines them"
                  : fmt::format("a split of size s changes the function only by about s^{:.0f}",
                                2 * std::round(findings.record.order / 2));
@@ -108,7 +112,8 @@ std::string over_reason(const Identifiability& result, const TruthFindings& find
 void add_gauges(const MixtureSpec& spec, Setting& setting) {
   for (const Gauge& gauge : gauges(spec, Coordinates::raw)) {
     const bool is_shift = gauge.kind == Gauge::Kind::shift;
-    setting.relations.push_back({is_shift ? Relation::Kind::shift : Relation::Kind::scale, gauge.text, gauge.latex});
+    setting.relations.push_back(
+        {is_shift ? Relation::Kind::shift : Relation::Kind::scale, gauge.text, gauge.latex});
   }
 }
 
@@ -125,7 +130,8 @@ double gauge_error(const Truth& truth, double half_width, Stream& stream) {
       x.emplace_back(stream.uniform(-half_width, half_width));
     }
     for (int output = 0; output < truth.family.spec.num_outputs; ++output) {
-      const Wide change = wide_value(truth.family, after, x, output) - wide_value(truth.family, before, x, output);
+      const Wide change =
+          wide_value(truth.family, after, x, output) - wide_value(truth.family, before, x, output);
       largest = std::max(largest, std::abs(static_cast<double>(change)));
     }
   }
@@ -139,12 +145,13 @@ void check_question(const MixtureFamily& family, const std::optional<Measure>& m
     throw InputError("there are no inputs", "the analysis moves slopes", "Give --dim 1 or more.");
   }
   if (options.num_experts < family.spec.num_experts) {
-    throw InputError(fmt::format("{} experts cannot fit a truth with {}", options.num_experts, family.spec.num_experts),
-                     "a fit needs at least as many experts as the truth has",
-                     "Raise --experts, or lower --true-experts.");
+    throw InputError(
+        fmt::format("{} experts cannot fit a truth with {}", options.num_experts, family.spec.num_experts),
+        "a fit needs at least as many experts as the truth has", "Raise --experts, or lower --true-experts.");
   }
   if (family.formula && family.spec.num_outputs > 1) {
-    throw InputError("a formula is an expert of one output", "the model has several targets", "Leave one target.");
+    throw InputError("a formula is an expert of one output", "the model has several targets",
+                     "Leave one target.");
   }
   if (measure && measure->atoms.size() != static_cast<std::size_t>(family.spec.num_experts)) {
     throw InputError("the truth has another number of atoms than experts", "each atom is one expert",
@@ -163,9 +170,11 @@ void write_settings(const std::vector<Truth>& truths, const std::vector<TruthFin
   result.min_extra_experts = example.min_extra_experts;
   result.exact.reason = exact_reason(result);
   result.over.reason = over_reason(result, example);
-  const bool is_identified = result.exact.verdict == Verdict::regular || result.exact.verdict == Verdict::scale_gauge;
+  const bool is_identified =
+      result.exact.verdict == Verdict::regular || result.exact.verdict == Verdict::scale_gauge;
   result.exact.rate = is_identified ? "n^-1/2" : kNoRate;
-  result.over.rate = result.over.verdict == Verdict::regular || result.over.verdict == Verdict::scale_gauge ? "n^-1/4"
+  result.over.rate = result.over.verdict == Verdict::regular || result.over.verdict == Verdict::scale_gauge
+                         ? "n^-1/4"
                      : result.over.verdict == Verdict::slow ? rate_of_order(example.record.order)
                                                             : std::string(kNoRate);
   add_gauges(spec, result.exact);
@@ -212,8 +221,7 @@ Identifiability analyze(const MixtureFamily& family, const std::optional<Measure
     truths.push_back(measure ? Truth{family, *measure} : random_truth(family, options.half_width, stream));
     findings.push_back(analyze_truth(truths.back(), asked, stream));
     result.truths.push_back(findings.back().record);
-    result.gauge_error =
-        std::max(result.gauge_error, gauge_error(truths.back(), options.half_width, stream));
+    result.gauge_error = std::max(result.gauge_error, gauge_error(truths.back(), options.half_width, stream));
     if (progress) {
       progress(0.9 * (t + 1) / count);
     }

@@ -45,15 +45,15 @@ struct Setting {
 struct TruthRecord {
   Verdict exact = Verdict::undecided;
   Verdict over = Verdict::undecided;
-  int num_first_null = 0;      // null directions of the Jacobian in reduced coordinates
+  int num_first_null = 0;                          // null directions of the Jacobian in reduced coordinates
   double smallest_non_null = 0, largest_null = 0;  // of it, relative
-  double separation = 0;       // smallest certificate over the cell sets; 0 without
-  double order = 0;            // of the residual of a slow split
+  double separation = 0;                           // smallest certificate over the cell sets; 0 without
+  double order = 0;                                // of the residual of a slow split
   std::string reason;
 };
 
-/// The null space of the dictionary of all derivatives up to order 2 of all local functions, in raw coordinates, a
-/// learned temperature counted per atom, at the first truth.
+/// The null space of the dictionary of all derivatives up to order 2 of all local functions, in raw
+/// coordinates, a learned temperature counted per atom, at the first truth.
 struct Dictionary {
   int num_columns = 0;
   int num_null = -1;  // -1: not counted, too many columns
@@ -84,10 +84,11 @@ struct Identifiability {
 };
 
 /// Analyses the family with k* = family.spec.num_experts atoms at the given measure or at random ones, and
-/// k - k* = options.num_experts - k* extra atoms (section 5 of the theory). Ranks and cone tests are done with 50
-/// digits, and the ranks again in quadruple precision. Throws InputError for what cannot be asked. `progress` is called
-/// with the finished share in (0, 1].
+/// k - k* = options.num_experts - k* extra atoms (section 5 of the theory). Ranks and cone tests are done
+/// with 50 digits, and the ranks again in quadruple precision. Throws InputError for what cannot be asked.
+/// `progress` is called with the finished share in (0, 1].
 Identifiability analyze(const MixtureFamily& family, const std::optional<Measure>& measure,
-                        const IdentifiabilityOptions& options, const std::function<void(double)>& progress = {});
+                        const IdentifiabilityOptions& options,
+                        const std::function<void(double)>& progress = {});
 
 }  // namespace moest

@@ -13,11 +13,11 @@
 
 namespace moest {
 
-/// A value v with its gradient g by p variables and, kOrder = 2, its packed Hessian H_ij, i >= j: the Taylor expansion
-/// of a function of these variables, which every operation below carries on exactly (forward mode automatic
-/// differentiation). A constant has no derivatives, whatever p is; two jets that are not constant must have the same
-/// p. T is a real type: double, or one of wide.h. Where a function has a kink (abs, relu), the derivatives are those
-/// of one side.
+/// A value v with its gradient g by p variables and, kOrder = 2, its packed Hessian H_ij, i >= j: the Taylor
+/// expansion of a function of these variables, which every operation below carries on exactly (forward mode
+/// automatic differentiation). A constant has no derivatives, whatever p is; two jets that are not constant
+/// must have the same p. T is a real type: double, or one of wide.h. Where a function has a kink (abs, relu),
+/// the derivatives are those of one side.
 template <class T, int kOrder = 2>
 class Jet {
   static_assert(kOrder == 1 || kOrder == 2);

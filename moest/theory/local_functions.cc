@@ -10,17 +10,16 @@
 namespace moest {
 namespace {
 
-/// Whether the temperature is an unknown of the cells: where it is learned and, in reduced coordinates, more than the
-/// unit of other parameters.
+/// Whether the temperature is an unknown of the cells: where it is learned and, in reduced coordinates, more
+/// than the unit of other parameters.
 bool has_temperature(const GateSpec& gate, Coordinates coordinates) {
   const bool is_unit = !gate_bias_is_outside(gate);  // it only divides the slopes
   return learns_temperature(gate) && (coordinates == Coordinates::raw || !is_unit);
 }
 
 bool is_on_sphere(const GateSpec& gate) {
-  return visit_gate(gate.kind, [&](auto kind) {
-    return decltype(kind)::region(gate, 1).shape == Region::Shape::sphere;
-  });
+  return visit_gate(
+      gate.kind, [&](auto kind) { return decltype(kind)::region(gate, 1).shape == Region::Shape::sphere; });
 }
 
 /// An orthonormal basis of the vectors that are orthogonal to omega, d x (d - 1).
@@ -33,7 +32,7 @@ Eigen::MatrixXd tangent_basis(const Eigen::VectorXd& omega) {
 Cell atom_cell(const Truth& truth, int index) {
   const Atom& atom = truth.measure.atoms[static_cast<std::size_t>(index)];
   Cell cell{Cell::Kind::atom, index, truth.family.gate_names(), 0, 0, atom.gate};
-  if (!gate_has_masses(truth.family.spec)) {
+  if (!has_masses(truth.family.spec.gate)) {
     cell.names.emplace_back("b_0");
     cell.at.push_back(atom.bias);
   }
@@ -111,7 +110,7 @@ template <class T>
 LocalFunctions<T>::LocalFunctions(const Truth& truth, Coordinates coordinates)
     : truth_(truth),
       shares_temperature_(has_temperature(truth.family.spec.gate, coordinates)),
-      has_masses_(gate_has_masses(truth.family.spec)) {
+      has_masses_(moest::has_masses(truth.family.spec.gate)) {
   using std::exp;
   const MixtureSpec& spec = truth.family.spec;
   const T unit = bias_is_divided(spec) ? T(spec.gate.temperature.value) : T(1);
@@ -197,7 +196,8 @@ Measure LocalFunctions<T>::displaced(std::size_t cell, const Eigen::VectorXd& di
         atom.bias = *next++;
       }
     } else {
-      Eigen::Map<Eigen::VectorXd>(atom.gate.data(), spec.num_inputs) += tangents_[cell] * theta.head(of.num_gate);
+      Eigen::Map<Eigen::VectorXd>(atom.gate.data(), spec.num_inputs) +=
+          tangents_[cell] * theta.head(of.num_gate);
       next += of.num_gate;
     }
     take(atom.expert);
@@ -238,8 +238,7 @@ std::vector<Jet<T>> LocalFunctions<T>::flat(std::span<const Number> x, int outpu
     const std::span<const Number> all(theta);
     const auto num_gate = static_cast<std::size_t>(cells_[j].num_gate);
     const Number bias = has_masses_ ? Number(T(0)) : theta[num_gate - 1];
-    scores.push_back(
-        gate_score<Number>(spec, raw_gate(j, all), bias, temperature(num_variables(j)), z));
+    scores.push_back(gate_score<Number>(spec, raw_gate(j, all), bias, temperature(num_variables(j)), z));
     experts.push_back(family_expert<Number>(truth_.family, all.subspan(num_gate), x, output));
     using std::log;
     with_mass.push_back(scores[j].value() + T(log(masses_[j])));
@@ -265,9 +264,11 @@ template <class T>
 Jet<T> LocalFunctions<T>::group_mean(std::size_t cell, const std::vector<Number>& variables,
                                      std::span<const Number> z, std::span<const Number> x, int output) const {
   const MixtureSpec& spec = truth_.family.spec;
-  const int first = cells_[cell].index == 0 ? 0 : group_ends(spec)[static_cast<std::size_t>(cells_[cell].index) - 1];
+  const int first =
+      cells_[cell].index == 0 ? 0 : group_ends(spec)[static_cast<std::size_t>(cells_[cell].index) - 1];
   const int last = group_ends(spec)[static_cast<std::size_t>(cells_[cell].index)];
-  std::span<const Number> rest = std::span<const Number>(variables).subspan(static_cast<std::size_t>(cells_[cell].num_gate));
+  std::span<const Number> rest =
+      std::span<const Number>(variables).subspan(static_cast<std::size_t>(cells_[cell].num_gate));
   std::vector<Number> weights;
   std::vector<Number> experts;
   for (int i = first; i < last; ++i) {

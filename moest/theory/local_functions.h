@@ -11,21 +11,18 @@
 #include "moest/model/groups.h"
 #include "moest/model/model.h"
 #include "moest/theory/jet.h"
+#include "moest/theory/mixing_measure.h"
 #include "moest/theory/mixture_family.h"
 #include "moest/theory/wide.h"
 
 namespace moest {
 
-/// A mixture with parameters: raw ones, in scaled coordinates if the model has a scaling. The temperature is that of
-/// the specification's gate, also where it is learned.
+/// A mixture with parameters: raw ones, in scaled coordinates if the model has a scaling. The temperature is
+/// that of the specification's gate, also where it is learned.
 struct Truth {
   MixtureFamily family;
   Measure measure;
 };
-
-/// Coordinates of the gates: the raw parameters, or those that leave no scale free (the direction of omega of a cosine
-/// gate in a tangent plane; no temperature where it is only the unit of others).
-enum class Coordinates { raw, reduced };
 
 /// A part of the truth that an extra atom can split: an atom or, of a hierarchical gate, a whole group.
 struct Cell {
@@ -35,20 +32,22 @@ struct Cell {
   int index = 0;                   // of the atom or group
   std::vector<std::string> names;  // of its coordinates theta: those of the gate first
   int num_gate = 0;                // how many of them belong to its own gate
-  int num_first = 0;  // coordinates with first-order functions of their own (a group's others are those of its atoms)
+  int num_first =
+      0;  // coordinates with first-order functions of their own (a group's others are those of its atoms)
   std::vector<double> at;  // the coordinates of the truth
 };
 
 /// The local functions of a truth [NHR24, NHR25],
 ///
-///     Phi_j(x; theta_j) = E_j (h_j - f*) / sum_l m_l E_l,    E_j = exp(score without its bias), m_j the masses,
+///     Phi_j(x; theta_j) = E_j (h_j - f*) / sum_l m_l E_l,    E_j = exp(score without its bias), m_j the
+///     masses,
 ///
-/// as functions of the coordinates theta_j = (omega_j, eta_j) of cell j with f* and the sum held fixed; h_j - f* is
-/// sum_l w_l (h_j - h_l), so that nothing cancels. Of a hierarchical gate the cells are the atoms,
-/// W_g E_{i|g} (h_gi - F_g) with the group's mean F_g and weight W_g, and the groups, W_g (F_g - f*), whose theta is the
-/// group's gate and what is inside it. Of the sigmoid gates, which have no masses, theta includes the bias, and Phi_j is
-/// E_j h_j for the one that is not normalised. Duplicating atom j into two of half its mass at theta_j -+ delta changes f
-/// by m_j D^2 Phi_j[delta, delta] / 2 + O(delta^4).
+/// as functions of the coordinates theta_j = (omega_j, eta_j) of cell j with f* and the sum held fixed; h_j -
+/// f* is sum_l w_l (h_j - h_l), so that nothing cancels. Of a hierarchical gate the cells are the atoms, W_g
+/// E_{i|g} (h_gi - F_g) with the group's mean F_g and weight W_g, and the groups, W_g (F_g - f*), whose theta
+/// is the group's gate and what is inside it. Of the sigmoid gates, which have no masses, theta includes the
+/// bias, and Phi_j is E_j h_j for the one that is not normalised. Duplicating atom j into two of half its
+/// mass at theta_j -+ delta changes f by m_j D^2 Phi_j[delta, delta] / 2 + O(delta^4).
 template <class T>
 class LocalFunctions {
  public:
@@ -87,7 +86,8 @@ class LocalFunctions {
   bool has_masses_;
   std::vector<Cell> cells_;
   std::vector<T> masses_;
-  std::vector<Eigen::MatrixXd> tangents_;  // of the cosine gate in reduced coordinates: omega = at + tangent u
+  std::vector<Eigen::MatrixXd>
+      tangents_;  // of the cosine gate in reduced coordinates: omega = at + tangent u
 };
 
 }  // namespace moest

@@ -30,7 +30,9 @@ class Equations {
     const Eigen::Index count = size_ * size_ + 1;
     DenseVector<T> residual(count);
     DenseMatrix<T> jacobian(count, u.size());
-    const auto flat = [](const DenseMatrix<T>& m) { return Eigen::Map<const DenseVector<T>>(m.data(), m.size()); };
+    const auto flat = [](const DenseMatrix<T>& m) {
+      return Eigen::Map<const DenseVector<T>>(m.data(), m.size());
+    };
     residual.head(count - 1) = flat(outside(u * u.transpose()));
     residual[count - 1] = u.squaredNorm() - T(1);
     for (Eigen::Index p = 0; p < u.size(); ++p) {

@@ -19,7 +19,8 @@ std::vector<std::string> numbered(int count) {
 }  // namespace
 
 int MixtureFamily::num_expert_parameters() const {
-  return formula ? static_cast<int>(formula->names().size()) - spec.num_inputs : moest::num_expert_parameters(spec);
+  return formula ? static_cast<int>(formula->names().size()) - spec.num_inputs
+                 : moest::num_expert_parameters(spec);
 }
 
 std::vector<std::string> MixtureFamily::expert_names() const {
@@ -49,10 +50,6 @@ std::string MixtureFamily::expert_title() const {
     return "ffn of " + (activation ? activation_title : spec.expert.activation);
   }
   return activation ? activation_title : spec.expert.kind;
-}
-
-bool gate_has_masses(const MixtureSpec& spec) {
-  return gate_link(spec.gate) == Link::identity || gate_bias_is_outside(spec.gate);
 }
 
 bool has_gate_kink(const MixtureSpec& spec) {

@@ -10,11 +10,12 @@
 #include "moest/model/mixture_value.h"
 #include "moest/model/specification.h"
 #include "moest/theory/expression.h"
+#include "moest/theory/mixing_measure.h"
 
 namespace moest {
 
-/// A gate of the catalogue with experts of the catalogue, with a formula in place of their link, or with a formula in
-/// place of the whole expert.
+/// A gate of the catalogue with experts of the catalogue, with a formula in place of their link, or with a
+/// formula in place of the whole expert.
 struct MixtureFamily {
   MixtureSpec spec;
   std::optional<Expression> activation = {};  // phi(t), of the variable t
@@ -45,14 +46,11 @@ T family_expert(const MixtureFamily& family, std::span<const T> expert, std::spa
   return expert_value<T>(family.spec, expert, x, output);
 }
 
-/// Whether an atom's bias is the logarithm of a mass (times the temperature where the gate divides it): e^{b_i} stands
-/// before e^{score}. In the sigmoid gates it is one more slope.
-bool gate_has_masses(const MixtureSpec& spec);
 /// Whether the gate divides the bias by the temperature, too.
 bool bias_is_divided(const MixtureSpec& spec);
 
-/// Whether scores have kinks at the gates' own places, which derivatives at sample points miss: |omega - x| with one
-/// input.
+/// Whether scores have kinks at the gates' own places, which derivatives at sample points miss: |omega - x|
+/// with one input.
 bool has_gate_kink(const MixtureSpec& spec);
 
 /// The score of a raw gate at the features z = gate_features(spec, x), with a temperature of the same type.
@@ -61,7 +59,7 @@ T gate_score(const MixtureSpec& spec, const std::vector<T>& gate, const T& bias,
              std::span<const T> z) {
   MixtureSpec unit = spec;
   unit.gate.temperature = {1.0, false};
-  if (!gate_has_masses(spec)) {
+  if (!has_masses(spec.gate)) {
     return score_in_chart<T>(unit, atom_in_chart<T>(unit, {bias, gate, {}}), z, T(1));
   }
   const T score = score_in_chart<T>(unit, atom_in_chart<T>(unit, {T(0), gate, {}}), z, T(1)) / temperature;

@@ -8,14 +8,15 @@
 
 namespace moest {
 
-/// The null space of a matrix A (m x p, m >= p), by QR with column pivoting, A P = Q [R11 R12; 0 R22]. Singular values
-/// are relative to that of the largest column, which is of size 1 where the columns are normalised.
+/// The null space of a matrix A (m x p, m >= p), by QR with column pivoting, A P = Q [R11 R12; 0 R22].
+/// Singular values are relative to that of the largest column, which is of size 1 where the columns are
+/// normalised.
 template <class T>
 struct NullSpace {
-  DenseMatrix<T> basis;   // p x nullity: A basis = 0 up to rounding; not orthonormal
-  DenseMatrix<T> range;   // m x rank: orthonormal, the range of A
-  T smallest_non_null;    // the smallest singular value of R11, by inverse iteration; 0 where the rank is 0
-  T largest_null;         // |R22| in the Frobenius norm, at least every null singular value; 0 where there is none
+  DenseMatrix<T> basis;  // p x nullity: A basis = 0 up to rounding; not orthonormal
+  DenseMatrix<T> range;  // m x rank: orthonormal, the range of A
+  T smallest_non_null;   // the smallest singular value of R11, by inverse iteration; 0 where the rank is 0
+  T largest_null;  // |R22| in the Frobenius norm, at least every null singular value; 0 where there is none
   /// Whether the two are far apart: else the rank is a matter of taste.
   bool is_clear = true;
 
@@ -23,8 +24,8 @@ struct NullSpace {
   int rank() const { return static_cast<int>(range.cols()); }
 };
 
-/// How small a relative singular value is that counts as null: eps^0.82, 1e-29 with 36 digits and 1e-41 with 50. What is
-/// not null was never seen below 1e-17, and what is null always within a few thousand eps.
+/// How small a relative singular value is that counts as null: eps^0.82, 1e-29 with 36 digits and 1e-41
+/// with 50. What is not null was never seen below 1e-17, and what is null always within a few thousand eps.
 template <class T>
 T null_threshold() {
   using std::pow;
@@ -81,7 +82,8 @@ NullSpace<T> null_space(const DenseMatrix<T>& a, const T& threshold) {
     return result;
   }
   const Eigen::ColPivHouseholderQR<DenseMatrix<T>> qr(a);
-  const DenseMatrix<T> r = qr.matrixR().topRows(std::min(a.rows(), p)).template triangularView<Eigen::Upper>();
+  const DenseMatrix<T> r =
+      qr.matrixR().topRows(std::min(a.rows(), p)).template triangularView<Eigen::Upper>();
   const T largest = abs(r(0, 0));
   Eigen::Index rank = 0;
   while (rank < r.rows() && abs(r(rank, rank)) > threshold * largest && largest > T(0)) {

@@ -69,9 +69,10 @@ Truth random_truth(const MixtureFamily& family, double half_width, Stream& strea
       }
     }
     if (!is_finite_over_box(truth, half_width, stream)) {
-      throw InputError("the expert's formula is not finite over the box of inputs",
-                       "its parameters were drawn between 0.4 and 1.4",
-                       "Choose another --half-width, or write the formula so that its logarithms and roots exist.");
+      throw InputError(
+          "the expert's formula is not finite over the box of inputs",
+          "its parameters were drawn between 0.4 and 1.4",
+          "Choose another --half-width, or write the formula so that its logarithms and roots exist.");
     }
   }
   return truth;

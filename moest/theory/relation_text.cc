@@ -69,7 +69,8 @@ CoefficientName named(const Rational& r, const Shape& shape) {
   name.is_negative = r.numerator < 0;
   const int n = std::abs(r.numerator);
   const std::string number = r.denominator == 1 ? std::to_string(n) : fmt::format("{}/{}", n, r.denominator);
-  const std::string fraction = r.denominator == 1 ? number : fmt::format("\\tfrac{{{}}}{{{}}}", n, r.denominator);
+  const std::string fraction =
+      r.denominator == 1 ? number : fmt::format("\\tfrac{{{}}}{{{}}}", n, r.denominator);
   const bool is_one = n == 1 && r.denominator == 1;
   const bool is_reciprocal = shape.text.starts_with("1/");
   if (shape.text.empty()) {
@@ -132,8 +133,8 @@ std::vector<Term> terms_of(const std::vector<std::string>& coordinates, bool has
                          fmt::format("\\frac{{\\partial^2 F}}{{\\partial {}^2}}", latex_name(first)), 2});
       } else {
         terms.push_back({fmt::format("d2F/(d {} d {})", first, second),
-                         fmt::format("\\frac{{\\partial^2 F}}{{\\partial {}\\,\\partial {}}}", latex_name(first),
-                                     latex_name(second)),
+                         fmt::format("\\frac{{\\partial^2 F}}{{\\partial {}\\,\\partial {}}}",
+                                     latex_name(first), latex_name(second)),
                          2});
       }
     }
@@ -141,7 +142,8 @@ std::vector<Term> terms_of(const std::vector<std::string>& coordinates, bool has
   return terms;
 }
 
-std::optional<CoefficientName> coefficient_name(std::span<const Wide> values, std::span<const KnownValues> known) {
+std::optional<CoefficientName> coefficient_name(std::span<const Wide> values,
+                                                std::span<const KnownValues> known) {
   for (const Shape& shape : shapes(known.front())) {
     const std::optional<Rational> ratio = small_rational(values.front() / shape.value(known.front()));
     if (!ratio) {
@@ -182,7 +184,8 @@ WrittenRelation write_relation(std::span<const Term> terms, std::span<const Dens
     if (!name) {
       written.is_named = false;
       const std::string number = fmt::format("{:.6g}", std::abs(static_cast<double>(values.front())));
-      name = CoefficientName{number == "1" ? "" : number, number == "1" ? "" : number, values.front() < Wide(0)};
+      name =
+          CoefficientName{number == "1" ? "" : number, number == "1" ? "" : number, values.front() < Wide(0)};
     }
     const std::string space = name->text.empty() ? "" : " ";
     const Summand summand{name->is_negative, name->text + space + terms[i].text,
@@ -191,7 +194,8 @@ WrittenRelation write_relation(std::span<const Term> terms, std::span<const Dens
   };
   const bool has_second = [&] {
     for (std::size_t i = 0; i < terms.size(); ++i) {
-      if (terms[i].order == 2 && abs(coefficients.front()[static_cast<Eigen::Index>(i)]) > Wide(kNegligible) * largest) {
+      if (terms[i].order == 2 &&
+          abs(coefficients.front()[static_cast<Eigen::Index>(i)]) > Wide(kNegligible) * largest) {
         return true;
       }
     }

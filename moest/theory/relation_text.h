@@ -19,8 +19,8 @@ struct Term {
   int order = 0;  // of the derivative
 };
 
-/// The local function of a cell and its derivatives up to order 2: F, dF/dtheta_u, then d2F/dtheta_u dtheta_v for
-/// u >= v row by row. Without masses there is no F.
+/// The local function of a cell and its derivatives up to order 2: F, dF/dtheta_u, then d2F/dtheta_u dtheta_v
+/// for u >= v row by row. Without masses there is no F.
 std::vector<Term> terms_of(const std::vector<std::string>& coordinates, bool has_mass);
 
 /// A coordinate's name in LaTeX: omega_1 becomes \omega_{1}.
@@ -29,19 +29,20 @@ std::string latex_name(const std::string& name);
 /// Parameters by name, whose values a coefficient may be made of.
 using KnownValues = std::vector<std::pair<std::string, Wide>>;
 
-/// What a coefficient is, in terms of parameters: r, r p, r / p, r p / q or r p q with a small rational r, if it is the
-/// same at all `values` (one for each truth, with the parameters' values there); three truths make a coincidence
-/// unlikely. The text of 1 is empty.
+/// What a coefficient is, in terms of parameters: r, r p, r / p, r p / q or r p q with a small rational r, if
+/// it is the same at all `values` (one for each truth, with the parameters' values there); three truths make
+/// a coincidence unlikely. The text of 1 is empty.
 struct CoefficientName {
   std::string text;
   std::string latex;
   bool is_negative = false;
 };
-std::optional<CoefficientName> coefficient_name(std::span<const Wide> values, std::span<const KnownValues> known);
+std::optional<CoefficientName> coefficient_name(std::span<const Wide> values,
+                                                std::span<const KnownValues> known);
 
-/// A relation sum_i c_i T_i = 0 written as (order 2) = (order 1 and 0), with names for its coefficients where all truths
-/// agree, else their values at the first one. `coefficients`: one vector for each truth; entries below 1e-20 of the
-/// largest count as 0.
+/// A relation sum_i c_i T_i = 0 written as (order 2) = (order 1 and 0), with names for its coefficients where
+/// all truths agree, else their values at the first one. `coefficients`: one vector for each truth; entries
+/// below 1e-20 of the largest count as 0.
 struct WrittenRelation {
   std::string text;
   std::string latex;
@@ -50,8 +51,8 @@ struct WrittenRelation {
 WrittenRelation write_relation(std::span<const Term> terms, std::span<const DenseVector<Wide>> coefficients,
                                std::span<const KnownValues> known);
 
-/// A basis of the rows' span in reduced row echelon form with its pivots on the last columns that can be, so that a
-/// derivative of high order is expressed by others: rows of `basis` transposed, one relation each.
+/// A basis of the rows' span in reduced row echelon form with its pivots on the last columns that can be, so
+/// that a derivative of high order is expressed by others: rows of `basis` transposed, one relation each.
 std::vector<DenseVector<Wide>> echelon_form(const DenseMatrix<Wide>& basis);
 
 }  // namespace moest

@@ -54,9 +54,9 @@ struct Part {
   Atom& weighted() { return measure.groups.empty() ? measure.atoms.front() : measure.groups.front(); }
   Atom& held_weight() { return measure.groups.empty() ? held.atoms.front() : held.groups.front(); }
 
-  /// Holds the number that differs most from `before` in the first copy of a split. In a gate it is held in all copies,
-  /// since a common shift of all atoms could make up for one; all of a gate where only its direction counts, since a
-  /// change of length could keep a single number.
+  /// Holds the number that differs most from `before` in the first copy of a split. In a gate it is held in
+  /// all copies, since a common shift of all atoms could make up for one; all of a gate where only its
+  /// direction counts, since a change of length could keep a single number.
   void hold_largest_change(const Measure& before, bool is_first_copy, bool gate_is_direction) {
     const std::vector<double> old = numbers_of(before);
     const std::vector<double> now = numbers_of(measure);
@@ -67,9 +67,10 @@ struct Part {
       }
     }
     const Atom& shape = before.atoms.front();
-    const bool is_of_group = largest + 1 + (before.groups.empty() ? 0 : before.groups.front().gate.size()) >= old.size();
-    const bool is_of_gate = (before.groups.empty() && largest <= shape.gate.size()) ||
-                            (!before.groups.empty() && is_of_group);
+    const bool is_of_group =
+        largest + 1 + (before.groups.empty() ? 0 : before.groups.front().gate.size()) >= old.size();
+    const bool is_of_gate =
+        (before.groups.empty() && largest <= shape.gate.size()) || (!before.groups.empty() && is_of_group);
     if (is_first_copy || is_of_gate) {
       std::size_t place = 0;
       visit_numbers(held, [&](double& value) { value = place++ == largest ? 1 : value; });
@@ -90,7 +91,8 @@ Eigen::MatrixXd simplex(Eigen::Index r) {
 /// A truth whose cells are split or moved by `size` along their directions.
 class Displaced {
  public:
-  Displaced(const LocalFunctions<Wide>& functions, const Truth& truth, const std::vector<CellSplit>& splits, double size)
+  Displaced(const LocalFunctions<Wide>& functions, const Truth& truth, const std::vector<CellSplit>& splits,
+            double size)
       : functions_(functions), truth_(truth), splits_(splits), size_(size), family_(truth.family) {
     const auto k = truth.measure.atoms.size();
     std::vector<int> sizes;
@@ -144,13 +146,15 @@ class Displaced {
     }
     const MixtureSpec& spec = truth_.family.spec;
     const Eigen::MatrixXd corners =
-        split->is_move ? split->directions : Eigen::MatrixXd(split->directions * simplex(split->directions.cols()));
+        split->is_move ? split->directions
+                       : Eigen::MatrixXd(split->directions * simplex(split->directions.cols()));
     const double unit = bias_is_divided(spec) ? spec.gate.temperature.value : 1;
     std::vector<Part> result;
     for (Eigen::Index i = 0; i < corners.cols(); ++i) {
       result.emplace_back(functions_.displaced(cell, corners.col(i) * size_));
       Part& copy = result.back();
-      if (split == splits_.begin()) {  // the others follow, which makes up for the rounding of their directions
+      if (split ==
+          splits_.begin()) {  // the others follow, which makes up for the rounding of their directions
         copy.hold_largest_change(before, i == 0, spec.gate.kind == "cosine");
         copy.held_weight().bias = 1;
       }
@@ -185,14 +189,16 @@ class Compensation {
     for (int m = 0; m < count; ++m) {
       points_.push_back(point(stream));
       for (int output = 0; output < outputs; ++output) {
-        truth_values_.push_back(static_cast<Quad>(wide_value(truth.family, wide_measure(truth), wide(points_.back()), output)));
+        truth_values_.push_back(
+            static_cast<Quad>(wide_value(truth.family, wide_measure(truth), wide(points_.back()), output)));
       }
     }
   }
 
-  /// Looks for a solution of f = f* by Gauss-Newton steps of minimal length, doubled where that helps (the solution may
-  /// be a double one) and halved where they do not. Returns the root mean square of f - f* in the end; infinity where the
-  /// numbers went far from where they began: that is another solution and not this curve.
+  /// Looks for a solution of f = f* by Gauss-Newton steps of minimal length, doubled where that helps (the
+  /// solution may be a double one) and halved where they do not. Returns the root mean square of f - f* in
+  /// the end; infinity where the numbers went far from where they began: that is another solution and not
+  /// this curve.
   double solve(double size) {
     constexpr int kMostSteps = 60;
     constexpr double kLeastError = 1e-32;
@@ -218,8 +224,8 @@ class Compensation {
     return far > Quad(kFar * size) ? std::numeric_limits<double>::infinity() : root_mean_square(error);
   }
 
-  /// The least root mean square of f - f* that Levenberg-Marquardt steps find from the beginning: where there is no
-  /// solution, and the Jacobian is nearly singular.
+  /// The least root mean square of f - f* that Levenberg-Marquardt steps find from the beginning: where there
+  /// is no solution, and the Jacobian is nearly singular.
   double approach() {
     constexpr int kMostSteps = 60;
     DenseMatrix<Quad> jacobian;
@@ -280,7 +286,8 @@ class Compensation {
     const auto shaped = [](const std::vector<Atom>& atoms) {
       std::vector<BasicAtom<Number>> result;
       for (const Atom& atom : atoms) {
-        result.push_back({Number(), std::vector<Number>(atom.gate.size()), std::vector<Number>(atom.expert.size())});
+        result.push_back(
+            {Number(), std::vector<Number>(atom.gate.size()), std::vector<Number>(atom.expert.size())});
       }
       return result;
     };
@@ -290,10 +297,12 @@ class Compensation {
     std::size_t place = 0;
     int index = 0;
     visit_numbers(measure, [&](Number& number) {
-      number = held[place] == 0 ? Number::variable(numbers_[place], index++, num_free_) : Number(numbers_[place]);
+      number =
+          held[place] == 0 ? Number::variable(numbers_[place], index++, num_free_) : Number(numbers_[place]);
       ++place;
     });
-    const Number temperature = learns_ ? Number::variable(temperature_, index, num_free_) : Number(temperature_);
+    const Number temperature =
+        learns_ ? Number::variable(temperature_, index, num_free_) : Number(temperature_);
     std::vector<Number> inputs;
     for (const double coordinate : x) {
       inputs.emplace_back(Quad(coordinate));
@@ -309,7 +318,8 @@ class Compensation {
       jacobian->resize(count, num_free_);
     }
     for (Eigen::Index row = 0; row < count; ++row) {
-      const Number f = value(points_[static_cast<std::size_t>(row / outputs)], static_cast<int>(row % outputs));
+      const Number f =
+          value(points_[static_cast<std::size_t>(row / outputs)], static_cast<int>(row % outputs));
       r[row] = f.value() - truth_values_[static_cast<std::size_t>(row)];
       for (int p = 0; jacobian != nullptr && p < num_free_; ++p) {
         (*jacobian)(row, p) = f.derivative(p);
@@ -331,8 +341,8 @@ class Compensation {
     }
   }
 
-  /// The step or twice as much, whichever is better, or the largest half, quarter, .. of it that makes the error
-  /// smaller; the error then.
+  /// The step or twice as much, whichever is better, or the largest half, quarter, .. of it that makes the
+  /// error smaller; the error then.
   Quad descend(const DenseVector<Quad>& move, const Quad& before) {
     constexpr int kMostHalvings = 12;
     const auto error_after = [&](const Quad& factor) {

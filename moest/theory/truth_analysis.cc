@@ -33,8 +33,8 @@ std::vector<CellSet> subsets(std::size_t first, std::size_t last, std::size_t si
   return result;
 }
 
-/// The sets of cells that `extra` atoms can split. Of a hierarchical gate: atoms as the larger partition adds them, and
-/// each group as a whole.
+/// The sets of cells that `extra` atoms can split. Of a hierarchical gate: atoms as the larger partition adds
+/// them, and each group as a whole.
 std::vector<CellSet> cell_sets(const MixtureSpec& spec, int extra) {
   const auto k = static_cast<std::size_t>(spec.num_experts);
   if (!has_groups(spec.gate)) {
@@ -52,7 +52,8 @@ std::vector<CellSet> cell_sets(const MixtureSpec& spec, int extra) {
   for (std::size_t g = 0; g < before.size(); ++g) {
     const auto last = first + static_cast<std::size_t>(before[g]);
     std::vector<CellSet> longer;
-    for (const CellSet& inside : subsets(first, last, static_cast<std::size_t>(std::max(0, after[g] - before[g])))) {
+    for (const CellSet& inside :
+         subsets(first, last, static_cast<std::size_t>(std::max(0, after[g] - before[g])))) {
       for (CellSet set : sets) {
         set.insert(set.end(), inside.begin(), inside.end());
         longer.push_back(set);
@@ -111,7 +112,8 @@ Eigen::Index num_columns(const LocalFunctions<Wide>& functions, std::size_t cell
 }
 
 /// A direction of one cell in which f does not change to first order, if there is one.
-std::optional<CellSplit> local_null_direction(const LocalFunctions<Wide>& functions, const Criterion& criterion) {
+std::optional<CellSplit> local_null_direction(const LocalFunctions<Wide>& functions,
+                                              const Criterion& criterion) {
   for (std::size_t cell = 0; cell < functions.cells().size(); ++cell) {
     if (functions.cells()[cell].kind != Cell::Kind::atom) {
       continue;
@@ -122,8 +124,7 @@ std::optional<CellSplit> local_null_direction(const LocalFunctions<Wide>& functi
     const NullSpace<Wide> null = null_space<Wide>(own * factors.asDiagonal(), null_threshold<Wide>());
     if (null.nullity() > 0) {
       const DenseVector<Wide> direction = factors.asDiagonal() * null.basis.col(0);
-      const Eigen::VectorXd theta =
-          direction.tail(functions.cells()[cell].num_first).cast<double>();
+      const Eigen::VectorXd theta = direction.tail(functions.cells()[cell].num_first).cast<double>();
       return CellSplit{cell, theta / theta.norm(), true};
     }
   }
@@ -142,9 +143,11 @@ void judge_exact(const Truth& truth, const LocalFunctions<Wide>& functions, cons
   const LocalFunctions<Quad> in_quad(truth, Coordinates::reduced);
   const Eigen::Index columns = criterion.samples().first.cols();
   const Eigen::Index rows = std::min(criterion.points().rows(), columns + columns / 2 + 10);
-  const SampledFunctions<Quad> samples = sampled(in_quad, criterion.points().topRows(rows), options.num_threads);
+  const SampledFunctions<Quad> samples =
+      sampled(in_quad, criterion.points().topRows(rows), options.num_threads);
   const DenseVector<Quad> factors = normalising_factors(samples.first);
-  const NullSpace<Quad> again = null_space<Quad>(samples.first * factors.asDiagonal(), null_threshold<Quad>());
+  const NullSpace<Quad> again =
+      null_space<Quad>(samples.first * factors.asDiagonal(), null_threshold<Quad>());
   if (again.nullity() != first.nullity() || !first.is_clear) {
     record.reason = "the rank of the Jacobian is not the same in two precisions";
   } else if (first.nullity() == expected) {
@@ -195,16 +198,17 @@ void judge_over(const Truth& truth, const LocalFunctions<Wide>& functions, const
       record.separation = answer.all_proved ? answer.separation : 0;
       record.over = answer.all_proved ? record.exact : Verdict::undecided;
       if (answer.all_proved && has_gate_kink(spec)) {
-        // e^-|x - omega| is its own second derivative but for what the kink adds: a split of omega leaves |x - omega|
-        // as it was outside an interval of length 2 s, and moves it by s inside.
+        // e^-|x - omega| is its own second derivative but for what the kink adds: a split of omega leaves |x
+        // - omega| as it was outside an interval of length 2 s, and moves it by s inside.
         record.over = Verdict::slow;
         record.order = 1.5;
         findings.min_extra_experts = 1;
         return;
       }
       if (!answer.all_proved) {
-        record.reason = truth.family.expert_has_kink() ? "the expert has a kink, which second derivatives miss"
-                                                       : "neither a relation nor a proof that there is none was found";
+        record.reason = truth.family.expert_has_kink()
+                            ? "the expert has a kink, which second derivatives miss"
+                            : "neither a relation nor a proof that there is none was found";
       }
     }
   }
@@ -213,7 +217,8 @@ void judge_over(const Truth& truth, const LocalFunctions<Wide>& functions, const
 }  // namespace
 
 std::optional<DenseVector<Wide>> relation_coefficients(const LocalFunctions<Wide>& functions,
-                                                       const SampledFunctions<Wide>& samples, const CellSplit& split) {
+                                                       const SampledFunctions<Wide>& samples,
+                                                       const CellSplit& split) {
   const Cell& cell = functions.cells()[split.cell];
   const auto size = static_cast<Eigen::Index>(cell.at.size());
   const Eigen::Index count = num_columns(functions, split.cell);

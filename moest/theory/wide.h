@@ -7,11 +7,13 @@
 
 namespace moest {
 
-/// 50 decimal digits, in which the analysis runs, and 36, a little more than quadruple precision, which confirm its
-/// ranks. In double a null direction and one that is merely small cannot be told apart: relative singular values of
-/// the functions that are compared go down to 1e-17.
-using Wide = boost::multiprecision::number<boost::multiprecision::cpp_bin_float<50>, boost::multiprecision::et_off>;
-using Quad = boost::multiprecision::number<boost::multiprecision::cpp_bin_float<36>, boost::multiprecision::et_off>;
+/// 50 decimal digits, in which the analysis runs, and 36, a little more than quadruple precision, which
+/// confirm its ranks. In double a null direction and one that is merely small cannot be told apart: relative
+/// singular values of the functions that are compared go down to 1e-17.
+using Wide =
+    boost::multiprecision::number<boost::multiprecision::cpp_bin_float<50>, boost::multiprecision::et_off>;
+using Quad =
+    boost::multiprecision::number<boost::multiprecision::cpp_bin_float<36>, boost::multiprecision::et_off>;
 
 template <class T>
 using DenseMatrix = Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic>;
@@ -40,7 +42,9 @@ struct WideTraits : Eigen::GenericNumTraits<T> {
   static T highest() { return (std::numeric_limits<T>::max)(); }
   static T lowest() { return (std::numeric_limits<T>::lowest)(); }
   static T infinity() { return std::numeric_limits<T>::infinity(); }
-  static T quiet_NaN() { return std::numeric_limits<T>::quiet_NaN(); }  // NOLINT(readability-identifier-naming)
+  static T quiet_NaN() {
+    return std::numeric_limits<T>::quiet_NaN();
+  }  // NOLINT(readability-identifier-naming)
   static int digits10() { return std::numeric_limits<T>::digits10; }
 };
 
