@@ -40,6 +40,12 @@ struct AnalyzeCommand {
 
 bool is_formula(const std::string& text) { return text.starts_with(kFormula); }
 
+/// What follows "expr:".
+std::string formula_of(const std::string& text) {
+  const std::size_t begin = text.find_first_not_of(' ', kFormula.size());
+  return begin == std::string::npos ? "" : text.substr(begin);
+}
+
 std::vector<std::string> split_names(const std::string& text) {
   std::vector<std::string> names;
   for (std::size_t begin = 0; begin <= text.size();) {
@@ -84,7 +90,7 @@ MixtureFamily family_of(const CLI::App& parser, AnalyzeCommand command) {
   const bool own_activation = is_formula(command.activation);
   if (is_formula(command.spec.expert.kind)) {
     const std::vector<std::string> names = formula_names(command);
-    family.formula = Expression("--expert", command.spec.expert.kind.substr(kFormula.size()), names);
+    family.formula = Expression("--expert", formula_of(command.spec.expert.kind), names);
     for (std::size_t p = static_cast<std::size_t>(command.spec.num_inputs); p < names.size(); ++p) {
       if (!family.formula->uses(p)) {
         throw InputError(fmt::format("--parameters: the formula does not use `{}`", names[p]),
@@ -98,7 +104,7 @@ MixtureFamily family_of(const CLI::App& parser, AnalyzeCommand command) {
                      "Give --expert \"expr: ...\", or leave it out.");
   }
   if (own_activation) {
-    family.activation = Expression("--activation", command.activation.substr(kFormula.size()), {"t"});
+    family.activation = Expression("--activation", formula_of(command.activation), {"t"});
     if (parser.count("--expert") == 0) {
       command.spec.expert.kind = "tanh";  // a neuron: its link is the formula
     } else if (!expert_form(command.spec.expert).is_network) {

@@ -152,8 +152,8 @@ bool Criterion::is_relation(std::size_t cell, const Eigen::VectorXd& direction) 
     for (Eigen::Index v = 0; v <= u; ++v) {
       if (direction[u] * direction[v] != 0) {
         const Eigen::Index at = packed(u, v);
-        const Wide factor =
-            Wide((u == v ? 1 : 2) * direction[u] * direction[v]) / (scales_[cell][u] * scales_[cell][v]);
+        const Wide factor = Wide(u == v ? 1 : 2) * Wide(direction[u]) * Wide(direction[v]) /
+                            (scales_[cell][u] * scales_[cell][v]);
         sum += projected_[cell].col(at) * factor;
         size += norms_[cell][at] * abs(factor);
       }

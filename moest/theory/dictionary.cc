@@ -304,7 +304,7 @@ void write_relations(const std::vector<Truth>& truths, const std::vector<TruthFi
       case Effect::gate_only:
         break;  // derivatives of a scale
       case Effect::spread:
-        if (is_harmful && !has_scale) {
+        if (is_harmful && !has_scale && !has_gate_kink(result.family.spec)) {
           relation.kind = result.over.verdict == Verdict::flat ? Relation::Kind::flat : Relation::Kind::slow;
           add_once(relation, result.over.relations);
         }

@@ -219,7 +219,9 @@ Identifiability analyze(const MixtureFamily& family, const std::optional<Measure
   for (int t = 0; t < count; ++t) {
     Stream stream(options.seed, static_cast<std::uint64_t>(t), "identifiability");
     truths.push_back(measure ? Truth{family, *measure} : random_truth(family, options.half_width, stream));
-    findings.push_back(analyze_truth(truths.back(), asked, stream));
+    const bool is_first_slow = std::ranges::none_of(
+        result.truths, [](const TruthRecord& record) { return record.over == Verdict::slow; });
+    findings.push_back(analyze_truth(truths.back(), asked, is_first_slow, stream));
     result.truths.push_back(findings.back().record);
     result.gauge_error = std::max(result.gauge_error, gauge_error(truths.back(), options.half_width, stream));
     if (progress) {

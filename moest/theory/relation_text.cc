@@ -37,7 +37,7 @@ std::optional<Rational> small_rational(const Wide& value) {
   return std::nullopt;
 }
 
-/// 1, p, 1/p, p/q, pq and p^2 over all pairs of parameters, simplest first.
+/// 1, p, 1/p, p/q, pq, p^2, p^2/q^2 and p/q^2 over all pairs of parameters, simplest first.
 std::vector<Shape> shapes(const KnownValues& names) {
   std::vector<Shape> list{{"", "", [](const KnownValues&) { return Wide(1); }}};
   const auto latex = [&](std::size_t p) { return latex_name(names[p].first); };
@@ -59,6 +59,20 @@ std::vector<Shape> shapes(const KnownValues& names) {
       list.push_back({p == q ? names[p].first + "^2" : names[q].first + " " + names[p].first,
                       p == q ? latex(p) + "^2" : latex(q) + "\\," + latex(p),
                       [p, q](const KnownValues& k) { return k[p].second * k[q].second; }});
+    }
+  }
+  for (std::size_t p = 0; p < names.size(); ++p) {
+    for (std::size_t q = 0; q < names.size(); ++q) {
+      if (p != q) {
+        const std::string& over = names[q].first;
+        list.push_back({names[p].first + "^2/" + over + "^2",
+                        "\\frac{" + latex(p) + "^2}{" + latex(q) + "^2}", [p, q](const KnownValues& k) {
+                          return Wide(k[p].second * k[p].second / (k[q].second * k[q].second));
+                        }});
+        list.push_back(
+            {names[p].first + "/" + over + "^2", "\\frac{" + latex(p) + "}{" + latex(q) + "^2}",
+             [p, q](const KnownValues& k) { return Wide(k[p].second / (k[q].second * k[q].second)); }});
+      }
     }
   }
   return list;

@@ -29,9 +29,9 @@ std::string latex_name(const std::string& name);
 /// Parameters by name, whose values a coefficient may be made of.
 using KnownValues = std::vector<std::pair<std::string, Wide>>;
 
-/// What a coefficient is, in terms of parameters: r, r p, r / p, r p / q or r p q with a small rational r, if
-/// it is the same at all `values` (one for each truth, with the parameters' values there); three truths make
-/// a coincidence unlikely. The text of 1 is empty.
+/// What a coefficient is, in terms of parameters: r times 1, p, 1/p, p/q, p q, p^2, p^2/q^2 or p/q^2 with a
+/// small rational r, if it is the same at all `values` (one for each truth, with the parameters' values
+/// there); three truths make a coincidence unlikely. The text of 1 is empty.
 struct CoefficientName {
   std::string text;
   std::string latex;

@@ -15,6 +15,7 @@ namespace {
 using Number = Jet<Quad, 1>;
 
 constexpr double kExact = 1e-25;
+constexpr double kNear = 1e-12;  // what the rounding of a direction to double leaves
 
 /// Calls visit(number) for bias, gate and expert of each atom and bias and gate of each group.
 template <class T, class Visit>
@@ -34,25 +35,34 @@ std::vector<double> numbers_of(Measure measure) {
   return numbers;
 }
 
-/// A measure, and one of the same shape with a 1 for every number that must stay as it is.
+/// A measure, and two of the same shape: a 1 for every number that must stay as it is, and the direction of
+/// those that may only move together.
 struct Part {
   Measure measure;
   Measure held;
+  Measure line;
 
   explicit Part(Measure of = {}) : measure(std::move(of)), held(measure) {
     visit_numbers(held, [](double& value) { value = 0; });
+    line = held;
   }
   void append_atoms(const Part& other) {
     measure.atoms.insert(measure.atoms.end(), other.measure.atoms.begin(), other.measure.atoms.end());
     held.atoms.insert(held.atoms.end(), other.held.atoms.begin(), other.held.atoms.end());
+    line.atoms.insert(line.atoms.end(), other.line.atoms.begin(), other.line.atoms.end());
   }
   void append_groups(const Part& other) {
     measure.groups.insert(measure.groups.end(), other.measure.groups.begin(), other.measure.groups.end());
     held.groups.insert(held.groups.end(), other.held.groups.begin(), other.held.groups.end());
+    line.groups.insert(line.groups.end(), other.line.groups.begin(), other.line.groups.end());
   }
   /// The atom whose mass says how much the part weighs.
   Atom& weighted() { return measure.groups.empty() ? measure.atoms.front() : measure.groups.front(); }
   Atom& held_weight() { return measure.groups.empty() ? held.atoms.front() : held.groups.front(); }
+
+  void hold_all() {
+    visit_numbers(held, [](double& value) { value = 1; });
+  }
 
   /// Holds the number that differs most from `before` in the first copy of a split. In a gate it is held in
   /// all copies, since a common shift of all atoms could make up for one; all of a gate where only its
@@ -81,6 +91,20 @@ struct Part {
   }
 };
 
+/// a - b, number by number.
+Measure difference(Measure a, const Measure& b) {
+  const std::vector<double> subtracted = numbers_of(b);
+  std::size_t place = 0;
+  visit_numbers(a, [&](double& value) { value -= subtracted[place++]; });
+  return a;
+}
+
+/// What the search may change.
+enum class Freedom {
+  all,   // everything but the size of the split
+  line,  // of the split atom only where its second part is on the line of the split
+};
+
 /// The corners of a regular simplex in R^r, r x (r + 1), with mean 0 and covariance I.
 Eigen::MatrixXd simplex(Eigen::Index r) {
   const Eigen::HouseholderQR<Eigen::MatrixXd> qr(Eigen::VectorXd::Ones(r + 1));
@@ -92,8 +116,13 @@ Eigen::MatrixXd simplex(Eigen::Index r) {
 class Displaced {
  public:
   Displaced(const LocalFunctions<Wide>& functions, const Truth& truth, const std::vector<CellSplit>& splits,
-            double size)
-      : functions_(functions), truth_(truth), splits_(splits), size_(size), family_(truth.family) {
+            double size, Freedom freedom)
+      : functions_(functions),
+        truth_(truth),
+        splits_(splits),
+        size_(size),
+        freedom_(freedom),
+        family_(truth.family) {
     const auto k = truth.measure.atoms.size();
     std::vector<int> sizes;
     std::size_t first = 0;
@@ -153,8 +182,12 @@ class Displaced {
     for (Eigen::Index i = 0; i < corners.cols(); ++i) {
       result.emplace_back(functions_.displaced(cell, corners.col(i) * size_));
       Part& copy = result.back();
-      if (split ==
-          splits_.begin()) {  // the others follow, which makes up for the rounding of their directions
+      if (freedom_ == Freedom::line) {
+        copy.hold_all();
+        copy.line =
+            i == 0 ? copy.line : difference(functions_.displaced(cell, split->directions.col(0)), before);
+      } else if (split == splits_.begin()) {
+        // The others follow, which makes up for the rounding of their directions.
         copy.hold_largest_change(before, i == 0, spec.gate.kind == "cosine");
         copy.held_weight().bias = 1;
       }
@@ -167,6 +200,7 @@ class Displaced {
   const Truth& truth_;
   const std::vector<CellSplit>& splits_;
   double size_;
+  Freedom freedom_;
   MixtureFamily family_;
   Part part_;
 };
@@ -177,12 +211,19 @@ class Compensation {
   Compensation(const Displaced& displaced, const Truth& truth, double half_width, Stream& stream)
       : displaced_(displaced), truth_(truth), half_width_(half_width) {
     const std::vector<double> held = numbers_of(displaced.part().held);
-    num_free_ = static_cast<int>(std::ranges::count(held, 0.0));
-    learns_ = learns_temperature(truth.family.spec.gate);
-    num_free_ += learns_ ? 1 : 0;
+    const std::vector<double> line = numbers_of(displaced.part().line);
+    const bool has_line = std::ranges::any_of(line, [](double rate) { return rate != 0; });
     for (const double value : numbers_of(displaced.part().measure)) {
+      const std::size_t place = numbers_.size();
       numbers_.emplace_back(value);
+      variable_.push_back(held[place] == 0 ? num_free_++ : -1);
+      rate_.emplace_back(held[place] == 0 ? 1.0 : line[place]);
     }
+    for (std::size_t place = 0; has_line && place < line.size(); ++place) {
+      variable_[place] = line[place] != 0 ? num_free_ : variable_[place];
+    }
+    learns_ = learns_temperature(truth.family.spec.gate);
+    num_free_ += (has_line ? 1 : 0) + (learns_ ? 1 : 0);
     temperature_ = truth.family.spec.gate.temperature.value;
     const int outputs = truth.family.spec.num_outputs;
     const int count = (3 * num_free_ / 2 + 10 + outputs - 1) / outputs;
@@ -252,6 +293,12 @@ class Compensation {
     return root_mean_square(error);
   }
 
+  /// Begins where another search, of less freedom, has ended.
+  void begin_at(const Compensation& other) {
+    numbers_ = other.numbers_;
+    temperature_ = other.temperature_;
+  }
+
   /// Largest |f - f*| at points that were not used.
   double error_elsewhere(Stream& stream) const {
     constexpr int kPoints = 20;
@@ -293,16 +340,17 @@ class Compensation {
     };
     measure.atoms = shaped(displaced_.part().measure.atoms);
     measure.groups = shaped(displaced_.part().measure.groups);
-    const std::vector<double> held = numbers_of(displaced_.part().held);
     std::size_t place = 0;
-    int index = 0;
     visit_numbers(measure, [&](Number& number) {
+      const int variable = variable_[place];
       number =
-          held[place] == 0 ? Number::variable(numbers_[place], index++, num_free_) : Number(numbers_[place]);
+          variable < 0
+              ? Number(numbers_[place])
+              : Number::variable(Quad(0), variable, num_free_).chain(numbers_[place], rate_[place], Quad(0));
       ++place;
     });
     const Number temperature =
-        learns_ ? Number::variable(temperature_, index, num_free_) : Number(temperature_);
+        learns_ ? Number::variable(temperature_, num_free_ - 1, num_free_) : Number(temperature_);
     std::vector<Number> inputs;
     for (const double coordinate : x) {
       inputs.emplace_back(Quad(coordinate));
@@ -329,15 +377,13 @@ class Compensation {
   }
 
   void move_by(const DenseVector<Quad>& move, const Quad& factor) {
-    const std::vector<double> held = numbers_of(displaced_.part().held);
-    Eigen::Index index = 0;
     for (std::size_t p = 0; p < numbers_.size(); ++p) {
-      if (held[p] == 0) {
-        numbers_[p] += factor * move[index++];
+      if (variable_[p] >= 0) {
+        numbers_[p] += factor * rate_[p] * move[variable_[p]];
       }
     }
     if (learns_) {
-      temperature_ += factor * move[index];
+      temperature_ += factor * move[num_free_ - 1];
     }
   }
 
@@ -368,9 +414,11 @@ class Compensation {
   const Displaced& displaced_;
   const Truth& truth_;
   double half_width_;
-  int num_free_ = 0;
+  int num_free_ = 0;  // variables: free numbers, the place on the line, the temperature
   bool learns_ = false;
   std::vector<Quad> numbers_;
+  std::vector<int> variable_;  // of each number; -1 if it is held
+  std::vector<Quad> rate_;     // at which it follows its variable
   Quad temperature_;
   std::vector<std::vector<double>> points_;
   std::vector<Quad> truth_values_;
@@ -381,23 +429,37 @@ class Compensation {
 SplitOutcome follow_split(const LocalFunctions<Wide>& functions, const Truth& truth,
                           const std::vector<CellSplit>& splits, double half_width, Stream& stream) {
   SplitOutcome outcome;
+  const bool has_line =
+      splits.size() == 1 && splits.front().directions.cols() == 1 && !splits.front().is_move;
   constexpr std::array kSolved{0.2, 0.1};
   for (const double size : kSolved) {
-    const Displaced displaced(functions, truth, splits, size);
+    const Displaced displaced(functions, truth, splits, size, Freedom::all);
     Compensation problem(displaced, truth, half_width, stream);
+    if (has_line) {
+      // First along the line alone, where the solution is a simple one even if it is not among all numbers.
+      const Displaced on_line(functions, truth, splits, size, Freedom::line);
+      Compensation simple(on_line, truth, half_width, stream);
+      if (simple.solve(size) < kNear) {
+        problem.begin_at(simple);
+      }
+    }
     if (problem.solve(size) < kExact && problem.error_elsewhere(stream) < kExact) {
       outcome.is_exact = true;
       return outcome;
     }
   }
-  constexpr std::array kApproached{0.1, 0.05};
-  std::array<double, kApproached.size()> errors{};
+  return outcome;
+}
+
+double split_order(const LocalFunctions<Wide>& functions, const Truth& truth,
+                   const std::vector<CellSplit>& splits, double half_width, Stream& stream) {
+  constexpr std::array kSizes{0.1, 0.05};
+  std::array<double, kSizes.size()> errors{};
   for (std::size_t i = 0; i < errors.size(); ++i) {
-    const Displaced displaced(functions, truth, splits, kApproached[i]);
+    const Displaced displaced(functions, truth, splits, kSizes[i], Freedom::all);
     errors[i] = Compensation(displaced, truth, half_width, stream).approach();
   }
-  outcome.order = std::log2(errors.front() / errors.back());
-  return outcome;
+  return std::log2(errors.front() / errors.back());
 }
 
 }  // namespace moest

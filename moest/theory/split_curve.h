@@ -24,9 +24,6 @@ struct SplitOutcome {
   /// Where other parameters can make up for the split exactly: |f - f*| <= 1e-25 at points that the search
   /// did not see.
   bool is_exact = false;
-  /// Else the power m in |f - f*| = O(s^m), measured at two sizes s; 2 for a direction that is identified at
-  /// once.
-  double order = 0;
 };
 
 /// Splits cells of the truth, and lets all other parameters of the mixture make up for it as well as they
@@ -35,5 +32,10 @@ struct SplitOutcome {
 /// the truth with this tangent is found if there is one, and its end checked at fresh points.
 SplitOutcome follow_split(const LocalFunctions<Wide>& functions, const Truth& truth,
                           const std::vector<CellSplit>& splits, double half_width, Stream& stream);
+
+/// For a split that is not exact, the power m in |f - f*| = O(s^m) as the other parameters make up for it,
+/// measured at two sizes s; 2 for a direction that is identified at once.
+double split_order(const LocalFunctions<Wide>& functions, const Truth& truth,
+                   const std::vector<CellSplit>& splits, double half_width, Stream& stream);
 
 }  // namespace moest

@@ -166,7 +166,8 @@ void judge_exact(const Truth& truth, const LocalFunctions<Wide>& functions, cons
 }
 
 void judge_over(const Truth& truth, const LocalFunctions<Wide>& functions, const Criterion& criterion,
-                const IdentifiabilityOptions& options, Stream& stream, TruthFindings& findings) {
+                const IdentifiabilityOptions& options, bool measures_order, Stream& stream,
+                TruthFindings& findings) {
   TruthRecord& record = findings.record;
   const MixtureSpec& spec = truth.family.spec;
   const int extra = options.num_experts - spec.num_experts;
@@ -190,7 +191,9 @@ void judge_over(const Truth& truth, const LocalFunctions<Wide>& functions, const
       if (e <= extra) {
         findings.relation = answer.relation;
         record.over = answer.relation->outcome.is_exact ? Verdict::flat : Verdict::slow;
-        record.order = answer.relation->outcome.order;
+        if (record.over == Verdict::slow && measures_order) {
+          record.order = split_order(functions, truth, answer.relation->splits, options.half_width, stream);
+        }
       }
       return;
     }
@@ -248,7 +251,8 @@ std::optional<DenseVector<Wide>> relation_coefficients(const LocalFunctions<Wide
   return coefficients;
 }
 
-TruthFindings analyze_truth(const Truth& truth, const IdentifiabilityOptions& options, Stream& stream) {
+TruthFindings analyze_truth(const Truth& truth, const IdentifiabilityOptions& options, bool measures_order,
+                            Stream& stream) {
   TruthFindings findings;
   const LocalFunctions<Wide> functions(truth, Coordinates::reduced);
   const Criterion criterion(functions, truth, options.half_width, options.num_threads, stream);
@@ -260,7 +264,7 @@ TruthFindings analyze_truth(const Truth& truth, const IdentifiabilityOptions& op
     findings.record.over = Verdict::flat;
     findings.min_extra_experts = 1;
   } else if (findings.record.exact != Verdict::undecided) {
-    judge_over(truth, functions, criterion, options, stream, findings);
+    judge_over(truth, functions, criterion, options, measures_order, stream, findings);
   }
   return findings;
 }

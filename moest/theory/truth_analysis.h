@@ -22,7 +22,8 @@ struct TruthFindings {
 
 /// First the null space of the Jacobian in reduced coordinates, then the sets of cells that the extra atoms
 /// can split.
-TruthFindings analyze_truth(const Truth& truth, const IdentifiabilityOptions& options, Stream& stream);
+TruthFindings analyze_truth(const Truth& truth, const IdentifiabilityOptions& options, bool measures_order,
+                            Stream& stream);
 
 /// The coefficients of terms_of(cell's coordinates) in the relation of a single cell, with the second
 /// derivatives on one side: empty where other cells take part.
