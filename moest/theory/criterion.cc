@@ -185,8 +185,11 @@ std::vector<Eigen::VectorXd> Criterion::simple_directions(std::size_t cell) cons
 
 void Criterion::ask_simple(std::size_t cell, Stream& stream, CellSetAnswer& answer) const {
   const bool has_kink = truth_.family.expert_has_kink();
+  const Eigen::Index num_gate = functions_.cells()[cell].num_gate;
   for (const Eigen::VectorXd& direction : simple_directions(cell)) {
-    if (!is_relation(cell, direction)) {
+    // One coordinate of a gate speaks for the others.
+    const bool is_of_gate = direction.tail(direction.size() - num_gate).isZero(0);
+    if ((is_of_gate && !answer.relations.empty()) || !is_relation(cell, direction)) {
       continue;
     }
     HarmfulRelation relation{{{cell, direction}}, 1, {}};

@@ -59,15 +59,21 @@ Verdict agreed(const std::vector<TruthRecord>& truths, Verdict TruthRecord::*set
   return verdict;
 }
 
-/// n^(-1 / (2 m)) for a residual of order m: of a measured one, even and near enough.
+constexpr double kKinkOrder = 1.5;  // of |f - f*| where a kink is split
+
+/// The even number that a measured order stands for; 0 where it is not near one of 4 and more.
+int even_order(double order) {
+  constexpr double kSure = 0.95;
+  const auto even = static_cast<int>(2 * std::round(order / 2));
+  return std::abs(order - even) < kSure && even >= 4 ? even : 0;
+}
+
+/// n^(-1 / (2 m)) for a residual of order m.
 std::string rate_of_order(double order) {
-  if (order == 1.5) {
+  if (order == kKinkOrder) {
     return "n^-1/3";
   }
-  const double even = 2 * std::round(order / 2);
-  constexpr double kSure = 0.9;
-  return std::abs(order - even) < kSure && even >= 4 ? fmt::format("n^-1/{:.0f}", 2 * even)
-                                                     : "slower than n^-1/4";
+  return even_order(order) > 0 ? fmt::format("n^-1/{}", 2 * even_order(order)) : "slower than n^-1/4";
 }
 
 std::string exact_reason(const Identifiability& result) {
@@ -98,12 +104,15 @@ std::string over_reason(const Identifiability& result, const TruthFindings& find
                  ? "atoms that are split alike leave the function exactly as it is"
                  : "split atoms can move apart along a curve on which the function is exactly the same";
     case Verdict::slow:
-      return findings.record.order == 1.5
-                 ? "centres inside the data: a split only changes the function near the kink at x = omega; "
-                   "outside the "
-                   "data nothing determines them"
-                 : fmt::format("a split of size s changes the function only by about s^{:.0f}",
-                               2 * std::round(findings.record.order / 2));
+      if (findings.record.order == kKinkOrder) {
+        return "centres inside the data: a split only changes the function near the kink at x = omega; "
+               "outside the "
+               "data nothing determines them";
+      }
+      return even_order(findings.record.order) > 0
+                 ? fmt::format("a split of size s changes the function only by about s^{}",
+                               even_order(findings.record.order))
+                 : "a split of size s changes the function by less than s^2";
     default:
       return findings.record.reason;
   }

@@ -1,5 +1,6 @@
 #include "moest/theory/low_rank.h"
 
+#include <Eigen/Cholesky>
 #include <Eigen/QR>
 #include <cmath>
 
@@ -25,30 +26,60 @@ class Equations {
     return m;
   }
 
-  /// One Gauss-Newton step of minimal length; returns the length of the residual before it.
-  T step(DenseMatrix<T>& u) const {
-    const Eigen::Index count = size_ * size_ + 1;
-    DenseVector<T> residual(count);
-    DenseMatrix<T> jacobian(count, u.size());
-    const auto flat = [](const DenseMatrix<T>& m) {
-      return Eigen::Map<const DenseVector<T>>(m.data(), m.size());
-    };
-    residual.head(count - 1) = flat(outside(u * u.transpose()));
-    residual[count - 1] = u.squaredNorm() - T(1);
+  DenseVector<T> residual(const DenseMatrix<T>& u) const {
+    DenseVector<T> result(size_ * size_ + 1);
+    const DenseMatrix<T> rest = outside(u * u.transpose());
+    result.head(rest.size()) = Eigen::Map<const DenseVector<T>>(rest.data(), rest.size());
+    result[rest.size()] = u.squaredNorm() - T(1);
+    return result;
+  }
+
+  DenseMatrix<T> jacobian(const DenseMatrix<T>& u) const {
+    DenseMatrix<T> result(size_ * size_ + 1, u.size());
     for (Eigen::Index p = 0; p < u.size(); ++p) {
       DenseMatrix<T> unit = DenseMatrix<T>::Zero(size_, rank_);
       unit.data()[p] = T(1);
-      const DenseMatrix<T> change = unit * u.transpose() + u * unit.transpose();
-      jacobian.col(p).head(count - 1) = flat(outside(change));
-      jacobian(count - 1, p) = T(2) * u.data()[p];
+      const DenseMatrix<T> change = outside(unit * u.transpose() + u * unit.transpose());
+      result.col(p).head(change.size()) = Eigen::Map<const DenseVector<T>>(change.data(), change.size());
+      result(change.size(), p) = T(2) * u.data()[p];
     }
+    return result;
+  }
+
+  /// A Gauss-Newton step of minimal length; returns the length of the residual before it.
+  T step(DenseMatrix<T>& u) const {
+    using std::sqrt;
+    const DenseVector<T> r = residual(u);
     Eigen::CompleteOrthogonalDecomposition<DenseMatrix<T>> decomposition;
     decomposition.setThreshold(T(1e-9));
-    decomposition.compute(jacobian);
-    const DenseVector<T> move = decomposition.solve(residual);
+    decomposition.compute(jacobian(u));
+    const DenseVector<T> move = decomposition.solve(r);
     u -= Eigen::Map<const DenseMatrix<T>>(move.data(), size_, rank_);
+    return sqrt(r.squaredNorm());
+  }
+
+  /// Levenberg-Marquardt from afar; returns the length of the residual in the end.
+  T descend(DenseMatrix<T>& u) const {
     using std::sqrt;
-    return sqrt(residual.squaredNorm());
+    constexpr int kSteps = 60;
+    T damping(1e-2);
+    T error = residual(u).squaredNorm();
+    for (int i = 0; i < kSteps && error > T(1e-28); ++i) {
+      const DenseMatrix<T> j = jacobian(u);
+      DenseMatrix<T> normal = j.transpose() * j;
+      normal.diagonal().array() += damping;
+      const DenseVector<T> move = normal.ldlt().solve(j.transpose() * residual(u));
+      const DenseMatrix<T> next = u - Eigen::Map<const DenseMatrix<T>>(move.data(), size_, rank_);
+      const T after = residual(next).squaredNorm();
+      if (after < error) {
+        u = next;
+        error = after;
+        damping /= T(4);
+      } else {
+        damping *= T(5);
+      }
+    }
+    return sqrt(error);
   }
 
  private:
@@ -64,8 +95,7 @@ std::optional<DenseMatrix<Wide>> find_low_rank(const std::vector<DenseMatrix<Wid
   if (basis.empty()) {
     return std::nullopt;
   }
-  constexpr int kStarts = 60;
-  constexpr int kSteps = 40;
+  constexpr int kStarts = 100;
   constexpr int kPolish = 8;
   const Equations<double> rough(basis, rank);
   const Equations<Wide> exact(basis, rank);
@@ -75,11 +105,7 @@ std::optional<DenseMatrix<Wide>> find_low_rank(const std::vector<DenseMatrix<Wid
       u.data()[p] = stream.normal();
     }
     u /= u.norm();
-    double error = 1;
-    for (int step = 0; step < kSteps && error > 1e-13; ++step) {
-      error = rough.step(u);
-    }
-    if (!(error < 1e-7)) {
+    if (!(rough.descend(u) < 1e-7)) {
       continue;
     }
     DenseMatrix<Wide> polished = u.cast<Wide>();

@@ -1,5 +1,6 @@
 #include "moest/theory/random_truth.h"
 
+#include <algorithm>
 #include <cmath>
 #include <vector>
 
@@ -25,6 +26,28 @@ std::vector<double> gate_numbers(const MixtureSpec& spec, Stream& stream) {
     numbers[j] = j < matrix ? of_size(0.1, 0.5, stream) : of_size(0.5, 1.5, stream);
   }
   return numbers;
+}
+
+/// Whether a gate differs from those before it by more than sampling could miss.
+bool is_apart(const std::vector<double>& gate, const std::vector<Atom>& atoms) {
+  constexpr double kLeastDistance = 0.3;
+  return std::ranges::all_of(atoms, [&](const Atom& other) {
+    double distance = 0;
+    for (std::size_t j = 0; j < gate.size(); ++j) {
+      distance = std::max(distance, std::abs(gate[j] - other.gate[j]));
+    }
+    return distance > kLeastDistance;
+  });
+}
+
+/// A gate that is apart from others, if a few tries find one.
+std::vector<double> new_gate(const MixtureSpec& spec, const std::vector<Atom>& atoms, Stream& stream) {
+  constexpr int kTries = 50;
+  std::vector<double> gate = gate_numbers(spec, stream);
+  for (int i = 0; i < kTries && !is_apart(gate, atoms); ++i) {
+    gate = gate_numbers(spec, stream);
+  }
+  return gate;
 }
 
 bool is_finite_over_box(const Truth& truth, double half_width, Stream& stream) {
@@ -53,14 +76,15 @@ Truth random_truth(const MixtureFamily& family, double half_width, Stream& strea
     truth.family.spec.gate.temperature.value = stream.uniform(0.6, 0.9);
   }
   for (int i = 0; i < spec.num_experts; ++i) {
-    Atom atom{stream.uniform(-0.5, 0.5), gate_numbers(spec, stream), {}};
+    Atom atom{stream.uniform(-0.5, 0.5), new_gate(spec, truth.measure.atoms, stream), {}};
     for (int p = 0; p < family.num_expert_parameters(); ++p) {
       atom.expert.push_back(of_size(0.4, 1.4, stream));
     }
     truth.measure.atoms.push_back(atom);
   }
   for (std::size_t g = 0; g < group_sizes(spec).size(); ++g) {
-    truth.measure.groups.push_back({stream.uniform(-0.5, 0.5), gate_numbers(spec, stream), {}});
+    truth.measure.groups.push_back(
+        {stream.uniform(-0.5, 0.5), new_gate(spec, truth.measure.groups, stream), {}});
   }
   if (family.formula && !is_finite_over_box(truth, half_width, stream)) {
     for (Atom& atom : truth.measure.atoms) {

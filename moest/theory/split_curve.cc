@@ -15,7 +15,8 @@ namespace {
 using Number = Jet<Quad, 1>;
 
 constexpr double kExact = 1e-25;
-constexpr double kNear = 1e-12;  // what the rounding of a direction to double leaves
+constexpr double kHopeless = 1e-10;  // where a search for an exact solution that ends here was none
+constexpr double kNear = 1e-12;      // what the rounding of a direction to double leaves
 
 /// Calls visit(number) for bias, gate and expert of each atom and bias and gate of each group.
 template <class T, class Visit>
@@ -268,7 +269,7 @@ class Compensation {
   /// The least root mean square of f - f* that Levenberg-Marquardt steps find from the beginning: where there
   /// is no solution, and the Jacobian is nearly singular.
   double approach() {
-    constexpr int kMostSteps = 60;
+    constexpr int kMostSteps = 40;
     DenseMatrix<Quad> jacobian;
     Quad error = residuals(nullptr).norm();
     Quad damping = 1e-2;
@@ -443,8 +444,12 @@ SplitOutcome follow_split(const LocalFunctions<Wide>& functions, const Truth& tr
         problem.begin_at(simple);
       }
     }
-    if (problem.solve(size) < kExact && problem.error_elsewhere(stream) < kExact) {
+    const double error = problem.solve(size);
+    if (error < kExact && problem.error_elsewhere(stream) < kExact) {
       outcome.is_exact = true;
+      return outcome;
+    }
+    if (std::isfinite(error) && error > kHopeless) {
       return outcome;
     }
   }
