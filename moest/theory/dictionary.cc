@@ -5,6 +5,7 @@
 #include <Eigen/Eigenvalues>
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <optional>
 #include <string>
 
@@ -17,6 +18,8 @@ namespace {
 
 using Matrix = DenseMatrix<Wide>;
 using Vector = DenseVector<Wide>;
+
+constexpr double kHalfWidth = 2.5;  // of the box in which relations are looked for: they hold everywhere
 
 /// The coordinates of a cell in the dictionary: its own, and the temperature if that is an unknown.
 std::vector<std::string> coordinate_names(const Cell& cell, bool shares_temperature) {
@@ -105,7 +108,6 @@ KnownValues known_values(const Truth& truth, const Cell& cell) {
 
 /// The relations of one cell at each truth, as long as all have as many with the same pivots.
 std::vector<std::vector<Vector>> local_relations(const std::vector<Truth>& truths, std::size_t cell) {
-  constexpr double kHalfWidth = 2.5;
   std::vector<std::vector<Vector>> result;
   for (std::size_t t = 0; t < truths.size(); ++t) {
     const LocalFunctions<Wide> functions(truths[t], Coordinates::raw);
@@ -167,12 +169,31 @@ void add_once(const Relation& relation, std::vector<Relation>& list) {
   }
 }
 
-/// The relation that the verdict rests on, if it is one of a single atom.
-void write_verdict_relation(const std::vector<Truth>& truths, const std::vector<TruthFindings>& findings,
-                            Identifiability& result) {
-  std::vector<Vector> coefficients;
-  std::vector<KnownValues> known;
+/// The relation of one truth that a verdict rests on, if it is one of a single atom.
+struct VerdictRelation {
+  Vector coefficients;
+  KnownValues known;
   std::vector<Term> terms;
+
+  bool has_terms_of(const VerdictRelation& other) const {
+    if (coefficients.size() != other.coefficients.size()) {
+      return false;
+    }
+    for (Eigen::Index i = 0; i < coefficients.size(); ++i) {
+      constexpr double kNegligible = 1e-20;
+      const bool here = abs(coefficients[i]) > Wide(kNegligible);
+      const bool there = abs(other.coefficients[i]) > Wide(kNegligible);
+      if (here != there) {
+        return false;
+      }
+    }
+    return true;
+  }
+};
+
+std::vector<VerdictRelation> verdict_relations(const std::vector<Truth>& truths,
+                                               const std::vector<TruthFindings>& findings) {
+  std::vector<VerdictRelation> result;
   for (std::size_t t = 0; t < truths.size(); ++t) {
     if (!findings[t].relation || findings[t].relation->splits.size() != 1) {
       continue;
@@ -182,21 +203,41 @@ void write_verdict_relation(const std::vector<Truth>& truths, const std::vector<
     const Cell& cell = functions.cells()[split.cell];
     const Eigen::Index count = 3 * num_terms(cell, true, true);
     Stream stream(2, t, "relations");
-    const Eigen::MatrixXd points = random_points(count, truths[t].family.spec.num_inputs, 2.5, stream);
-    const auto relation = relation_coefficients(functions, sampled(functions, points, 1), split);
-    if (!relation || (!coefficients.empty() && relation->size() != coefficients.front().size())) {
-      continue;
+    const Eigen::MatrixXd points = random_points(count, truths[t].family.spec.num_inputs, kHalfWidth, stream);
+    if (auto relation = relation_coefficients(functions, sampled(functions, points, 1), split)) {
+      result.push_back(
+          {*relation, known_values(truths[t], cell), terms_of(cell.names, functions.has_masses())});
     }
-    terms = terms_of(cell.names, functions.has_masses());
-    coefficients.push_back(*relation);
-    known.push_back(known_values(truths[t], cell));
   }
-  if (!coefficients.empty()) {
-    const WrittenRelation written = write_relation(terms, coefficients, known);
-    const bool is_flat = result.over.verdict == Verdict::flat;
-    add_once({is_flat ? Relation::Kind::flat : Relation::Kind::slow, written.text, written.latex},
-             result.over.relations);
+  return result;
+}
+
+/// Writes the relation that most truths have: at a special one more may hold.
+void write_verdict_relation(const std::vector<Truth>& truths, const std::vector<TruthFindings>& findings,
+                            Identifiability& result) {
+  const std::vector<VerdictRelation> all = verdict_relations(truths, findings);
+  std::vector<VerdictRelation> most;
+  for (const VerdictRelation& one : all) {
+    std::vector<VerdictRelation> alike;
+    std::ranges::copy_if(all, std::back_inserter(alike),
+                         [&](const VerdictRelation& other) { return one.has_terms_of(other); });
+    if (alike.size() > most.size()) {
+      most = alike;
+    }
   }
+  if (most.empty()) {
+    return;
+  }
+  std::vector<Vector> coefficients;
+  std::vector<KnownValues> known;
+  for (const VerdictRelation& relation : most) {
+    coefficients.push_back(relation.coefficients);
+    known.push_back(relation.known);
+  }
+  const WrittenRelation written = write_relation(most.front().terms, coefficients, known);
+  const bool is_flat = result.over.verdict == Verdict::flat;
+  add_once({is_flat ? Relation::Kind::flat : Relation::Kind::slow, written.text, written.latex},
+           result.over.relations);
 }
 
 /// That of several atoms together: in numbers, at the first truth that has one.

@@ -596,5 +596,53 @@ INSTANTIATE_TEST_SUITE_P(
     }),
     case_name);
 
+Words analyze_with(const Words& more) {
+  Words words{"analyze"};
+  words.insert(words.end(), more.begin(), more.end());
+  return words;
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Analyze, BadInputTest,
+    testing::ValuesIn(std::vector<BadInput>{
+        BadInput{"UnfinishedFormula",
+                 analyze_with({"--expert", "expr: tanh(a*x1", "--parameters", "a"}),
+                 {"closing parenthesis", "character 10 of 'tanh(a*x1'"}},
+        BadInput{"UnknownNameInAFormula",
+                 analyze_with({"--expert", "expr: a*x2", "--parameters", "a"}),
+                 {"'x2' is no variable", "character 3"}},
+        BadInput{
+            "FormulaWithoutParameters", analyze_with({"--expert", "expr: x1"}), {"without --parameters"}},
+        BadInput{"UnusedParameter",
+                 analyze_with({"--expert", "expr: a*x1", "--parameters", "a,b"}),
+                 {"does not use `b`"}},
+        BadInput{"ParameterNamedLikeAnInput",
+                 analyze_with({"--expert", "expr: a*x1", "--parameters", "a,x1"}),
+                 {"`x1` cannot be a name"}},
+        BadInput{"ParametersWithoutAFormula",
+                 analyze_with({"--parameters", "a"}),
+                 {"--parameters belongs to a formula"}},
+        BadInput{"UnknownExpert", analyze_with({"--expert", "tanhh"}), {"tanhh", "tanh"}},
+        BadInput{"FewerExpertsThanTheTruth",
+                 analyze_with({"--true-experts", "3", "--experts", "2"}),
+                 {"2 experts cannot fit a truth with 3"}},
+        BadInput{"NoInputs", analyze_with({"--dim", "0"}), {"dim = 0"}},
+        BadInput{"CosineOfOneInput", analyze_with({"--gate", "cosine"}), {"cosine"}},
+        BadInput{"SizeWithoutNoise", analyze_with({"--n", "100"}), {"--n and --noise belong together"}},
+        BadInput{"NegativeNoise", analyze_with({"--n", "100", "--noise", "-1"}), {"--noise"}},
+        BadInput{"OneGateToMerge", analyze_with({"--merge-gates", "1"}), {"two experts are needed"}},
+        BadInput{"TheSameGateTwice", analyze_with({"--merge-gates", "1,1"}), {"--merge-gates 1,1"}},
+        BadInput{"GateBesideAModel",
+                 analyze_with({"--model", "model.json", "--gate", "softmax"}),
+                 {"--gate and --model exclude each other"}},
+        BadInput{"ForeignOption",
+                 analyze_with({"--expert", "linear", "--hidden", "3"}),
+                 {"--hidden does not belong"}},
+        BadInput{"InfiniteFormula",
+                 analyze_with({"--expert", "expr: a*log(x1)", "--parameters", "a"}),
+                 {"not finite over the box"}},
+    }),
+    case_name);
+
 }  // namespace
 }  // namespace moest
