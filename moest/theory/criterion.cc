@@ -178,7 +178,9 @@ std::vector<Eigen::VectorXd> Criterion::simple_directions(std::size_t cell) cons
     for (Eigen::Index u = of.num_gate; u < size; ++u) {
       radial[u] = of.at[static_cast<std::size_t>(u)];
     }
-    directions.insert(directions.begin() + (size - of.num_gate), radial);
+    // A hinge can only be split along its radius, and a search that begins elsewhere would end there.
+    directions.insert(directions.begin() + (truth_.family.expert_has_kink() ? 0 : size - of.num_gate),
+                      radial);
   }
   return directions;
 }

@@ -329,6 +329,8 @@ void write_relations(const std::vector<Truth>& truths, const std::vector<TruthFi
         known_values(truths[t], LocalFunctions<Wide>(truths[t], Coordinates::raw).cells().front()));
   }
   const bool has_scale = has_scale_gauge(result.family.spec);
+  // At a kink second derivatives miss what happens.
+  const bool has_kink = has_gate_kink(result.family.spec) || result.family.expert_has_kink();
   for (std::size_t r = 0; r < relations.front().size(); ++r) {
     std::vector<Vector> coefficients;
     for (const std::vector<Vector>& of_truth : relations) {
@@ -345,7 +347,7 @@ void write_relations(const std::vector<Truth>& truths, const std::vector<TruthFi
       case Effect::gate_only:
         break;  // derivatives of a scale
       case Effect::spread:
-        if (is_harmful && !has_scale && !has_gate_kink(result.family.spec)) {
+        if (is_harmful && !has_scale && !has_kink) {
           relation.kind = result.over.verdict == Verdict::flat ? Relation::Kind::flat : Relation::Kind::slow;
           add_once(relation, result.over.relations);
         }

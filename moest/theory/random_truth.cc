@@ -67,6 +67,40 @@ bool is_finite_over_box(const Truth& truth, double half_width, Stream& stream) {
   return true;
 }
 
+/// Whether each half of a hinge is a good part of the box; all other experts are well drawn.
+bool is_well_drawn(const MixtureFamily& family, const std::vector<double>& expert, double half_width,
+                   Stream& stream) {
+  if (family.formula || family.activation || expert_form(family.spec.expert).is_network ||
+      !family.expert_has_kink()) {
+    return true;
+  }
+  constexpr int kPoints = 100;
+  std::vector<double> values;
+  for (int m = 0; m < kPoints; ++m) {
+    std::vector<double> x;
+    for (int j = 0; j < family.spec.num_inputs; ++j) {
+      x.push_back(stream.uniform(-half_width, half_width));
+    }
+    values.push_back(family_expert<double>(family, expert, x, 0));
+  }
+  constexpr int kLeastShare = kPoints / 5;
+  const auto [low, high] = std::ranges::minmax(values);
+  const auto flat = std::max(std::ranges::count(values, low), std::ranges::count(values, high));
+  return kLeastShare <= flat && flat <= kPoints - kLeastShare;
+}
+
+std::vector<double> new_expert(const MixtureFamily& family, double half_width, Stream& stream) {
+  constexpr int kTries = 50;
+  std::vector<double> expert;
+  for (int i = 0; i < kTries && (i == 0 || !is_well_drawn(family, expert, half_width, stream)); ++i) {
+    expert.clear();
+    for (int p = 0; p < family.num_expert_parameters(); ++p) {
+      expert.push_back(of_size(0.4, 1.4, stream));
+    }
+  }
+  return expert;
+}
+
 }  // namespace
 
 Truth random_truth(const MixtureFamily& family, double half_width, Stream& stream) {
@@ -77,9 +111,7 @@ Truth random_truth(const MixtureFamily& family, double half_width, Stream& strea
   }
   for (int i = 0; i < spec.num_experts; ++i) {
     Atom atom{stream.uniform(-0.5, 0.5), new_gate(spec, truth.measure.atoms, stream), {}};
-    for (int p = 0; p < family.num_expert_parameters(); ++p) {
-      atom.expert.push_back(of_size(0.4, 1.4, stream));
-    }
+    atom.expert = new_expert(family, half_width, stream);
     truth.measure.atoms.push_back(atom);
   }
   for (std::size_t g = 0; g < group_sizes(spec).size(); ++g) {
