@@ -91,7 +91,7 @@ MixtureFamily family_of(const CLI::App& parser, AnalyzeCommand command) {
   if (is_formula(command.spec.expert.kind)) {
     const std::vector<std::string> names = formula_names(command);
     family.formula = Expression("--expert", formula_of(command.spec.expert.kind), names);
-    for (std::size_t p = static_cast<std::size_t>(command.spec.num_inputs); p < names.size(); ++p) {
+    for (auto p = static_cast<std::size_t>(command.spec.num_inputs); p < names.size(); ++p) {
       if (!family.formula->uses(p)) {
         throw InputError(fmt::format("--parameters: the formula does not use `{}`", names[p]),
                          "a parameter without effect is never identified",

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The table of verdicts of `moest analyze`: gates times experts, over random truths.
 
-  bench/verdicts.py [--dims 1,2] [--truths 12] [--program PATH]
+  bench/verdicts.py [--dims 1,2] [--extra 1,2] [--truths 12] [--program PATH]
 
 For each gate and expert, each number of inputs, and one extra atom beside two true ones and two beside three: at how
 many of the random truths the over-specified setting is what, the smallest certificate of the regular ones, and the
@@ -67,17 +67,19 @@ def cell(answer):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--dims", default="1,2")
+    parser.add_argument("--extra", default="1,2")
     parser.add_argument("--truths", type=int, default=12)
     parser.add_argument("--program", default="build/release/bin/moest")
     given = parser.parse_args()
     print("| gate | expert | inputs | true + extra | verdicts | certificate or relation | seconds per truth |")
     print("|---|---|---:|---:|---|---|---:|")
-    for gate, gate_options in GATES:
-        for expert, expert_options in EXPERTS:
-            for dim in map(int, given.dims.split(",")):
-                if gate == "cosine" and dim < 2:
-                    continue
-                for true, extra in ((4, 1), (4, 2)) if gate == "hierarchical" else ((2, 1), (3, 2)):
+    for dim in map(int, given.dims.split(",")):
+        for extra in map(int, given.extra.split(",")):
+            for gate, gate_options in GATES:
+                for expert, expert_options in EXPERTS:
+                    if gate == "cosine" and dim < 2:
+                        continue
+                    true = 4 if gate == "hierarchical" else 1 + extra
                     begin = time.time()
                     answer = analyse(given.program, [*gate_options, *expert_options, "--dim", str(dim), "--true-experts",
                                                      str(true), "--experts", str(true + extra), "--truths",

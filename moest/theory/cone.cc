@@ -23,8 +23,8 @@ class CentralPath {
     for (std::size_t i = 0; i < basis.size(); ++i) {
       const Wide trace = basis[i].trace();
       traces_[static_cast<Eigen::Index>(i)] = trace;
-      directions_.push_back(basis[i] -
-                            Matrix::Identity(size, size) * (trace / Wide(static_cast<double>(size))));
+      directions_.emplace_back(basis[i] -
+                               Matrix::Identity(size, size) * (trace / Wide(static_cast<double>(size))));
     }
   }
 
@@ -44,6 +44,7 @@ class CentralPath {
     for (int step = 0; step < kMostSteps; ++step) {
       const Matrix inverse = point().llt().solve(Matrix::Identity(size_, size_));
       std::vector<Matrix> scaled;
+      scaled.reserve(directions_.size());
       for (const Matrix& direction : directions_) {
         scaled.emplace_back(inverse * direction);
       }

@@ -49,7 +49,7 @@ class Expression {
   enum class Operation { number, variable, negate, add, subtract, multiply, divide, power, call };
   /// One step of a calculation with a stack.
   struct Step {
-    Operation operation;
+    Operation operation = Operation::number;
     double number = 0;      // of a number, and the exponent of a power
     std::size_t index = 0;  // of a variable, or of a function in kFunctions
   };

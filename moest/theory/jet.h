@@ -1,6 +1,7 @@
 // Numbers that carry their derivatives along.
 #pragma once
 
+#include <algorithm>
 #include <boost/math/constants/constants.hpp>
 #include <boost/math/special_functions/erf.hpp>
 #include <cmath>
@@ -24,10 +25,11 @@ class Jet {
 
  public:
   Jet() : value_(0) {}
-  Jet(const T& value) : value_(value) {}  // implicit: constants mix with jets
+  // Implicit, so that constants mix with jets.
+  Jet(const T& value) : value_(value) {}  // NOLINT(google-explicit-constructor)
   template <class Number>
     requires(std::is_arithmetic_v<Number> && !std::is_same_v<Number, T>)
-  Jet(Number value) : value_(value) {}
+  Jet(Number value) : value_(value) {}  // NOLINT(google-explicit-constructor)
 
   /// Variable number `index` of `count`.
   static Jet variable(const T& value, int index, int count) {
@@ -92,7 +94,10 @@ class Jet {
   friend bool operator<(const Jet& a, const Jet& b) { return a.value_ < b.value_; }
 
  private:
-  static std::size_t packed(int i, int j) { return static_cast<std::size_t>(i * (i + 1) / 2 + j); }
+  static std::size_t packed(int i, int j) {
+    const auto row = static_cast<std::size_t>(i);
+    return row * (row + 1) / 2 + static_cast<std::size_t>(j);
+  }
   void resize(int count) {
     gradient_.assign(static_cast<std::size_t>(count), T(0));
     if (kOrder == 2) {

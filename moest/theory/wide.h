@@ -23,6 +23,7 @@ using DenseVector = Eigen::Matrix<T, Eigen::Dynamic, 1>;
 /// What Eigen wants to know of such a type. (Boost 1.74's own header lacks what Eigen 3.4 asks for.)
 template <class T>
 struct WideTraits : Eigen::GenericNumTraits<T> {
+  // NOLINTBEGIN(readability-identifier-naming): Eigen's names
   enum {
     IsComplex = 0,
     IsInteger = 0,
@@ -42,9 +43,8 @@ struct WideTraits : Eigen::GenericNumTraits<T> {
   static T highest() { return (std::numeric_limits<T>::max)(); }
   static T lowest() { return (std::numeric_limits<T>::lowest)(); }
   static T infinity() { return std::numeric_limits<T>::infinity(); }
-  static T quiet_NaN() {
-    return std::numeric_limits<T>::quiet_NaN();
-  }  // NOLINT(readability-identifier-naming)
+  static T quiet_NaN() { return std::numeric_limits<T>::quiet_NaN(); }
+  // NOLINTEND(readability-identifier-naming)
   static int digits10() { return std::numeric_limits<T>::digits10; }
 };
 
