@@ -47,8 +47,8 @@ Eigen::Index num_points(const LocalFunctions<Wide>& functions, int outputs) {
 
 /// A bound on the relative size of what is left of a sum that vanishes.
 const Wide& vanishing() {
-  static const Wide bound(1e-32);
-  return bound;
+  static const Wide kBound(1e-32);
+  return kBound;
 }
 
 }  // namespace

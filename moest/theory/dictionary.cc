@@ -270,7 +270,7 @@ void write_joint_relation(const std::vector<Truth>& truths, const std::vector<Tr
     }
     const bool is_flat = result.over.verdict == Verdict::flat;
     add_once({is_flat ? Relation::Kind::flat : Relation::Kind::slow, text + " = (first-order functions)",
-              latex + " = (\\text{first order})"},
+              latex + R"( = (\text{first order}))"},
              result.over.relations);
     return;
   }
@@ -310,7 +310,7 @@ void write_relations(const std::vector<Truth>& truths, const std::vector<TruthFi
     write_joint_relation(truths, findings, result);
     if (has_gate_kink(result.family.spec) && result.over.verdict == Verdict::slow) {
       add_once({Relation::Kind::slow, "d2F/d omega_1^2 = F away from the kink at x = omega_1",
-                "\\frac{\\partial^2 F}{\\partial \\omega_{1}^2} = F\\ \\text{for}\\ x \\ne \\omega_{1}"},
+                R"(\frac{\partial^2 F}{\partial \omega_{1}^2} = F\ \text{for}\ x \ne \omega_{1})"},
                result.over.relations);
     }
   }
@@ -333,6 +333,7 @@ void write_relations(const std::vector<Truth>& truths, const std::vector<TruthFi
   const bool has_kink = has_gate_kink(result.family.spec) || result.family.expert_has_kink();
   for (std::size_t r = 0; r < relations.front().size(); ++r) {
     std::vector<Vector> coefficients;
+    coefficients.reserve(relations.size());
     for (const std::vector<Vector>& of_truth : relations) {
       coefficients.push_back(of_truth[r]);
     }

@@ -40,13 +40,13 @@ Gauge flat_shift(const MixtureSpec& spec) {
   const bool has_slopes = spec.gate.kind != "monomial";
   const bool in_ball = spec.gate.kind == "perturbed_cosine";
   std::string text = has_matrix ? "A_i + T, " : "";
-  std::string latex = has_matrix ? "A_i + T,\\ " : "";
+  std::string latex = has_matrix ? R"(A_i + T,\ )" : "";
   if (in_ball) {
     text = "omega_i / (|omega_i| + tau1) + t, ";
-    latex = "\\omega_i / (\\|\\omega_i\\| + \\tau_1) + t,\\ ";
+    latex = R"(\omega_i / (\|\omega_i\| + \tau_1) + t,\ )";
   } else if (has_slopes) {
     text += "omega_i + t, ";
-    latex += "\\omega_i + t,\\ ";
+    latex += R"(\omega_i + t,\ )";
   }
   return {Gauge::Kind::shift, text + "b_i + t_0 for all i", latex + "b_i + t_0", 1 + slopes};
 }
@@ -93,8 +93,8 @@ void move_on_sphere(const MixtureSpec& spec, WideMeasure& moved, double size, St
     const DenseMatrix<Wide> normal = q.rightCols(d - k + 1);
     const Vector nearest = normal * (normal.transpose() * v.col(0));
     Vector direction(normal.cols());
-    for (Eigen::Index j = 0; j < direction.size(); ++j) {
-      direction[j] = stream.normal();
+    for (Wide& value : direction) {
+      value = stream.normal();
     }
     Wide distance = sqrt(nearest.squaredNorm());
     if (learns_temperature(spec.gate)) {
@@ -143,6 +143,7 @@ std::vector<Wide> widened(const std::vector<double>& values) { return {values.be
 
 std::vector<BasicAtom<Wide>> widened(const std::vector<Atom>& atoms) {
   std::vector<BasicAtom<Wide>> result;
+  result.reserve(atoms.size());
   for (const Atom& atom : atoms) {
     result.push_back({Wide(atom.bias), widened(atom.gate), widened(atom.expert)});
   }
@@ -159,16 +160,16 @@ std::vector<Gauge> gauges(const MixtureSpec& spec, Coordinates coordinates) {
     const int temperature =
         learns_temperature(spec.gate) && (coordinates == Coordinates::raw || !temperature_is_unit(spec)) ? 1
                                                                                                          : 0;
-    list.push_back({Gauge::Kind::shift, "the whole gate of a single expert", "\\text{the whole gate}",
+    list.push_back({Gauge::Kind::shift, "the whole gate of a single expert", R"(\text{the whole gate})",
                     1 + num_gate_parameters(spec) - sphere + temperature});
     return list;
   }
   if (has_groups(spec.gate)) {
     const auto groups = static_cast<int>(group_sizes(spec).size());
-    list.push_back(
-        {Gauge::Kind::shift, "omega_g + t, b_g + t_0 for all groups g", "\\omega_g + t,\\ b_g + t_0", 1 + d});
+    list.push_back({Gauge::Kind::shift, "omega_g + t, b_g + t_0 for all groups g",
+                    R"(\omega_g + t,\ b_g + t_0)", 1 + d});
     list.push_back({Gauge::Kind::shift, "omega_i + t_g, b_i + t_0g for all i in group g",
-                    "\\omega_i + t_g,\\ b_i + t_{0g}", groups * (1 + d)});
+                    R"(\omega_i + t_g,\ b_i + t_{0g})", groups * (1 + d)});
     return list;
   }
   switch (shift_space(spec)) {
@@ -184,24 +185,23 @@ std::vector<Gauge> gauges(const MixtureSpec& spec, Coordinates coordinates) {
   if (is_on_sphere(spec) && sphere_translations(spec) > 0) {
     list.push_back({Gauge::Kind::shift,
                     "v_i + t for all i, where all v_i + t are on one sphere; v_i = omega_i / (|omega_i| tau)",
-                    "v_i + t,\\ \\|v_i + t\\| = \\|v_j + t\\|", sphere_translations(spec)});
+                    R"(v_i + t,\ \|v_i + t\| = \|v_j + t\|)", sphere_translations(spec)});
   }
   if (coordinates == Coordinates::reduced) {
     return list;
   }
   if (is_on_sphere(spec)) {
-    list.push_back({Gauge::Kind::scale, "omega_i -> c_i omega_i for each i", "\\omega_i \\to c_i\\,\\omega_i",
+    list.push_back({Gauge::Kind::scale, "omega_i -> c_i omega_i for each i", R"(\omega_i \to c_i\,\omega_i)",
                     spec.num_experts});
   } else if (temperature_is_unit(spec)) {
     const bool in_ball = spec.gate.kind == "perturbed_cosine";
-    list.push_back(
-        {Gauge::Kind::scale,
-         in_ball ? "tau and all |omega_i| together, omega_i / ((|omega_i| + tau1) tau) the same"
-                 : "(omega_i, b_i, tau) -> c (omega_i, b_i, tau)",
-         in_ball
-             ? "\\tau, \\|\\omega_i\\|:\\ \\omega_i / ((\\|\\omega_i\\| + \\tau_1)\\,\\tau)\\ \\text{fixed}"
-             : "(\\omega_i, b_i, \\tau) \\to c\\,(\\omega_i, b_i, \\tau)",
-         1});
+    list.push_back({Gauge::Kind::scale,
+                    in_ball ? "tau and all |omega_i| together, omega_i / ((|omega_i| + tau1) tau) the same"
+                            : "(omega_i, b_i, tau) -> c (omega_i, b_i, tau)",
+                    in_ball
+                        ? R"(\tau, \|\omega_i\|:\ \omega_i / ((\|\omega_i\| + \tau_1)\,\tau)\ \text{fixed})"
+                        : R"((\omega_i, b_i, \tau) \to c\,(\omega_i, b_i, \tau))",
+                    1});
   }
   return list;
 }
@@ -262,6 +262,7 @@ Wide wide_value(const MixtureFamily& family, const WideMeasure& measure, const s
   using Number = Jet<Wide, 1>;
   const auto jets = [](const std::vector<BasicAtom<Wide>>& atoms) {
     std::vector<BasicAtom<Number>> result;
+    result.reserve(atoms.size());
     for (const BasicAtom<Wide>& atom : atoms) {
       result.push_back({Number(atom.bias),
                         {atom.gate.begin(), atom.gate.end()},

@@ -135,6 +135,7 @@ double gauge_error(const Truth& truth, double half_width, Stream& stream) {
   double largest = 0;
   for (int m = 0; m < kPoints; ++m) {
     std::vector<Wide> x;
+    x.reserve(static_cast<std::size_t>(truth.family.spec.num_inputs));
     for (int j = 0; j < truth.family.spec.num_inputs; ++j) {
       x.emplace_back(stream.uniform(-half_width, half_width));
     }

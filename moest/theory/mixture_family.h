@@ -73,6 +73,7 @@ T family_value(const MixtureFamily& family, const BasicMeasure<T>& measure, cons
   const std::vector<T> z = gate_features<T>(family.spec, x);
   const auto scores_of = [&](const std::vector<BasicAtom<T>>& atoms) {
     std::vector<T> scores;
+    scores.reserve(atoms.size());
     for (const BasicAtom<T>& atom : atoms) {
       scores.push_back(gate_score<T>(family.spec, atom.gate, atom.bias, temperature, z));
     }

@@ -45,19 +45,19 @@ std::vector<Shape> shapes(const KnownValues& names) {
     list.push_back({names[p].first, latex(p), [p](const KnownValues& k) { return k[p].second; }});
   }
   for (std::size_t p = 0; p < names.size(); ++p) {
-    list.push_back({"1/" + names[p].first, "\\frac{1}{" + latex(p) + "}",
+    list.push_back({"1/" + names[p].first, R"(\frac{1}{)" + latex(p) + "}",
                     [p](const KnownValues& k) { return Wide(1) / k[p].second; }});
   }
   for (std::size_t p = 0; p < names.size(); ++p) {
     for (std::size_t q = 0; q < names.size(); ++q) {
       if (p != q) {
-        list.push_back({names[p].first + "/" + names[q].first, "\\frac{" + latex(p) + "}{" + latex(q) + "}",
+        list.push_back({names[p].first + "/" + names[q].first, R"(\frac{)" + latex(p) + "}{" + latex(q) + "}",
                         [p, q](const KnownValues& k) { return k[p].second / k[q].second; }});
       }
     }
     for (std::size_t q = 0; q <= p; ++q) {
       list.push_back({p == q ? names[p].first + "^2" : names[q].first + " " + names[p].first,
-                      p == q ? latex(p) + "^2" : latex(q) + "\\," + latex(p),
+                      p == q ? latex(p) + "^2" : latex(q) + R"(\,)" + latex(p),
                       [p, q](const KnownValues& k) { return k[p].second * k[q].second; }});
     }
   }
@@ -66,11 +66,11 @@ std::vector<Shape> shapes(const KnownValues& names) {
       if (p != q) {
         const std::string& over = names[q].first;
         list.push_back({names[p].first + "^2/" + over + "^2",
-                        "\\frac{" + latex(p) + "^2}{" + latex(q) + "^2}", [p, q](const KnownValues& k) {
+                        R"(\frac{)" + latex(p) + "^2}{" + latex(q) + "^2}", [p, q](const KnownValues& k) {
                           return Wide(k[p].second * k[p].second / (k[q].second * k[q].second));
                         }});
         list.push_back(
-            {names[p].first + "/" + over + "^2", "\\frac{" + latex(p) + "}{" + latex(q) + "^2}",
+            {names[p].first + "/" + over + "^2", R"(\frac{)" + latex(p) + "}{" + latex(q) + "^2}",
              [p, q](const KnownValues& k) { return Wide(k[p].second / (k[q].second * k[q].second)); }});
       }
     }
@@ -84,7 +84,7 @@ CoefficientName named(const Rational& r, const Shape& shape) {
   const int n = std::abs(r.numerator);
   const std::string number = r.denominator == 1 ? std::to_string(n) : fmt::format("{}/{}", n, r.denominator);
   const std::string fraction =
-      r.denominator == 1 ? number : fmt::format("\\tfrac{{{}}}{{{}}}", n, r.denominator);
+      r.denominator == 1 ? number : fmt::format(R"(\tfrac{{{}}}{{{}}})", n, r.denominator);
   const bool is_one = n == 1 && r.denominator == 1;
   const bool is_reciprocal = shape.text.starts_with("1/");
   if (shape.text.empty()) {
@@ -92,10 +92,10 @@ CoefficientName named(const Rational& r, const Shape& shape) {
     name.latex = is_one ? "" : fraction;
   } else if (is_reciprocal && r.denominator == 1) {
     name.text = number + shape.text.substr(1);
-    name.latex = is_one ? shape.latex : fraction + "\\," + shape.latex;
+    name.latex = is_one ? shape.latex : fraction + R"(\,)" + shape.latex;
   } else {
     name.text = is_one ? shape.text : number + " " + shape.text;
-    name.latex = is_one ? shape.latex : fraction + "\\," + shape.latex;
+    name.latex = is_one ? shape.latex : fraction + R"(\,)" + shape.latex;
   }
   if (shape.text.find('/') != std::string::npos && !name.text.empty()) {
     name.text = "(" + name.text + ")";
@@ -123,7 +123,7 @@ std::string latex_name(const std::string& name) {
   const auto under = name.find('_');
   std::string head = name.substr(0, under);
   if (std::ranges::find(kGreek, head) != kGreek.end()) {
-    head = "\\" + head;
+    head = R"(\)" + head;
   }
   std::string tail = under == std::string::npos ? "" : name.substr(under + 1);
   std::ranges::replace(tail, '_', ' ');
@@ -136,7 +136,7 @@ std::vector<Term> terms_of(const std::vector<std::string>& coordinates, bool has
     terms.push_back({"F", "F", 0});
   }
   for (const std::string& u : coordinates) {
-    terms.push_back({"dF/d " + u, "\\frac{\\partial F}{\\partial " + latex_name(u) + "}", 1});
+    terms.push_back({"dF/d " + u, R"(\frac{\partial F}{\partial )" + latex_name(u) + "}", 1});
   }
   for (std::size_t u = 0; u < coordinates.size(); ++u) {
     for (std::size_t v = 0; v <= u; ++v) {
@@ -144,10 +144,10 @@ std::vector<Term> terms_of(const std::vector<std::string>& coordinates, bool has
       const std::string& second = coordinates[u];
       if (u == v) {
         terms.push_back({fmt::format("d2F/d {}^2", first),
-                         fmt::format("\\frac{{\\partial^2 F}}{{\\partial {}^2}}", latex_name(first)), 2});
+                         fmt::format(R"(\frac{{\partial^2 F}}{{\partial {}^2}})", latex_name(first)), 2});
       } else {
         terms.push_back({fmt::format("d2F/(d {} d {})", first, second),
-                         fmt::format("\\frac{{\\partial^2 F}}{{\\partial {}\\,\\partial {}}}",
+                         fmt::format(R"(\frac{{\partial^2 F}}{{\partial {}\,\partial {}}})",
                                      latex_name(first), latex_name(second)),
                          2});
       }
@@ -203,7 +203,7 @@ WrittenRelation write_relation(std::span<const Term> terms, std::span<const Dens
     }
     const std::string space = name->text.empty() ? "" : " ";
     const Summand summand{name->is_negative, name->text + space + terms[i].text,
-                          name->latex + (name->latex.empty() ? "" : "\\,") + terms[i].latex};
+                          name->latex + (name->latex.empty() ? "" : R"(\,)") + terms[i].latex};
     is_left ? append(summand, written.text, written.latex) : append(summand, right, right_latex);
   };
   const bool has_second = [&] {
