@@ -82,6 +82,7 @@ std::vector<Jet<T>> constants(std::span<const double> values) {
 template <class T>
 std::vector<T> values_of(const std::vector<Jet<T>>& jets) {
   std::vector<T> values;
+  values.reserve(jets.size());
   for (const Jet<T>& jet : jets) {
     values.push_back(jet.value());
   }
@@ -318,7 +319,7 @@ std::vector<Jet<T>> LocalFunctions<T>::hierarchical(std::span<const Number> x, i
       with_mass.push_back(scores[j].value() + T(log(masses_[j])));
       values.push_back(functions[j].value());
     }
-    const std::vector<T> w = softmax_of(with_mass);
+    std::vector<T> w = softmax_of(with_mass);
     for (std::size_t j = first; j < last; ++j) {
       const Number share =
           exp(scores[j] - Number(scores[j].value())) * Number(T(outer * w[j - first] / masses_[j]));

@@ -17,6 +17,14 @@ double of_size(double low, double high, Stream& stream) {
   return stream.uniform() < 0.5 ? -size : size;
 }
 
+std::vector<double> random_input(int num_inputs, double half_width, Stream& stream) {
+  std::vector<double> x(static_cast<std::size_t>(num_inputs));
+  for (double& value : x) {
+    value = stream.uniform(-half_width, half_width);
+  }
+  return x;
+}
+
 std::vector<double> gate_numbers(const MixtureSpec& spec, Stream& stream) {
   std::vector<double> numbers(static_cast<std::size_t>(num_gate_parameters(spec)));
   const std::size_t matrix = spec.gate.kind == "quadratic" || spec.gate.kind == "monomial"
@@ -54,10 +62,7 @@ bool is_finite_over_box(const Truth& truth, double half_width, Stream& stream) {
   constexpr int kPoints = 200;
   const Truth& t = truth;
   for (int m = 0; m < kPoints; ++m) {
-    std::vector<double> x;
-    for (int j = 0; j < t.family.spec.num_inputs; ++j) {
-      x.push_back(stream.uniform(-half_width, half_width));
-    }
+    const std::vector<double> x = random_input(t.family.spec.num_inputs, half_width, stream);
     for (const Atom& atom : t.measure.atoms) {
       if (!std::isfinite(family_expert<double>(t.family, atom.expert, x, 0))) {
         return false;
@@ -77,10 +82,7 @@ bool is_well_drawn(const MixtureFamily& family, const std::vector<double>& exper
   constexpr int kPoints = 100;
   std::vector<double> values;
   for (int m = 0; m < kPoints; ++m) {
-    std::vector<double> x;
-    for (int j = 0; j < family.spec.num_inputs; ++j) {
-      x.push_back(stream.uniform(-half_width, half_width));
-    }
+    const std::vector<double> x = random_input(family.spec.num_inputs, half_width, stream);
     values.push_back(family_expert<double>(family, expert, x, 0));
   }
   constexpr int kLeastShare = kPoints / 5;

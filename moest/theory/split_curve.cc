@@ -317,9 +317,9 @@ class Compensation {
 
  private:
   std::vector<double> point(Stream& stream) const {
-    std::vector<double> x;
-    for (int j = 0; j < truth_.family.spec.num_inputs; ++j) {
-      x.push_back(stream.uniform(-half_width_, half_width_));
+    std::vector<double> x(static_cast<std::size_t>(truth_.family.spec.num_inputs));
+    for (double& coordinate : x) {
+      coordinate = stream.uniform(-half_width_, half_width_);
     }
     return x;
   }
@@ -333,6 +333,7 @@ class Compensation {
     BasicMeasure<Number> measure;
     const auto shaped = [](const std::vector<Atom>& atoms) {
       std::vector<BasicAtom<Number>> result;
+      result.reserve(atoms.size());
       for (const Atom& atom : atoms) {
         result.push_back(
             {Number(), std::vector<Number>(atom.gate.size()), std::vector<Number>(atom.expert.size())});
@@ -353,6 +354,7 @@ class Compensation {
     const Number temperature =
         learns_ ? Number::variable(temperature_, num_free_ - 1, num_free_) : Number(temperature_);
     std::vector<Number> inputs;
+    inputs.reserve(x.size());
     for (const double coordinate : x) {
       inputs.emplace_back(Quad(coordinate));
     }
@@ -399,7 +401,7 @@ class Compensation {
     const Quad twice = error_after(Quad(2));
     Quad factor = -1;  // back to the step itself
     for (int halving = 0; halving < kMostHalvings; ++halving) {
-      const Quad error = error_after(factor);
+      Quad error = error_after(factor);
       if (halving == 0 && twice < error && twice < before) {
         return error_after(Quad(1));
       }
@@ -408,7 +410,7 @@ class Compensation {
       }
       factor = halving == 0 ? Quad(-0.5) : Quad(factor / Quad(2));
     }
-    move_by(move, factor * Quad(-2));
+    move_by(move, factor * Quad(2));
     return before;
   }
 
