@@ -17,7 +17,8 @@ namespace moest {
 
 /// An output of h(x; eta) of one expert whose neurons have the link `phi`.
 template <class T, class Phi>
-T expert_value(const MixtureSpec& spec, std::span<const T> expert, std::span<const T> x, int output, Phi&& phi) {
+T expert_value(const MixtureSpec& spec, std::span<const T> expert, std::span<const T> x, int output,
+               Phi&& phi) {
   const ExpertForm form = expert_form(spec.expert);
   const ExpertPlaces places = expert_places(spec);
   const auto parameter = [&](int place) { return expert[static_cast<std::size_t>(place)]; };
