@@ -26,7 +26,7 @@ class Jet {
  public:
   Jet() : value_(0) {}
   // Implicit, so that constants mix with jets.
-  Jet(const T& value) : value_(value) {}  // NOLINT(google-explicit-constructor)
+  Jet(T value) : value_(std::move(value)) {}  // NOLINT(google-explicit-constructor)
   template <class Number>
     requires(std::is_arithmetic_v<Number> && !std::is_same_v<Number, T>)
   Jet(Number value) : value_(value) {}  // NOLINT(google-explicit-constructor)
