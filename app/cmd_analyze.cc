@@ -26,7 +26,7 @@ struct AnalyzeCommand {
   CommonOptions common;
   MixtureSpec spec;
   std::string activation;
-  std::string parameters;
+  std::vector<std::string> parameters;
   std::string model;
   std::optional<int> true_experts;
   std::optional<int> experts;
@@ -34,7 +34,7 @@ struct AnalyzeCommand {
   std::optional<double> num_samples;
   std::optional<double> noise;
   std::string inputs = "uniform:-2.5,2.5";
-  std::string merge_gates;
+  std::vector<std::string> merge_gates;
   bool latex = false;
 };
 
@@ -44,16 +44,6 @@ bool is_formula(const std::string& text) { return text.starts_with(kFormula); }
 std::string formula_of(const std::string& text) {
   const std::size_t begin = text.find_first_not_of(' ', kFormula.size());
   return begin == std::string::npos ? "" : text.substr(begin);
-}
-
-std::vector<std::string> split_names(const std::string& text) {
-  std::vector<std::string> names;
-  for (std::size_t begin = 0; begin <= text.size();) {
-    const std::size_t end = std::min(text.find(',', begin), text.size());
-    names.push_back(text.substr(begin, end - begin));
-    begin = end + 1;
-  }
-  return names;
 }
 
 /// x1..xd and then the parameters.
@@ -67,7 +57,7 @@ std::vector<std::string> formula_names(const AnalyzeCommand& command) {
                      "the names in it that are not inputs x1, x2, .. must be declared",
                      "For example --expert \"expr: c*tanh(a*x1 + b)\" --parameters a,b,c.");
   }
-  for (const std::string& name : split_names(command.parameters)) {
+  for (const std::string& name : command.parameters) {
     const bool is_name =
         !name.empty() && std::isalpha(static_cast<unsigned char>(name.front())) != 0 &&
         std::ranges::all_of(name, [](unsigned char c) { return std::isalnum(c) != 0 || c == '_'; });
@@ -125,7 +115,14 @@ std::optional<Measure> read_truth(const CLI::App& parser, AnalyzeCommand& comman
   if (command.model.empty()) {
     return std::nullopt;
   }
-  for (const char* flag : {"--gate", "--expert", "--dim", "--true-experts", "--activation", "--parameters"}) {
+  std::vector<std::string> flags{"--gate", "--expert", "--dim", "--true-experts", "--parameters"};
+  for (const Option<GateSpec>& option : gate_options()) {
+    flags.push_back(flag_of(option));
+  }
+  for (const Option<ExpertSpec>& option : expert_options()) {
+    flags.push_back(flag_of(option));
+  }
+  for (const std::string& flag : flags) {
     if (parser.count(flag) > 0) {
       throw InputError(fmt::format("{} and --model exclude each other", flag),
                        "the model file says what the truth is", "Leave out one of them.");
@@ -136,13 +133,12 @@ std::optional<Measure> read_truth(const CLI::App& parser, AnalyzeCommand& comman
   return model.measure();
 }
 
-std::pair<int, int> gates_to_merge(const std::string& text) {
-  const std::vector<std::string> parts = split_names(text);
+std::pair<int, int> gates_to_merge(const std::vector<std::string>& parts) {
   int first = 0;
   int second = 0;
   if (parts.size() != 2) {
-    throw InputError(fmt::format("--merge-gates {} cannot be used", text), "two experts are needed",
-                     "For example --merge-gates 1,2.");
+    throw InputError(fmt::format("--merge-gates {} cannot be used", fmt::join(parts, ",")),
+                     "two experts are needed", "For example --merge-gates 1,2.");
   }
   read_number("--merge-gates", parts[0], first);
   read_number("--merge-gates", parts[1], second);
@@ -171,6 +167,25 @@ void check_numbers(const AnalyzeCommand& command) {
   }
 }
 
+/// What was asked of one truth: predicted errors, merging gates.
+void look_at(const Truth& truth, const AnalyzeCommand& command, const InputDistribution& inputs,
+             Analysis& analysis) {
+  if (command.num_samples) {
+    analysis.predicted =
+        predicted_errors(truth, *command.num_samples, *command.noise, inputs, command.options.seed);
+    const Verdict over = analysis.result.over.verdict;
+    if (over != Verdict::regular && over != Verdict::scale_gauge) {
+      analysis.predicted->splits.clear();  // there is no rate to predict with
+    }
+    analysis.num_samples = *command.num_samples;
+    analysis.noise = *command.noise;
+  }
+  if (!command.merge_gates.empty()) {
+    const auto [first, second] = gates_to_merge(command.merge_gates);
+    analysis.merging = merge_gates(truth, first, second, command.options.half_width, command.options.seed);
+  }
+}
+
 int run_analyze(const CLI::App& parser, AnalyzeCommand command) {
   const std::optional<Measure> measure = read_truth(parser, command);
   if (!measure) {
@@ -178,6 +193,15 @@ int run_analyze(const CLI::App& parser, AnalyzeCommand command) {
   }
   check_numbers(command);
   const MixtureFamily family = measure ? MixtureFamily{command.spec} : family_of(parser, command);
+  const InputDistribution inputs = parse_distribution(command.inputs);
+  if (command.num_samples && family.spec.num_outputs > 1) {
+    throw InputError("--n takes one target", "the noise of several targets is not one number",
+                     "Leave out --n and --noise.");
+  }
+  if (!command.merge_gates.empty()) {
+    const auto [first, second] = gates_to_merge(command.merge_gates);
+    check_mergeable(family.spec, first, second);
+  }
   command.options.num_experts = command.experts.value_or(command.spec.num_experts + 1);
 
   Analysis analysis;
@@ -198,26 +222,13 @@ int run_analyze(const CLI::App& parser, AnalyzeCommand command) {
     Stream stream(command.options.seed, 0, "identifiability");
     const Truth truth =
         measure ? Truth{family, *measure} : random_truth(family, command.options.half_width, stream);
-    if (command.num_samples) {
-      if (family.spec.num_outputs > 1) {
-        throw InputError("--n takes one target", "the noise of several targets is not one number",
-                         "Leave out --n and --noise.");
-      }
-      analysis.predicted = predicted_errors(truth, *command.num_samples, *command.noise,
-                                            parse_distribution(command.inputs), command.options.seed);
-      analysis.num_samples = *command.num_samples;
-      analysis.noise = *command.noise;
-    }
-    if (!command.merge_gates.empty()) {
-      const auto [first, second] = gates_to_merge(command.merge_gates);
-      analysis.merging = merge_gates(truth, first, second, command.options.half_width, command.options.seed);
-    }
+    look_at(truth, command, inputs, analysis);
   }
   analysis.is_given = measure.has_value();
   if (command.common.json) {
     print_json(to_json(analysis));
   } else {
-    write_output("-", analysis_report(analysis, command.latex));
+    write_output("-", analysis_report(analysis, command.latex ? Notation::latex : Notation::text));
   }
   return kDone;
 }
@@ -241,7 +252,7 @@ Command make_analyze_command(CLI::App& program) {
                    "t/(1+exp(-t))\"")
       ->type_name("NAME|EXPR")
       ->group(group);
-  parser->add_option("--parameters", command->parameters, "names in the formula that are parameters")
+  add_names(*parser, "--parameters", command->parameters, "names in the formula that are parameters")
       ->type_name("A,B,...")
       ->group(group);
   add_number(*parser, "--dim", command->spec.num_inputs, "number of inputs (default 1)")
@@ -276,9 +287,8 @@ Command make_analyze_command(CLI::App& program) {
                    "uniform:-2.5,2.5)")
       ->type_name("LAW")
       ->group(analysis);
-  parser
-      ->add_option("--merge-gates", command->merge_gates,
-                   "the smallest singular value of the Jacobian while the gates of two experts merge")
+  add_names(*parser, "--merge-gates", command->merge_gates,
+            "the smallest singular value of the Jacobian while the gates of two experts merge")
       ->type_name("I,J")
       ->group(analysis);
   parser->add_flag("--latex", command->latex, "relations as LaTeX")->disable_flag_override()->group(analysis);

@@ -50,23 +50,23 @@ std::string meaning(Verdict verdict) {
   return "";
 }
 
-std::string relation_lines(const std::vector<Relation>& relations, bool as_latex) {
+std::string relation_lines(const std::vector<Relation>& relations, Notation notation) {
   std::string text;
   for (const Relation& relation : relations) {
     text += fmt::format("    {:9} {}\n", kind_name(relation.kind) + ":",
-                        as_latex ? relation.latex : relation.text);
+                        notation == Notation::latex ? relation.latex : relation.text);
   }
   return text;
 }
 
-std::string setting_text(std::string_view name, const Setting& setting, bool as_latex) {
+std::string setting_text(std::string_view name, const Setting& setting, Notation notation) {
   const std::string rate = setting.rate == "none" ? "" : ", rate " + setting.rate;
   std::string text =
       fmt::format("{}: {} ({}{})\n", name, verdict_name(setting.verdict), meaning(setting.verdict), rate);
   if (!setting.reason.empty()) {
     text += "  " + wrapped(setting.reason, 2) + "\n";
   }
-  return text + relation_lines(setting.relations, as_latex);
+  return text + relation_lines(setting.relations, notation);
 }
 
 std::string certificates(const Identifiability& result) {
@@ -124,8 +124,9 @@ std::string predicted_text(const Analysis& analysis) {
   if (!errors.splits.empty()) {
     TextTable splits({"split expert", "rms distance of its parts"});
     for (const PredictedSplit& split : errors.splits) {
-      splits.add_row({std::to_string(split.atom + 1),
-                      split.root_mean_square > 0 ? short_number(split.root_mean_square) : "does not shrink"});
+      splits.add_row({std::to_string(split.atom + 1), split.root_mean_square > 0
+                                                          ? short_number(split.root_mean_square)
+                                                          : "not identified to second order"});
     }
     text += splits.text();
   }
@@ -146,18 +147,18 @@ std::string merging_text(const Merging& merging) {
 
 }  // namespace
 
-std::string analysis_report(const Analysis& analysis, bool as_latex) {
+std::string analysis_report(const Analysis& analysis, Notation notation) {
   const Identifiability& result = analysis.result;
   std::string text = title(analysis) + "\n";
-  text += setting_text("exact-specified", result.exact, as_latex) + "\n";
-  text += setting_text("over-specified", result.over, as_latex) + certificates(result);
+  text += setting_text("exact-specified", result.exact, notation) + "\n";
+  text += setting_text("over-specified", result.over, notation) + certificates(result);
   if (result.min_extra_experts > 0 && result.over.verdict != Verdict::refused) {
     text += fmt::format("  not regular from {} extra expert(s) on\n", result.min_extra_experts);
   }
   text += dictionary_text(result);
   if (!result.harmless.empty()) {
     text += "\nrelations that do no harm, since no spread of atoms has this form\n" +
-            relation_lines(result.harmless, as_latex);
+            relation_lines(result.harmless, notation);
   }
   text +=
       "\nF is the local function of an expert, E (h - f) with E = exp(score without bias); see "

@@ -7,7 +7,10 @@
 
 namespace moest {
 
-/// Verdicts, reasons, relations (as text or LaTeX), advice, predicted errors and the merging sequence.
-std::string analysis_report(const Analysis& analysis, bool as_latex);
+/// How relations are written.
+enum class Notation { text, latex };
+
+/// Verdicts, reasons, relations, advice, predicted errors and the merging sequence.
+std::string analysis_report(const Analysis& analysis, Notation notation);
 
 }  // namespace moest

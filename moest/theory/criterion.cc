@@ -1,13 +1,11 @@
 #include "moest/theory/criterion.h"
 
 #include <Eigen/Eigenvalues>
-#include <Eigen/QR>
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 
 #include "moest/base/parallel.h"
-#include "moest/model/catalogue.h"
+#include "moest/theory/input_box.h"
 #include "moest/theory/low_rank.h"
 
 namespace moest {
@@ -18,31 +16,24 @@ using Vector = DenseVector<Wide>;
 
 Eigen::Index packed(Eigen::Index u, Eigen::Index v) { return u * (u + 1) / 2 + v; }
 
-/// Number of first-order columns.
-template <class T>
-Eigen::Index num_first(const LocalFunctions<T>& functions) {
-  Eigen::Index count = functions.shares_temperature() ? 1 : 0;
-  for (const Cell& cell : functions.cells()) {
-    count += cell.num_first + (functions.has_masses() ? 1 : 0);
-  }
-  return count;
-}
-
-/// Enough points for all columns that are compared at once.
-Eigen::Index num_points(const LocalFunctions<Wide>& functions, int outputs) {
+/// More points than columns are ever compared at once: all first-order ones and the second-order ones of the
+/// largest sets of cells, which are `largest_set` cells or have kSmallSet coordinates.
+Eigen::Index num_points(const LocalFunctions<Wide>& functions, int largest_set) {
+  constexpr Eigen::Index kLeast = 200;
+  constexpr Eigen::Index kFew = 100;
+  constexpr Eigen::Index kSmall = Criterion::kSmallSet * (Criterion::kSmallSet + 1) / 2;
   Eigen::Index largest = 0;
-  Eigen::Index all = num_first(functions);
+  Eigen::Index all = 0;
   for (const Cell& cell : functions.cells()) {
     const auto size = static_cast<Eigen::Index>(cell.at.size());
     largest = std::max(largest, size * (size + 1) / 2);
     all += size * (size + 1) / 2;
   }
-  constexpr Eigen::Index kFew = 100;
-  constexpr Eigen::Index kLeast = 200;
-  const Eigen::Index columns = num_first(functions) + largest;
-  const Eigen::Index rows = all <= kFew ? 3 * all : std::max<Eigen::Index>(3 * kFew, all + all / 4);
-  const Eigen::Index enough = largest > kFew ? columns + columns / 4 : rows;
-  return (std::max(kLeast, enough) + outputs - 1) / outputs;
+  const Eigen::Index columns =
+      functions.num_first_order() + std::min(all, std::max(kSmall, largest_set * largest));
+  const Eigen::Index rows =
+      std::max(kLeast, columns <= kFew ? 3 * columns : std::max(3 * kFew, columns + columns / 4));
+  return (rows + functions.num_outputs() - 1) / functions.num_outputs();
 }
 
 /// A bound on the relative size of what is left of a sum that vanishes.
@@ -60,7 +51,7 @@ SampledFunctions<T> sampled(const LocalFunctions<T>& functions, const Eigen::Mat
   const int outputs = functions.num_outputs();
   const Eigen::Index rows = points.rows() * outputs;
   SampledFunctions<T> result;
-  result.first.setZero(rows, num_first(functions));
+  result.first.setZero(rows, functions.num_first_order());
   for (const Cell& cell : cells) {
     const auto size = static_cast<Eigen::Index>(cell.at.size());
     result.second.emplace_back(rows, size * (size + 1) / 2);
@@ -99,19 +90,15 @@ template SampledFunctions<double> sampled(const LocalFunctions<double>&, const E
 template SampledFunctions<Wide> sampled(const LocalFunctions<Wide>&, const Eigen::MatrixXd&, int);
 template SampledFunctions<Quad> sampled(const LocalFunctions<Quad>&, const Eigen::MatrixXd&, int);
 
-Criterion::Criterion(const LocalFunctions<Wide>& functions, const Truth& truth, double half_width,
-                     int num_threads, Stream& stream)
-    : functions_(functions), truth_(truth), half_width_(half_width) {
-  points_.resize(num_points(functions, truth.family.spec.num_outputs), truth.family.spec.num_inputs);
-  for (Eigen::Index i = 0; i < points_.size(); ++i) {
-    points_.data()[i] = stream.uniform(-half_width, half_width);
-  }
-  samples_ = sampled(functions, points_, num_threads);
-  const Vector factors = normalising_factors(samples_.first);
-  first_ = null_space<Wide>(samples_.first * factors.asDiagonal(), null_threshold<Wide>());
-  for (Eigen::Index row = 0; row < first_.basis.rows(); ++row) {
-    first_.basis.row(row) *= factors[row];
-  }
+Criterion::Criterion(const LocalFunctions<Wide>& functions, const Truth& truth, int largest_set,
+                     double half_width, int num_threads, Stream& stream)
+    : functions_(functions),
+      truth_(truth),
+      half_width_(half_width),
+      points_(inputs_in_box(num_points(functions, largest_set), truth.family.spec.num_inputs, half_width,
+                            stream)),
+      samples_(sampled(functions, points_, num_threads)),
+      first_(relations_between(samples_.first)) {
   for (std::size_t j = 0; j < functions.cells().size(); ++j) {
     const auto size = static_cast<Eigen::Index>(functions.cells()[j].at.size());
     // By the curvature of each coordinate where there is one: scales only have to be of the right size.
@@ -194,14 +181,13 @@ void Criterion::ask_simple(std::size_t cell, Stream& stream, CellSetAnswer& answ
     if ((is_of_gate && !answer.relations.empty()) || !is_relation(cell, direction)) {
       continue;
     }
-    HarmfulRelation relation{{{cell, direction}}, 1, {}};
+    HarmfulRelation relation{{{cell, direction}}, 1, false};
     const std::vector<CellSplit> unit{{cell, direction / direction.norm()}};
-    relation.outcome = follow_split(functions_, truth_, unit, half_width_, stream);
+    relation.is_exact = is_exact_split(functions_, truth_, unit, half_width_, stream);
     // At a kink the sampled derivatives miss what happens: only what is seen to be exact counts.
-    if (!has_kink || relation.outcome.is_exact) {
+    if (!has_kink || relation.is_exact) {
       answer.relations.push_back(relation);
-      answer.known_rank = 1;
-      if (relation.outcome.is_exact) {
+      if (relation.is_exact) {
         return;
       }
     }
@@ -292,9 +278,7 @@ void Criterion::ask_cone(const std::vector<Block>& blocks, Eigen::Index size, in
     return;
   }
   const auto largest_rank = static_cast<int>(cone.range.cols());
-  answer.known_rank = largest_rank;
   // The relations that live on the range of the one of largest rank.
-  std::vector<Matrix> outside;
   Matrix flat(size * size, static_cast<Eigen::Index>(basis.size()));
   const Matrix projector = cone.range * cone.range.transpose();
   for (std::size_t b = 0; b < basis.size(); ++b) {
@@ -330,12 +314,11 @@ void Criterion::ask_cone(const std::vector<Block>& blocks, Eigen::Index size, in
     }
     factor = root;
   }
-  answer.known_rank = found;
   if (found > rank) {
     return;  // not harmful yet, but no proof that no smaller one is
   }
-  HarmfulRelation relation{splits_of(blocks, *factor), found, {}};
-  relation.outcome = follow_split(functions_, truth_, relation.splits, half_width_, stream);
+  HarmfulRelation relation{splits_of(blocks, *factor), found, false};
+  relation.is_exact = is_exact_split(functions_, truth_, relation.splits, half_width_, stream);
   answer.relations.push_back(std::move(relation));
 }
 

@@ -34,7 +34,7 @@ SampledFunctions<T> sampled(const LocalFunctions<T>& functions, const Eigen::Mat
 struct HarmfulRelation {
   std::vector<CellSplit> splits;  // factors V_j of M_j = V_j V_j'
   int rank = 0;                   // sum_j rank M_j
-  SplitOutcome outcome;
+  bool is_exact = false;          // other parameters make up for the split entirely
 };
 
 /// The answer of one set of cells.
@@ -42,16 +42,18 @@ struct CellSetAnswer {
   std::vector<HarmfulRelation> relations;  // none if the set is harmless up to the rank that was asked for
   /// Proof of harmlessness: the separation of cone.h, or 1 where the only relation is of larger rank.
   double separation = 0;
-  /// The rank of the smallest relation that is known, harmful or not; 0 for none.
-  int known_rank = 0;
 };
 
 /// The criterion of section 5 of the theory at one truth: which splits leave f unchanged to second order.
 class Criterion {
  public:
-  /// Samples `functions` in the box |x_j| <= half_width. References are kept.
-  Criterion(const LocalFunctions<Wide>& functions, const Truth& truth, double half_width, int num_threads,
-            Stream& stream);
+  /// So many coordinates a set of cells may always have.
+  static constexpr int kSmallSet = 16;
+
+  /// Samples `functions` in the box |x_j| <= half_width, at enough points for sets of so many cells.
+  /// References are kept.
+  Criterion(const LocalFunctions<Wide>& functions, const Truth& truth, int largest_set, double half_width,
+            int num_threads, Stream& stream);
 
   const NullSpace<Wide>& first_order() const { return first_; }
   const SampledFunctions<Wide>& samples() const { return samples_; }
@@ -81,7 +83,7 @@ class Criterion {
   Eigen::MatrixXd points_;
   SampledFunctions<Wide> samples_;
   NullSpace<Wide> first_;
-  std::vector<DenseVector<Wide>> scales_;  // of each cell's coordinates: 1 / |dPhi/dtheta_u|
+  std::vector<DenseVector<Wide>> scales_;  // of each cell's coordinates: |d2Phi/dtheta_u^2|^-1/2
   std::vector<DenseMatrix<Wide>>
       projected_;  // second-order columns in scaled coordinates without their first-order part
   std::vector<DenseVector<Wide>> norms_;  // of the same columns before

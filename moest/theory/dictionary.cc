@@ -10,6 +10,7 @@
 #include <string>
 
 #include "moest/model/catalogue.h"
+#include "moest/theory/input_box.h"
 #include "moest/theory/null_space.h"
 #include "moest/theory/relation_text.h"
 
@@ -28,6 +29,16 @@ std::vector<std::string> coordinate_names(const Cell& cell, bool shares_temperat
     names.emplace_back("tau");
   }
   return names;
+}
+
+/// F where there are masses, and its derivatives.
+std::vector<Term> terms_of(const LocalFunctions<Wide>& functions,
+                           const std::vector<std::string>& coordinates) {
+  std::vector<Term> terms = derivative_terms(coordinates);
+  if (functions.has_masses()) {
+    terms.insert(terms.begin(), {"F", "F", 0});
+  }
+  return terms;
 }
 
 /// Phi (with masses), first and second derivatives of one cell at one point, in the order of terms_of().
@@ -77,24 +88,6 @@ DenseMatrix<T> dictionary(const LocalFunctions<T>& functions, std::size_t first,
   return result;
 }
 
-template <class T>
-NullSpace<T> null_space_of(const DenseMatrix<T>& columns) {
-  const DenseVector<T> factors = normalising_factors(columns);
-  NullSpace<T> null = null_space<T>(columns * factors.asDiagonal(), null_threshold<T>());
-  for (Eigen::Index row = 0; row < null.basis.rows(); ++row) {
-    null.basis.row(row) *= factors[row];
-  }
-  return null;
-}
-
-Eigen::MatrixXd random_points(Eigen::Index count, int num_inputs, double half_width, Stream& stream) {
-  Eigen::MatrixXd points(count, num_inputs);
-  for (Eigen::Index i = 0; i < points.size(); ++i) {
-    points.data()[i] = stream.uniform(-half_width, half_width);
-  }
-  return points;
-}
-
 KnownValues known_values(const Truth& truth, const Cell& cell) {
   KnownValues known;
   for (std::size_t u = 0; u < cell.at.size(); ++u) {
@@ -115,8 +108,8 @@ std::vector<std::vector<Vector>> local_relations(const std::vector<Truth>& truth
         num_terms(functions.cells()[cell], functions.has_masses(), functions.shares_temperature());
     Stream stream(1, t, "relations");
     const Eigen::MatrixXd points =
-        random_points(terms + terms / 2 + 10, truths[t].family.spec.num_inputs, kHalfWidth, stream);
-    const NullSpace<Wide> null = null_space_of<Wide>(dictionary(functions, cell, cell + 1, points));
+        inputs_in_box(terms + terms / 2 + 10, truths[t].family.spec.num_inputs, kHalfWidth, stream);
+    const NullSpace<Wide> null = relations_between(dictionary(functions, cell, cell + 1, points));
     std::vector<Vector> relations = echelon_form(null.basis);
     if (!result.empty() && relations.size() != result.front().size()) {
       break;
@@ -203,10 +196,9 @@ std::vector<VerdictRelation> verdict_relations(const std::vector<Truth>& truths,
     const Cell& cell = functions.cells()[split.cell];
     const Eigen::Index count = 3 * num_terms(cell, true, true);
     Stream stream(2, t, "relations");
-    const Eigen::MatrixXd points = random_points(count, truths[t].family.spec.num_inputs, kHalfWidth, stream);
+    const Eigen::MatrixXd points = inputs_in_box(count, truths[t].family.spec.num_inputs, kHalfWidth, stream);
     if (auto relation = relation_coefficients(functions, sampled(functions, points, 1), split)) {
-      result.push_back(
-          {*relation, known_values(truths[t], cell), terms_of(cell.names, functions.has_masses())});
+      result.push_back({*relation, known_values(truths[t], cell), terms_of(functions, cell.names)});
     }
   }
   return result;
@@ -253,7 +245,7 @@ void write_joint_relation(const std::vector<Truth>& truths, const std::vector<Tr
     for (const CellSplit& split : findings[t].relation->splits) {
       const Cell& cell = functions.cells()[split.cell];
       const Eigen::MatrixXd m = split.directions * split.directions.transpose();
-      const std::vector<Term> terms = terms_of(cell.names, false);
+      const std::vector<Term> terms = derivative_terms(cell.names);
       for (Eigen::Index u = 0, at = m.rows(); u < m.rows(); ++u) {
         for (Eigen::Index v = 0; v <= u; ++v, ++at) {
           const double c = m(u, v) * (u == v ? 1 : 2);
@@ -291,11 +283,11 @@ Dictionary count_dictionary(const Truth& truth, const IdentifiabilityOptions& op
   const int outputs = truth.family.spec.num_outputs;
   const Eigen::Index count = (std::max(200, 3 * result.num_columns / 2) + outputs - 1) / outputs;
   const Eigen::MatrixXd points =
-      random_points(count, truth.family.spec.num_inputs, options.half_width, stream);
+      inputs_in_box(count, truth.family.spec.num_inputs, options.half_width, stream);
   const std::size_t cells = functions.cells().size();
-  const NullSpace<Wide> null = null_space_of<Wide>(dictionary(functions, 0, cells, points));
+  const NullSpace<Wide> null = relations_between(dictionary(functions, 0, cells, points));
   const LocalFunctions<Quad> in_quad(truth, Coordinates::raw);
-  const NullSpace<Quad> again = null_space_of<Quad>(dictionary(in_quad, 0, cells, points));
+  const NullSpace<Quad> again = relations_between(dictionary(in_quad, 0, cells, points));
   result.num_null = null.nullity() == again.nullity() ? null.nullity() : -1;
   result.smallest_non_null = static_cast<double>(null.smallest_non_null);
   result.largest_null = static_cast<double>(null.largest_null);
@@ -321,7 +313,7 @@ void write_relations(const std::vector<Truth>& truths, const std::vector<TruthFi
     return;
   }
   const std::vector<std::string> names = coordinate_names(cell, functions.shares_temperature());
-  const std::vector<Term> terms = terms_of(names, functions.has_masses());
+  const std::vector<Term> terms = terms_of(functions, names);
   const std::vector<std::vector<Vector>> relations = local_relations(truths, 0);
   std::vector<KnownValues> known;
   for (std::size_t t = 0; t < relations.size(); ++t) {

@@ -2,6 +2,7 @@
 
 #include <Eigen/QR>
 #include <algorithm>
+#include <iterator>
 #include <span>
 
 #include "moest/model/catalogue.h"
@@ -13,18 +14,12 @@ namespace {
 /// What a common shift of all scores may be.
 enum class ShiftSpace { none, bias, slopes_and_bias };
 
-bool is_on_sphere(const MixtureSpec& spec) { return spec.gate.kind == "cosine"; }
-
-bool temperature_is_unit(const MixtureSpec& spec) {
-  return learns_temperature(spec.gate) && !gate_bias_is_outside(spec.gate);
-}
-
 ShiftSpace shift_space(const MixtureSpec& spec) {
   if (!has_masses(spec.gate)) {
     return ShiftSpace::none;
   }
-  return gate_link(spec.gate) == Link::identity && !is_on_sphere(spec) ? ShiftSpace::slopes_and_bias
-                                                                       : ShiftSpace::bias;
+  return gate_link(spec.gate) == Link::identity && !is_on_sphere(spec.gate) ? ShiftSpace::slopes_and_bias
+                                                                            : ShiftSpace::bias;
 }
 
 /// Dimension of the translations of v_1..v_k in R^d that keep them on a common sphere of given or free
@@ -35,20 +30,22 @@ int sphere_translations(const MixtureSpec& spec) {
 }
 
 Gauge flat_shift(const MixtureSpec& spec) {
-  const int slopes = num_gate_parameters(spec);
-  const bool has_matrix = spec.gate.kind == "quadratic" || spec.gate.kind == "monomial";
-  const bool has_slopes = spec.gate.kind != "monomial";
-  const bool in_ball = spec.gate.kind == "perturbed_cosine";
+  const std::vector<std::string> names = MixtureFamily{spec}.gate_names();
+  const auto num_in_matrix =
+      std::ranges::count_if(names, [](const std::string& name) { return name.starts_with(kMatrixPrefix); });
+  const bool has_matrix = num_in_matrix > 0;
+  const bool has_slopes = num_in_matrix < std::ssize(names);
   std::string text = has_matrix ? "A_i + T, " : "";
   std::string latex = has_matrix ? R"(A_i + T,\ )" : "";
-  if (in_ball) {
+  if (is_in_ball(spec.gate)) {
     text = "omega_i / (|omega_i| + tau1) + t, ";
     latex = R"(\omega_i / (\|\omega_i\| + \tau_1) + t,\ )";
   } else if (has_slopes) {
     text += "omega_i + t, ";
     latex += R"(\omega_i + t,\ )";
   }
-  return {Gauge::Kind::shift, text + "b_i + t_0 for all i", latex + "b_i + t_0", 1 + slopes};
+  return {Gauge::Kind::shift, text + "b_i + t_0 for all i", latex + "b_i + t_0",
+          1 + static_cast<int>(names.size())};
 }
 
 /// The radius of the sphere that the slopes v_i of a cosine gate are on.
@@ -156,10 +153,11 @@ std::vector<Gauge> gauges(const MixtureSpec& spec, Coordinates coordinates) {
   std::vector<Gauge> list;
   const int d = spec.num_inputs;
   if (spec.num_experts == 1 && has_masses(spec.gate) && !has_groups(spec.gate)) {
-    const int sphere = is_on_sphere(spec) && coordinates == Coordinates::reduced ? 1 : 0;
+    const int sphere = is_on_sphere(spec.gate) && coordinates == Coordinates::reduced ? 1 : 0;
     const int temperature =
-        learns_temperature(spec.gate) && (coordinates == Coordinates::raw || !temperature_is_unit(spec)) ? 1
-                                                                                                         : 0;
+        learns_temperature(spec.gate) && (coordinates == Coordinates::raw || !temperature_is_unit(spec.gate))
+            ? 1
+            : 0;
     list.push_back({Gauge::Kind::shift, "the whole gate of a single expert", R"(\text{the whole gate})",
                     1 + num_gate_parameters(spec) - sphere + temperature});
     return list;
@@ -182,7 +180,7 @@ std::vector<Gauge> gauges(const MixtureSpec& spec, Coordinates coordinates) {
       list.push_back(flat_shift(spec));
       break;
   }
-  if (is_on_sphere(spec) && sphere_translations(spec) > 0) {
+  if (is_on_sphere(spec.gate) && sphere_translations(spec) > 0) {
     list.push_back({Gauge::Kind::shift,
                     "v_i + t for all i, where all v_i + t are on one sphere; v_i = omega_i / (|omega_i| tau)",
                     R"(v_i + t,\ \|v_i + t\| = \|v_j + t\|)", sphere_translations(spec)});
@@ -190,11 +188,11 @@ std::vector<Gauge> gauges(const MixtureSpec& spec, Coordinates coordinates) {
   if (coordinates == Coordinates::reduced) {
     return list;
   }
-  if (is_on_sphere(spec)) {
+  if (is_on_sphere(spec.gate)) {
     list.push_back({Gauge::Kind::scale, "omega_i -> c_i omega_i for each i", R"(\omega_i \to c_i\,\omega_i)",
                     spec.num_experts});
-  } else if (temperature_is_unit(spec)) {
-    const bool in_ball = spec.gate.kind == "perturbed_cosine";
+  } else if (temperature_is_unit(spec.gate)) {
+    const bool in_ball = is_in_ball(spec.gate);
     list.push_back({Gauge::Kind::scale,
                     in_ball ? "tau and all |omega_i| together, omega_i / ((|omega_i| + tau1) tau) the same"
                             : "(omega_i, b_i, tau) -> c (omega_i, b_i, tau)",
@@ -214,7 +212,9 @@ int gauge_dimension(const MixtureSpec& spec, Coordinates coordinates) {
   return dimension;
 }
 
-bool has_scale_gauge(const MixtureSpec& spec) { return is_on_sphere(spec) || temperature_is_unit(spec); }
+bool has_scale_gauge(const MixtureSpec& spec) {
+  return is_on_sphere(spec.gate) || temperature_is_unit(spec.gate);
+}
 
 WideMeasure wide_measure(const Truth& truth) {
   return {{widened(truth.measure.atoms), widened(truth.measure.groups)},
@@ -234,17 +234,16 @@ WideMeasure moved_along_gauges(const Truth& truth, double size, Stream& stream) 
     add_to_all(moved.measure.groups, 0, moved.measure.groups.size(), size, stream, true);
     return moved;
   }
-  if (spec.gate.kind == "perturbed_cosine") {
+  if (is_in_ball(spec.gate)) {
     move_in_ball(spec, moved, size, stream);
-  } else if (is_on_sphere(spec)) {
+  } else if (is_on_sphere(spec.gate)) {
     move_on_sphere(spec, moved, size, stream);
   }
-  const bool moves_slopes =
-      shift_space(spec) == ShiftSpace::slopes_and_bias && spec.gate.kind != "perturbed_cosine";
+  const bool moves_slopes = shift_space(spec) == ShiftSpace::slopes_and_bias && !is_in_ball(spec.gate);
   if (shift_space(spec) != ShiftSpace::none) {
     add_to_all(atoms, 0, atoms.size(), size, stream, moves_slopes);
   }
-  if (temperature_is_unit(spec) && bias_is_divided(spec)) {
+  if (temperature_is_unit(spec.gate) && bias_is_divided(spec)) {
     const Wide factor = exp(Wide(stream.uniform(-size, size)));
     for (BasicAtom<Wide>& atom : atoms) {
       atom.bias *= factor;

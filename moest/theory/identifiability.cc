@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <Eigen/Eigenvalues>
 #include <algorithm>
 #include <array>
 #include <chrono>
@@ -11,8 +10,8 @@
 
 #include "moest/base/error.h"
 #include "moest/model/catalogue.h"
-#include "moest/model/groups.h"
 #include "moest/theory/dictionary.h"
+#include "moest/theory/input_box.h"
 #include "moest/theory/random_truth.h"
 #include "moest/theory/truth_analysis.h"
 
@@ -58,8 +57,6 @@ Verdict agreed(const std::vector<TruthRecord>& truths, Verdict TruthRecord::*set
   }
   return verdict;
 }
-
-constexpr double kKinkOrder = 1.5;  // of |f - f*| where a kink is split
 
 /// The even number that a measured order stands for; 0 where it is not near one of 4 and more.
 int even_order(double order) {
@@ -133,12 +130,9 @@ double gauge_error(const Truth& truth, double half_width, Stream& stream) {
   const WideMeasure before = wide_measure(truth);
   const WideMeasure after = moved_along_gauges(truth, kSize, stream);
   double largest = 0;
-  for (int m = 0; m < kPoints; ++m) {
-    std::vector<Wide> x;
-    x.reserve(static_cast<std::size_t>(truth.family.spec.num_inputs));
-    for (int j = 0; j < truth.family.spec.num_inputs; ++j) {
-      x.emplace_back(stream.uniform(-half_width, half_width));
-    }
+  const Eigen::MatrixXd inputs = inputs_in_box(kPoints, truth.family.spec.num_inputs, half_width, stream);
+  for (const auto& row : inputs.rowwise()) {
+    const std::vector<Wide> x(row.begin(), row.end());
     for (int output = 0; output < truth.family.spec.num_outputs; ++output) {
       const Wide change =
           wide_value(truth.family, after, x, output) - wide_value(truth.family, before, x, output);
@@ -148,12 +142,20 @@ double gauge_error(const Truth& truth, double half_width, Stream& stream) {
   return largest;
 }
 
+/// The order of the first truth's split that is slow: it takes long, and the others have the same.
+void measure_order(const Truth& truth, const IdentifiabilityOptions& options,
+                   const std::vector<TruthRecord>& before, TruthFindings& findings, Stream& stream) {
+  const bool is_slow = findings.record.over == Verdict::slow && findings.relation;
+  if (is_slow && std::ranges::none_of(before, [](const TruthRecord& record) { return record.order > 0; })) {
+    const LocalFunctions<Wide> functions(truth, Coordinates::reduced);
+    findings.record.order =
+        split_order(functions, truth, findings.relation->splits, options.half_width, stream);
+  }
+}
+
 void check_question(const MixtureFamily& family, const std::optional<Measure>& measure,
                     const IdentifiabilityOptions& options) {
   check(family.spec);
-  if (family.spec.num_inputs < 1) {
-    throw InputError("there are no inputs", "the analysis moves slopes", "Give --dim 1 or more.");
-  }
   if (options.num_experts < family.spec.num_experts) {
     throw InputError(
         fmt::format("{} experts cannot fit a truth with {}", options.num_experts, family.spec.num_experts),
@@ -229,9 +231,8 @@ Identifiability analyze(const MixtureFamily& family, const std::optional<Measure
   for (int t = 0; t < count; ++t) {
     Stream stream(options.seed, static_cast<std::uint64_t>(t), "identifiability");
     truths.push_back(measure ? Truth{family, *measure} : random_truth(family, options.half_width, stream));
-    const bool is_first_slow = std::ranges::none_of(
-        result.truths, [](const TruthRecord& record) { return record.over == Verdict::slow; });
-    findings.push_back(analyze_truth(truths.back(), asked, is_first_slow, stream));
+    findings.push_back(analyze_truth(truths.back(), asked, stream));
+    measure_order(truths.back(), asked, result.truths, findings.back(), stream);
     result.truths.push_back(findings.back().record);
     result.gauge_error = std::max(result.gauge_error, gauge_error(truths.back(), options.half_width, stream));
     if (progress) {

@@ -41,6 +41,9 @@ struct Setting {
   std::vector<Relation> relations;
 };
 
+/// The order of |f - f*| where a kink is split.
+inline constexpr double kKinkOrder = 1.5;
+
 /// What was computed at one truth.
 struct TruthRecord {
   Verdict exact = Verdict::undecided;
@@ -48,7 +51,7 @@ struct TruthRecord {
   int num_first_null = 0;                          // null directions of the Jacobian in reduced coordinates
   double smallest_non_null = 0, largest_null = 0;  // of it, relative
   double separation = 0;                           // smallest certificate over the cell sets; 0 without
-  double order = 0;                                // of the residual of a slow split
+  double order = 0;  // of the residual of a slow split, at the first truth that has one
   std::string reason;
 };
 

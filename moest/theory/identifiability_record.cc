@@ -79,8 +79,9 @@ nlohmann::ordered_json to_json(const Analysis& analysis) {
   json["num_null"] =
       dictionary.num_null >= 0 ? nlohmann::ordered_json(dictionary.num_null) : nlohmann::ordered_json();
   json["num_columns"] = dictionary.num_columns;
-  json["smallest_non_null"] = dictionary.smallest_non_null;
-  json["largest_null"] = dictionary.largest_null;
+  json["smallest_non_null"] = positive_or_null(dictionary.smallest_non_null);
+  json["largest_null"] =
+      dictionary.num_null >= 0 ? nlohmann::ordered_json(dictionary.largest_null) : nlohmann::ordered_json();
   json["harmless_relations"] = to_json(result.harmless);
   nlohmann::ordered_json advice = nlohmann::ordered_json::array();
   for (const Neighbour& neighbour : analysis.neighbours) {

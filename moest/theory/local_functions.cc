@@ -2,24 +2,15 @@
 
 #include <Eigen/QR>
 #include <algorithm>
-#include <numeric>
 
-#include "moest/base/error.h"
 #include "moest/model/catalogue.h"
 
 namespace moest {
 namespace {
 
-/// Whether the temperature is an unknown of the cells: where it is learned and, in reduced coordinates, more
-/// than the unit of other parameters.
+/// Whether the temperature is an unknown of the cells.
 bool has_temperature(const GateSpec& gate, Coordinates coordinates) {
-  const bool is_unit = !gate_bias_is_outside(gate);  // it only divides the slopes
-  return learns_temperature(gate) && (coordinates == Coordinates::raw || !is_unit);
-}
-
-bool is_on_sphere(const GateSpec& gate) {
-  return visit_gate(
-      gate.kind, [&](auto kind) { return decltype(kind)::region(gate, 1).shape == Region::Shape::sphere; });
+  return learns_temperature(gate) && (coordinates == Coordinates::raw || !temperature_is_unit(gate));
 }
 
 /// An orthonormal basis of the vectors that are orthogonal to omega, d x (d - 1).
@@ -143,6 +134,22 @@ LocalFunctions<T>::LocalFunctions(const Truth& truth, Coordinates coordinates)
       cell.num_first -= 1;
     }
   }
+}
+
+template <class T>
+typename LocalFunctions<T>::Range LocalFunctions<T>::first_order(std::size_t cell) const {
+  const auto size_of = [&](const Cell& of) { return of.num_first + (has_masses_ ? 1 : 0); };
+  Eigen::Index begin = 0;
+  for (std::size_t j = 0; j < cell; ++j) {
+    begin += size_of(cells_[j]);
+  }
+  return {begin, size_of(cells_[cell])};
+}
+
+template <class T>
+Eigen::Index LocalFunctions<T>::num_first_order() const {
+  const Range last = first_order(cells_.size() - 1);
+  return last.begin + last.size + (shares_temperature_ ? 1 : 0);
 }
 
 template <class T>

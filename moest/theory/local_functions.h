@@ -61,6 +61,14 @@ class LocalFunctions {
   int num_variables(std::size_t cell) const {
     return static_cast<int>(cells_[cell].at.size()) + (shares_temperature_ ? 1 : 0);
   }
+  /// Where the first-order functions of a cell are among those of all cells, one after another: Phi_j if
+  /// there are masses, and the derivatives by its first num_first coordinates.
+  struct Range {
+    Eigen::Index begin, size;
+  };
+  Range first_order(std::size_t cell) const;
+  /// How many there are, with that of the temperature.
+  Eigen::Index num_first_order() const;
   /// The masses m_j of the cells.
   const std::vector<T>& masses() const { return masses_; }
 

@@ -16,6 +16,10 @@ std::vector<std::string> numbered(int count) {
   return names;
 }
 
+Region::Shape region_shape(const GateSpec& gate) {
+  return visit_gate(gate.kind, [&](auto kind) { return decltype(kind)::region(gate, 1).shape; });
+}
+
 }  // namespace
 
 int MixtureFamily::num_expert_parameters() const {
@@ -50,6 +54,14 @@ std::string MixtureFamily::expert_title() const {
     return "ffn of " + (activation ? activation_title : spec.expert.activation);
   }
   return activation ? activation_title : spec.expert.kind;
+}
+
+bool is_on_sphere(const GateSpec& gate) { return region_shape(gate) == Region::Shape::sphere; }
+
+bool is_in_ball(const GateSpec& gate) { return region_shape(gate) == Region::Shape::ball; }
+
+bool temperature_is_unit(const GateSpec& gate) {
+  return learns_temperature(gate) && !gate_bias_is_outside(gate);
 }
 
 bool has_gate_kink(const MixtureSpec& spec) {

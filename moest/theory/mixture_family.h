@@ -5,6 +5,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "moest/model/mixture_value.h"
@@ -13,6 +14,9 @@
 #include "moest/theory/mixing_measure.h"
 
 namespace moest {
+
+/// How the names of gate parameters begin that multiply products of inputs, A_1_2 say.
+inline constexpr std::string_view kMatrixPrefix = "A_";
 
 /// A gate of the catalogue with experts of the catalogue, with a formula in place of their link, or with a
 /// formula in place of the whole expert.
@@ -45,6 +49,13 @@ T family_expert(const MixtureFamily& family, std::span<const T> expert, std::spa
   }
   return expert_value<T>(family.spec, expert, x, output);
 }
+
+/// Whether the chart's slopes lie on a sphere, or in a ball, in place of a box.
+bool is_on_sphere(const GateSpec& gate);
+bool is_in_ball(const GateSpec& gate);
+
+/// Whether the temperature is learned and only the unit of other parameters: reduced coordinates forget it.
+bool temperature_is_unit(const GateSpec& gate);
 
 /// Whether the gate divides the bias by the temperature, too.
 bool bias_is_divided(const MixtureSpec& spec);

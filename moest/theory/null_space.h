@@ -2,8 +2,11 @@
 #pragma once
 
 #include <Eigen/QR>
+#include <algorithm>
 #include <cmath>
+#include <limits>
 
+#include "moest/base/error.h"
 #include "moest/theory/wide.h"
 
 namespace moest {
@@ -74,6 +77,7 @@ T smallest_singular_value(const DenseMatrix<T>& r) {
 template <class T>
 NullSpace<T> null_space(const DenseMatrix<T>& a, const T& threshold) {
   using std::abs;
+  MOEST_EXPECT(a.rows() >= a.cols());
   const Eigen::Index p = a.cols();
   NullSpace<T> result;
   if (p == 0) {
@@ -114,6 +118,16 @@ NullSpace<T> null_space(const DenseMatrix<T>& a, const T& threshold) {
   selected.applyOnTheLeft(qr.householderQ());
   result.range = selected;
   return result;
+}
+
+/// The linear relations between functions that are given at points, a column each: the null space of the
+/// columns scaled to length 1, with the scales undone in its basis.
+template <class T>
+NullSpace<T> relations_between(const DenseMatrix<T>& columns) {
+  const DenseVector<T> factors = normalising_factors(columns);
+  NullSpace<T> null = null_space<T>(columns * factors.asDiagonal(), null_threshold<T>());
+  null.basis = factors.asDiagonal() * null.basis;
+  return null;
 }
 
 }  // namespace moest

@@ -9,6 +9,7 @@
 #include "moest/base/error.h"
 #include "moest/base/random.h"
 #include "moest/model/catalogue.h"
+#include "moest/model/groups.h"
 #include "moest/theory/criterion.h"
 #include "moest/theory/gauges.h"
 
@@ -50,7 +51,11 @@ double least_over_spectrahedron(const Eigen::MatrixXd& h, Eigen::Index size) {
     }
     return x;
   };
-  Eigen::MatrixXd m = Eigen::MatrixXd::Identity(size, size) / static_cast<double>(size);
+  Eigen::Index best = 0;
+  for (Eigen::Index u = 1; u < size; ++u) {
+    best = h(u * (u + 3) / 2, u * (u + 3) / 2) < h(best * (best + 3) / 2, best * (best + 3) / 2) ? u : best;
+  }
+  Eigen::MatrixXd m = Eigen::VectorXd::Unit(size, best).asDiagonal();
   constexpr int kSteps = 2000;
   double value = 0;
   for (int step = 0; step < kSteps; ++step) {
@@ -68,7 +73,7 @@ double least_over_spectrahedron(const Eigen::MatrixXd& h, Eigen::Index size) {
     const Eigen::VectorXd move = packed(v * v.transpose()) - x;
     const double slope = move.dot(hx);
     const double curvature = move.dot(h * move);
-    if (-slope < 1e-9 * value || curvature <= 0) {
+    if (-slope <= 1e-9 * value || curvature <= 0) {
       break;
     }
     m += std::min(1.0, -slope / curvature) * (v * v.transpose() - m);
@@ -123,10 +128,12 @@ PredictedErrors predicted_errors(const Truth& truth, double n, double noise, con
       const Eigen::MatrixXd rest =
           without_first_order(samples.first, samples.second[j] * functions.masses()[j], nullity) /
           std::sqrt(static_cast<double>(kNumInputs));
-      const double c = std::sqrt(std::max(
-          0.0, least_over_spectrahedron(rest.transpose() * rest, static_cast<Eigen::Index>(cell.at.size()))));
-      constexpr double kNegligible = 1e-7;
-      result.splits.push_back({cell.index, c > kNegligible ? std::sqrt(noise / (c * std::sqrt(n))) : 0.0});
+      const Eigen::MatrixXd h = rest.transpose() * rest;
+      const double c =
+          std::sqrt(std::max(0.0, least_over_spectrahedron(h, static_cast<Eigen::Index>(cell.at.size()))));
+      constexpr double kNegligible = 1e-6;  // of the largest, which is what rounding leaves
+      const bool is_identified = c > kNegligible * std::sqrt(h.diagonal().maxCoeff());
+      result.splits.push_back({cell.index, is_identified ? std::sqrt(noise / (c * std::sqrt(n))) : 0.0});
     }
   }
   if (functions.shares_temperature()) {
@@ -135,9 +142,9 @@ PredictedErrors predicted_errors(const Truth& truth, double n, double noise, con
   return result;
 }
 
-Merging merge_gates(const Truth& truth, int first, int second, double half_width, std::uint64_t seed) {
-  const int k = truth.family.spec.num_experts;
-  if (!truth.measure.groups.empty()) {
+void check_mergeable(const MixtureSpec& spec, int first, int second) {
+  const int k = spec.num_experts;
+  if (has_groups(spec.gate)) {
     throw InputError("--merge-gates takes no groups", "the gates of a hierarchical mixture lie on two levels",
                      "Choose another gate.");
   }
@@ -146,6 +153,10 @@ Merging merge_gates(const Truth& truth, int first, int second, double half_width
                      fmt::format("two different experts of 1 to {} are needed", k),
                      "For example --merge-gates 1,2.");
   }
+}
+
+Merging merge_gates(const Truth& truth, int first, int second, double half_width, std::uint64_t seed) {
+  check_mergeable(truth.family.spec, first, second);
   Truth merged = truth;
   const std::vector<double>& to = truth.measure.atoms[static_cast<std::size_t>(first)].gate;
   const std::vector<double>& from = truth.measure.atoms[static_cast<std::size_t>(second)].gate;
@@ -167,7 +178,7 @@ Merging merge_gates(const Truth& truth, int first, int second, double half_width
     }
     Stream stream(seed, 0, "merging gates");
     const LocalFunctions<Wide> functions(merged, Coordinates::reduced);
-    const Criterion criterion(functions, merged, half_width, 0, stream);
+    const Criterion criterion(functions, merged, 1, half_width, 0, stream);
     merging.points.push_back({s, static_cast<double>(criterion.first_order().smallest_non_null)});
   }
   const MergingPoint& last = merging.points.back();

@@ -48,9 +48,11 @@ struct Merging {
   double exponent = 0;               // of s, from the last two: 5 for softmax with linear experts, 0 for tanh
 };
 
+/// Throws InputError for the same gate twice, a gate that is not there, and gates in groups. Atoms from 0.
+void check_mergeable(const MixtureSpec& spec, int first, int second);
+
 /// Moves gate `second` of the truth to distance s from gate `first`, in the direction in which it lies, with
-/// all biases and experts as they are. Atoms from 0. Throws InputError for the same gate twice, a gate that
-/// is not there, equal gates, and gates in groups.
+/// all biases and experts as they are. Throws InputError as check_mergeable, and for equal gates.
 Merging merge_gates(const Truth& truth, int first, int second, double half_width, std::uint64_t seed);
 
 }  // namespace moest

@@ -7,6 +7,7 @@
 #include "moest/base/error.h"
 #include "moest/model/catalogue.h"
 #include "moest/model/groups.h"
+#include "moest/theory/input_box.h"
 
 namespace moest {
 namespace {
@@ -17,21 +18,12 @@ double of_size(double low, double high, Stream& stream) {
   return stream.uniform() < 0.5 ? -size : size;
 }
 
-std::vector<double> random_input(int num_inputs, double half_width, Stream& stream) {
-  std::vector<double> x(static_cast<std::size_t>(num_inputs));
-  for (double& value : x) {
-    value = stream.uniform(-half_width, half_width);
-  }
-  return x;
-}
-
-std::vector<double> gate_numbers(const MixtureSpec& spec, Stream& stream) {
-  std::vector<double> numbers(static_cast<std::size_t>(num_gate_parameters(spec)));
-  const std::size_t matrix = spec.gate.kind == "quadratic" || spec.gate.kind == "monomial"
-                                 ? static_cast<std::size_t>(spec.num_inputs * (spec.num_inputs + 1) / 2)
-                                 : 0;
-  for (std::size_t j = 0; j < numbers.size(); ++j) {
-    numbers[j] = j < matrix ? of_size(0.1, 0.5, stream) : of_size(0.5, 1.5, stream);
+/// Numbers of a gate; those that multiply products of inputs are smaller.
+std::vector<double> gate_numbers(const MixtureFamily& family, Stream& stream) {
+  std::vector<double> numbers;
+  for (const std::string& name : family.gate_names()) {
+    const bool is_of_products = name.starts_with(kMatrixPrefix);
+    numbers.push_back(is_of_products ? of_size(0.1, 0.5, stream) : of_size(0.5, 1.5, stream));
   }
   return numbers;
 }
@@ -49,22 +41,22 @@ bool is_apart(const std::vector<double>& gate, const std::vector<Atom>& atoms) {
 }
 
 /// A gate that is apart from others, if a few tries find one.
-std::vector<double> new_gate(const MixtureSpec& spec, const std::vector<Atom>& atoms, Stream& stream) {
+std::vector<double> new_gate(const MixtureFamily& family, const std::vector<Atom>& atoms, Stream& stream) {
   constexpr int kTries = 50;
-  std::vector<double> gate = gate_numbers(spec, stream);
+  std::vector<double> gate = gate_numbers(family, stream);
   for (int i = 0; i < kTries && !is_apart(gate, atoms); ++i) {
-    gate = gate_numbers(spec, stream);
+    gate = gate_numbers(family, stream);
   }
   return gate;
 }
 
 bool is_finite_over_box(const Truth& truth, double half_width, Stream& stream) {
   constexpr int kPoints = 200;
-  const Truth& t = truth;
-  for (int m = 0; m < kPoints; ++m) {
-    const std::vector<double> x = random_input(t.family.spec.num_inputs, half_width, stream);
-    for (const Atom& atom : t.measure.atoms) {
-      if (!std::isfinite(family_expert<double>(t.family, atom.expert, x, 0))) {
+  const Eigen::MatrixXd inputs = inputs_in_box(kPoints, truth.family.spec.num_inputs, half_width, stream);
+  for (const auto& row : inputs.rowwise()) {
+    const std::vector<double> x(row.begin(), row.end());
+    for (const Atom& atom : truth.measure.atoms) {
+      if (!std::isfinite(family_expert<double>(truth.family, atom.expert, x, 0))) {
         return false;
       }
     }
@@ -81,8 +73,9 @@ bool is_well_drawn(const MixtureFamily& family, const std::vector<double>& exper
   }
   constexpr int kPoints = 100;
   std::vector<double> values;
-  for (int m = 0; m < kPoints; ++m) {
-    const std::vector<double> x = random_input(family.spec.num_inputs, half_width, stream);
+  const Eigen::MatrixXd inputs = inputs_in_box(kPoints, family.spec.num_inputs, half_width, stream);
+  for (const auto& row : inputs.rowwise()) {
+    const std::vector<double> x(row.begin(), row.end());
     values.push_back(family_expert<double>(family, expert, x, 0));
   }
   constexpr int kLeastShare = kPoints / 5;
@@ -112,13 +105,13 @@ Truth random_truth(const MixtureFamily& family, double half_width, Stream& strea
     truth.family.spec.gate.temperature.value = stream.uniform(0.6, 0.9);
   }
   for (int i = 0; i < spec.num_experts; ++i) {
-    Atom atom{stream.uniform(-0.5, 0.5), new_gate(spec, truth.measure.atoms, stream), {}};
+    Atom atom{stream.uniform(-0.5, 0.5), new_gate(family, truth.measure.atoms, stream), {}};
     atom.expert = new_expert(family, half_width, stream);
     truth.measure.atoms.push_back(atom);
   }
   for (std::size_t g = 0; g < group_sizes(spec).size(); ++g) {
     truth.measure.groups.push_back(
-        {stream.uniform(-0.5, 0.5), new_gate(spec, truth.measure.groups, stream), {}});
+        {stream.uniform(-0.5, 0.5), new_gate(family, truth.measure.groups, stream), {}});
   }
   if (family.formula && !is_finite_over_box(truth, half_width, stream)) {
     for (Atom& atom : truth.measure.atoms) {

@@ -130,11 +130,8 @@ std::string latex_name(const std::string& name) {
   return tail.empty() ? head : head + "_{" + tail + "}";
 }
 
-std::vector<Term> terms_of(const std::vector<std::string>& coordinates, bool has_mass) {
+std::vector<Term> derivative_terms(const std::vector<std::string>& coordinates) {
   std::vector<Term> terms;
-  if (has_mass) {
-    terms.push_back({"F", "F", 0});
-  }
   for (const std::string& u : coordinates) {
     terms.push_back({"dF/d " + u, R"(\frac{\partial F}{\partial )" + latex_name(u) + "}", 1});
   }

@@ -19,9 +19,9 @@ struct Term {
   int order = 0;  // of the derivative
 };
 
-/// The local function of a cell and its derivatives up to order 2: F, dF/dtheta_u, then d2F/dtheta_u dtheta_v
-/// for u >= v row by row. Without masses there is no F.
-std::vector<Term> terms_of(const std::vector<std::string>& coordinates, bool has_mass);
+/// The derivatives of a local function F up to order 2: dF/dtheta_u, then d2F/dtheta_u dtheta_v for u >= v
+/// row by row.
+std::vector<Term> derivative_terms(const std::vector<std::string>& coordinates);
 
 /// A coordinate's name in LaTeX: omega_1 becomes \omega_{1}.
 std::string latex_name(const std::string& name);

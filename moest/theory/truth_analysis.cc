@@ -68,11 +68,6 @@ std::vector<CellSet> cell_sets(const MixtureSpec& spec, int extra) {
   return sets;
 }
 
-/// Whether a relation says more than what is known: an exact one does.
-bool is_worse(const HarmfulRelation& a, const std::optional<HarmfulRelation>& b) {
-  return !b || (a.outcome.is_exact && !b->outcome.is_exact);
-}
-
 /// What all sets of one number of extra atoms say together.
 struct SetsAnswer {
   std::optional<HarmfulRelation> relation;
@@ -85,30 +80,17 @@ SetsAnswer ask_sets(const Criterion& criterion, const std::vector<CellSet>& sets
   for (const CellSet& set : sets) {
     const CellSetAnswer one = criterion.ask(set, rank, stream);
     for (const HarmfulRelation& relation : one.relations) {
-      if (is_worse(relation, answer.relation)) {
+      if (!answer.relation || relation.is_exact) {
         answer.relation = relation;
       }
     }
-    if (answer.relation && answer.relation->outcome.is_exact) {
+    if (answer.relation && answer.relation->is_exact) {
       return answer;
     }
     answer.separation = std::min(answer.separation, one.separation);
     answer.all_proved = answer.all_proved && one.separation > kLeastSeparation;
   }
   return answer;
-}
-
-/// The first-order columns of one cell.
-Eigen::Index first_column(const LocalFunctions<Wide>& functions, std::size_t cell) {
-  Eigen::Index column = 0;
-  for (std::size_t j = 0; j < cell; ++j) {
-    column += functions.cells()[j].num_first + (functions.has_masses() ? 1 : 0);
-  }
-  return column;
-}
-
-Eigen::Index num_columns(const LocalFunctions<Wide>& functions, std::size_t cell) {
-  return functions.cells()[cell].num_first + (functions.has_masses() ? 1 : 0);
 }
 
 /// A direction of one cell in which f does not change to first order, if there is one.
@@ -118,13 +100,10 @@ std::optional<CellSplit> local_null_direction(const LocalFunctions<Wide>& functi
     if (functions.cells()[cell].kind != Cell::Kind::atom) {
       continue;
     }
-    const DenseMatrix<Wide> own =
-        criterion.samples().first.middleCols(first_column(functions, cell), num_columns(functions, cell));
-    const DenseVector<Wide> factors = normalising_factors(own);
-    const NullSpace<Wide> null = null_space<Wide>(own * factors.asDiagonal(), null_threshold<Wide>());
+    const auto [begin, size] = functions.first_order(cell);
+    const NullSpace<Wide> null = relations_between<Wide>(criterion.samples().first.middleCols(begin, size));
     if (null.nullity() > 0) {
-      const DenseVector<Wide> direction = factors.asDiagonal() * null.basis.col(0);
-      const Eigen::VectorXd theta = direction.tail(functions.cells()[cell].num_first).cast<double>();
+      const Eigen::VectorXd theta = null.basis.col(0).tail(functions.cells()[cell].num_first).cast<double>();
       return CellSplit{cell, theta / theta.norm(), true};
     }
   }
@@ -140,14 +119,9 @@ void judge_exact(const Truth& truth, const LocalFunctions<Wide>& functions, cons
   record.num_first_null = first.nullity();
   record.smallest_non_null = static_cast<double>(first.smallest_non_null);
   record.largest_null = static_cast<double>(first.largest_null);
-  const LocalFunctions<Quad> in_quad(truth, Coordinates::reduced);
-  const Eigen::Index columns = criterion.samples().first.cols();
-  const Eigen::Index rows = std::min(criterion.points().rows(), columns + columns / 2 + 10);
-  const SampledFunctions<Quad> samples =
-      sampled(in_quad, criterion.points().topRows(rows), options.num_threads);
-  const DenseVector<Quad> factors = normalising_factors(samples.first);
-  const NullSpace<Quad> again =
-      null_space<Quad>(samples.first * factors.asDiagonal(), null_threshold<Quad>());
+  const NullSpace<Quad> again = relations_between(
+      sampled(LocalFunctions<Quad>(truth, Coordinates::reduced), criterion.points(), options.num_threads)
+          .first);
   if (again.nullity() != first.nullity() || !first.is_clear) {
     record.reason = "the rank of the Jacobian is not the same in two precisions";
   } else if (first.nullity() == expected) {
@@ -155,9 +129,8 @@ void judge_exact(const Truth& truth, const LocalFunctions<Wide>& functions, cons
   } else if (first.nullity() > expected) {
     record.reason = fmt::format("the Jacobian has {} null directions, {} more than gauges", first.nullity(),
                                 first.nullity() - expected);
-    findings.exact_direction = local_null_direction(functions, criterion);
-    if (findings.exact_direction &&
-        follow_split(functions, truth, {*findings.exact_direction}, options.half_width, stream).is_exact) {
+    const std::optional<CellSplit> direction = local_null_direction(functions, criterion);
+    if (direction && is_exact_split(functions, truth, {*direction}, options.half_width, stream)) {
       record.exact = Verdict::flat;
     }
   } else {
@@ -166,23 +139,21 @@ void judge_exact(const Truth& truth, const LocalFunctions<Wide>& functions, cons
 }
 
 void judge_over(const Truth& truth, const LocalFunctions<Wide>& functions, const Criterion& criterion,
-                const IdentifiabilityOptions& options, bool measures_order, Stream& stream,
-                TruthFindings& findings) {
+                const IdentifiabilityOptions& options, Stream& stream, TruthFindings& findings) {
   TruthRecord& record = findings.record;
   const MixtureSpec& spec = truth.family.spec;
   const int extra = options.num_experts - spec.num_experts;
-  constexpr std::size_t kCheap = 16;  // coordinates of a set that is asked for the record only
   const auto size_of = [&](const CellSet& set) {
-    std::size_t size = 0;
+    int size = 0;
     for (const std::size_t cell : set) {
-      size += functions.cells()[cell].at.size();
+      size += static_cast<int>(functions.cells()[cell].at.size());
     }
     return size;
   };
   const int last = has_groups(spec.gate) ? extra : std::max(extra, spec.num_experts);
   for (int e = 1; e <= last; ++e) {
     const std::vector<CellSet> sets = cell_sets(spec, e);
-    if (e > extra && (size_of(sets.front()) > kCheap || record.over == Verdict::undecided)) {
+    if (e > extra && (size_of(sets.front()) > Criterion::kSmallSet || record.over == Verdict::undecided)) {
       return;
     }
     const SetsAnswer answer = ask_sets(criterion, sets, e, stream);
@@ -190,10 +161,7 @@ void judge_over(const Truth& truth, const LocalFunctions<Wide>& functions, const
       findings.min_extra_experts = e;
       if (e <= extra) {
         findings.relation = answer.relation;
-        record.over = answer.relation->outcome.is_exact ? Verdict::flat : Verdict::slow;
-        if (record.over == Verdict::slow && measures_order) {
-          record.order = split_order(functions, truth, answer.relation->splits, options.half_width, stream);
-        }
+        record.over = answer.relation->is_exact ? Verdict::flat : Verdict::slow;
       }
       return;
     }
@@ -204,7 +172,7 @@ void judge_over(const Truth& truth, const LocalFunctions<Wide>& functions, const
         // e^-|x - omega| is its own second derivative but for what the kink adds: a split of omega leaves |x
         // - omega| as it was outside an interval of length 2 s, and moves it by s inside.
         record.over = Verdict::slow;
-        record.order = 1.5;
+        record.order = kKinkOrder;
         findings.min_extra_experts = 1;
         return;
       }
@@ -224,7 +192,7 @@ std::optional<DenseVector<Wide>> relation_coefficients(const LocalFunctions<Wide
                                                        const CellSplit& split) {
   const Cell& cell = functions.cells()[split.cell];
   const auto size = static_cast<Eigen::Index>(cell.at.size());
-  const Eigen::Index count = num_columns(functions, split.cell);
+  const auto [begin, count] = functions.first_order(split.cell);
   if (cell.num_first != size) {
     return std::nullopt;
   }
@@ -238,7 +206,7 @@ std::optional<DenseVector<Wide>> relation_coefficients(const LocalFunctions<Wide
       second += samples.second[split.cell].col(at) * coefficients[count + at];
     }
   }
-  const DenseMatrix<Wide> own = samples.first.middleCols(first_column(functions, split.cell), count);
+  const DenseMatrix<Wide> own = samples.first.middleCols(begin, count);
   const DenseVector<Wide> factors = normalising_factors(own);
   Eigen::CompleteOrthogonalDecomposition<DenseMatrix<Wide>> decomposition;
   decomposition.setThreshold(null_threshold<Wide>());
@@ -251,20 +219,21 @@ std::optional<DenseVector<Wide>> relation_coefficients(const LocalFunctions<Wide
   return coefficients;
 }
 
-TruthFindings analyze_truth(const Truth& truth, const IdentifiabilityOptions& options, bool measures_order,
-                            Stream& stream) {
+TruthFindings analyze_truth(const Truth& truth, const IdentifiabilityOptions& options, Stream& stream) {
   TruthFindings findings;
   const LocalFunctions<Wide> functions(truth, Coordinates::reduced);
-  const Criterion criterion(functions, truth, options.half_width, options.num_threads, stream);
+  const int extra = options.num_experts - truth.family.spec.num_experts;
+  const Criterion criterion(functions, truth, std::max(1, extra), options.half_width, options.num_threads,
+                            stream);
   judge_exact(truth, functions, criterion, options, stream, findings);
-  if (options.num_experts == truth.family.spec.num_experts) {
+  if (extra == 0) {
     return findings;
   }
   if (findings.record.exact == Verdict::flat) {
     findings.record.over = Verdict::flat;
     findings.min_extra_experts = 1;
   } else if (findings.record.exact != Verdict::undecided) {
-    judge_over(truth, functions, criterion, options, measures_order, stream, findings);
+    judge_over(truth, functions, criterion, options, stream, findings);
   }
   return findings;
 }

@@ -16,17 +16,14 @@ struct TruthFindings {
   TruthRecord record;
   int min_extra_experts = 0;
   std::optional<HarmfulRelation> relation;  // of the over-specified setting, the worst that was found
-  std::optional<CellSplit>
-      exact_direction;  // of the exact-specified setting: a move of one cell that changes nothing
 };
 
 /// First the null space of the Jacobian in reduced coordinates, then the sets of cells that the extra atoms
 /// can split.
-TruthFindings analyze_truth(const Truth& truth, const IdentifiabilityOptions& options, bool measures_order,
-                            Stream& stream);
+TruthFindings analyze_truth(const Truth& truth, const IdentifiabilityOptions& options, Stream& stream);
 
-/// The coefficients of terms_of(cell's coordinates) in the relation of a single cell, with the second
-/// derivatives on one side: empty where other cells take part.
+/// The coefficients of F (with masses) and its derivative_terms() in the relation of a single cell, with the
+/// second derivatives on one side: empty where other cells take part.
 std::optional<DenseVector<Wide>> relation_coefficients(const LocalFunctions<Wide>& functions,
                                                        const SampledFunctions<Wide>& samples,
                                                        const CellSplit& split);

@@ -635,6 +635,11 @@ INSTANTIATE_TEST_SUITE_P(
         BadInput{"GateBesideAModel",
                  analyze_with({"--model", "model.json", "--gate", "softmax"}),
                  {"--gate and --model exclude each other"}},
+        BadInput{"OptionOfTheGateBesideAModel",
+                 analyze_with({"--model", "model.json", "--router", "tanh"}),
+                 {"--router and --model exclude each other"}},
+        BadInput{
+            "NoDistribution", analyze_with({"--n", "9", "--noise", "1", "--inputs", "x"}), {"--inputs x"}},
         BadInput{"ForeignOption",
                  analyze_with({"--expert", "linear", "--hidden", "3"}),
                  {"--hidden does not belong"}},

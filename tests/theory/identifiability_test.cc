@@ -180,11 +180,11 @@ TEST(Verdicts, RespectTheRankThatExtraAtomsHave) {
   const Truth truth = random_truth(family, 2.5, stream);
   IdentifiabilityOptions options;
   options.num_experts = 4;
-  const TruthFindings one = analyze_truth(truth, options, false, stream);
+  const TruthFindings one = analyze_truth(truth, options, stream);
   EXPECT_EQ(one.record.over, Verdict::regular);
   EXPECT_EQ(one.min_extra_experts, 2);
   options.num_experts = 5;
-  const TruthFindings two = analyze_truth(truth, options, false, stream);
+  const TruthFindings two = analyze_truth(truth, options, stream);
   EXPECT_EQ(two.record.over, Verdict::slow);
   ASSERT_TRUE(two.relation);
   EXPECT_EQ(two.relation->rank, 2);
@@ -327,6 +327,37 @@ TEST(PredictedErrors, AreThoseOfRegressionForOneExpert) {
   };
   EXPECT_NEAR(of("a_1"), 0.5 / std::sqrt(400 * 4.0 / 3), 0.001);  // Var X = 4/3
   EXPECT_NEAR(of("b"), 0.5 / std::sqrt(400.0), 0.001);
+}
+
+/// The parts of a split expert come nearer as n^-1/4 where splits are identified, and not at all where they
+/// are not.
+TEST(PredictedErrors, OfSplitExpertsFallWithTheFourthRoot) {
+  const auto split_rms = [](const std::string& expert, double n) {
+    Stream stream(1, 0, "splits");
+    const Truth truth = random_truth(family_of({"softmax", expert}), 2.5, stream);
+    return predicted_errors(truth, n, 0.1, {InputDistribution::Kind::uniform, -2.5, 2.5}, 3)
+        .splits.front()
+        .root_mean_square;
+  };
+  EXPECT_GT(split_rms("tanh", 1e4), 0);
+  EXPECT_NEAR(split_rms("tanh", 1e4) / split_rms("tanh", 16e4), 2, 1e-9);
+  EXPECT_EQ(split_rms("linear", 1e4), 0);
+}
+
+/// A network has many coordinates: sets of two cells must not have more columns than sample points.
+TEST(Verdicts, HaveEnoughPointsForManyParameters) {
+  MixtureFamily family = family_of({"softmax", "tanh", 1, 3});
+  family.formula = Expression("test",
+                              "tanh(a1*x1+b1) + tanh(a2*x1^2+b2*x1) + sin(a3*x1+b3)*a4 + exp(b4*x1) + "
+                              "sin(b5*x1^2) + tanh(b6*x1+x1^2)",
+                              {"x1", "a1", "b1", "a2", "b2", "a3", "b3", "b4", "b5", "b6", "a4"});
+  Stream stream(2, 0, "many");
+  const Truth truth = random_truth(family, 2.5, stream);
+  const LocalFunctions<Wide> functions(truth, Coordinates::reduced);
+  const Criterion criterion(functions, truth, 2, 2.5, 1, stream);
+  Eigen::Index columns = criterion.samples().first.cols();
+  columns += 2 * criterion.samples().second.front().cols();
+  EXPECT_GT(criterion.points().rows(), columns);
 }
 
 TEST(Neighbours, AreRegular) {
