@@ -42,22 +42,6 @@ std::string refusal_of_over(const MixtureSpec& spec, int num_experts) {
   return "";
 }
 
-/// The verdict on which all truths agree that say anything.
-Verdict agreed(const std::vector<TruthRecord>& truths, Verdict TruthRecord::*setting) {
-  Verdict verdict = Verdict::undecided;
-  for (const TruthRecord& truth : truths) {
-    const Verdict one = truth.*setting;
-    if (one == Verdict::undecided) {
-      continue;
-    }
-    if (verdict != Verdict::undecided && verdict != one) {
-      return Verdict::undecided;
-    }
-    verdict = one;
-  }
-  return verdict;
-}
-
 /// The even number that a measured order stands for; 0 where it is not near one of 4 and more.
 int even_order(double order) {
   constexpr double kSure = 0.95;
@@ -174,8 +158,14 @@ void check_question(const MixtureFamily& family, const std::optional<Measure>& m
 void write_settings(const std::vector<Truth>& truths, const std::vector<TruthFindings>& findings,
                     Identifiability& result) {
   const MixtureSpec& spec = result.family.spec;
-  result.exact.verdict = agreed(result.truths, &TruthRecord::exact);
-  result.over.verdict = agreed(result.truths, &TruthRecord::over);
+  std::vector<Verdict> exact;
+  std::vector<Verdict> over;
+  for (const TruthRecord& truth : result.truths) {
+    exact.push_back(truth.exact);
+    over.push_back(truth.over);
+  }
+  result.exact.verdict = common_verdict(exact);
+  result.over.verdict = common_verdict(over);
   const auto decided = std::ranges::find_if(
       findings, [&](const TruthFindings& f) { return f.record.over == result.over.verdict; });
   const TruthFindings& example = decided == findings.end() ? findings.front() : *decided;
@@ -199,6 +189,20 @@ void write_settings(const std::vector<Truth>& truths, const std::vector<TruthFin
 std::string verdict_name(Verdict verdict) {
   constexpr std::array kNames{"regular", "scale_gauge", "slow", "flat", "undecided", "refused"};
   return kNames.at(static_cast<std::size_t>(verdict));
+}
+
+Verdict common_verdict(std::span<const Verdict> verdicts) {
+  Verdict common = Verdict::undecided;
+  for (const Verdict verdict : verdicts) {
+    if (verdict == Verdict::undecided) {
+      continue;
+    }
+    if (common != Verdict::undecided && common != verdict) {
+      return Verdict::undecided;
+    }
+    common = verdict;
+  }
+  return common;
 }
 
 std::string kind_name(Relation::Kind kind) {

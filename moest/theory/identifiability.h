@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,9 @@ enum class Verdict {
   refused,      // the question does not apply
 };
 std::string verdict_name(Verdict verdict);
+
+/// That on which all agree that decide anything; undecided where they do not, or none does.
+Verdict common_verdict(std::span<const Verdict> verdicts);
 
 /// A relation between local functions that says why.
 struct Relation {

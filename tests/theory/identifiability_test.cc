@@ -190,6 +190,26 @@ TEST(Verdicts, RespectTheRankThatExtraAtomsHave) {
   EXPECT_EQ(two.relation->rank, 2);
 }
 
+/// Two such cells have no smaller relation together, though theirs are of a family with two parameters.
+TEST(Verdicts, RespectTheRankOfSeveralCells) {
+  MixtureFamily family = family_of({"perturbed_cosine", "tanh", 2, 3});
+  family.spec.gate.tau2 = 0;
+  Stream stream(1, 0, "rank");
+  const Truth truth = random_truth(family, 2.5, stream);
+  const LocalFunctions<Wide> functions(truth, Coordinates::reduced);
+  const Criterion criterion(functions, truth, 2, 2.5, 1, stream);
+  EXPECT_THAT(criterion.ask({0, 1}, 1, stream).relations, IsEmpty());
+  EXPECT_THAT(criterion.ask({0, 1}, 2, stream).relations, Not(IsEmpty()));
+}
+
+TEST(Verdicts, AreThoseOnWhichTruthsAgree) {
+  using enum Verdict;
+  EXPECT_EQ(common_verdict(std::vector{undecided, regular, regular}), regular);
+  EXPECT_EQ(common_verdict(std::vector{flat, slow}), undecided);
+  EXPECT_EQ(common_verdict(std::vector{undecided}), undecided);
+  EXPECT_EQ(common_verdict({}), undecided);
+}
+
 TEST(Verdicts, SeeSpecialTruths) {
   const MixtureFamily family = family_of({"softmax", "tanh"});
   IdentifiabilityOptions options;
@@ -364,6 +384,9 @@ TEST(Neighbours, AreRegular) {
   const Identifiability cosine = ask({"cosine", "tanh", 2});
   EXPECT_THAT(regular_neighbours(cosine, 1), Contains(Field(&Neighbour::options, "--gate perturbed_cosine")));
   EXPECT_THAT(regular_neighbours(ask({"softmax", "tanh"}), 1), IsEmpty());
+  const std::vector<Neighbour> both = regular_neighbours(ask({"cosine", "linear", 2}), 1);
+  ASSERT_EQ(both.size(), 1U) << "neither change alone is enough";
+  EXPECT_EQ(both.front().options, "--gate perturbed_cosine --expert tanh");
   const std::vector<Neighbour> linear = regular_neighbours(ask({"softmax", "linear"}), 1);
   EXPECT_THAT(linear, Contains(Field(&Neighbour::options, "--expert tanh")));
 }
