@@ -44,7 +44,7 @@ std::string refusal_of_over(const MixtureSpec& spec, int num_experts) {
 
 /// The even number that a measured order stands for; 0 where it is not near one of 4 and more.
 int even_order(double order) {
-  constexpr double kSure = 0.95;
+  constexpr double kSure = 0.3;
   const auto even = static_cast<int>(2 * std::round(order / 2));
   return std::abs(order - even) < kSure && even >= 4 ? even : 0;
 }

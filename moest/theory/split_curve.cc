@@ -23,11 +23,11 @@ constexpr double kNear = 1e-12;      // what the rounding of a direction to doub
 /// The least squares problem f = f* at points, in the numbers of a displaced truth that are not held.
 class Compensation {
  public:
-  Compensation(DisplacedTruth displaced, const Truth& truth, double half_width, Stream& stream)
+  Compensation(DisplacedTruth displaced, const Truth& truth, Eigen::MatrixXd points)
       : displaced_(std::move(displaced)),
         truth_(truth),
         at_truth_(wide_measure(truth)),
-        half_width_(half_width) {
+        points_(std::move(points)) {
     const std::vector<double> held = numbers_of(displaced_.held);
     const std::vector<double> line = numbers_of(displaced_.line);
     const bool has_line = std::ranges::any_of(line, [](double rate) { return rate != 0; });
@@ -44,8 +44,6 @@ class Compensation {
     num_free_ += (has_line ? 1 : 0) + (learns_ ? 1 : 0);
     temperature_ = truth.family.spec.gate.temperature.value;
     const int outputs = truth.family.spec.num_outputs;
-    const int count = (3 * num_free_ / 2 + 10 + outputs - 1) / outputs;
-    points_ = inputs_in_box(count, truth.family.spec.num_inputs, half_width, stream);
     for (const auto& x : points_.rowwise()) {
       for (int output = 0; output < outputs; ++output) {
         truth_values_.push_back(true_value(x, output));
@@ -116,12 +114,10 @@ class Compensation {
     temperature_ = other.temperature_;
   }
 
-  /// Largest |f - f*| at points that were not used.
-  double error_elsewhere(Stream& stream) const {
-    constexpr int kPoints = 20;
+  /// Largest |f - f*| at other points.
+  double error_at(const Eigen::MatrixXd& others) const {
     double largest = 0;
-    const Eigen::MatrixXd inputs = inputs_in_box(kPoints, truth_.family.spec.num_inputs, half_width_, stream);
-    for (const auto& x : inputs.rowwise()) {
+    for (const auto& x : others.rowwise()) {
       for (int output = 0; output < truth_.family.spec.num_outputs; ++output) {
         const Quad difference = value(x, output, Derivatives::none).value() - true_value(x, output);
         largest = std::max(largest, static_cast<double>(abs(difference)));
@@ -229,7 +225,6 @@ class Compensation {
   DisplacedTruth displaced_;
   const Truth& truth_;
   WideMeasure at_truth_;
-  double half_width_;
   int num_free_ = 0;  // variables: free numbers, the place on the line, the temperature
   bool learns_ = false;
   std::vector<Quad> numbers_;
@@ -240,14 +235,30 @@ class Compensation {
   std::vector<Quad> truth_values_;
 };
 
+/// Points with `factor` times as many rows as a displaced truth has numbers, and ten.
+Eigen::MatrixXd points_for(const DisplacedTruth& displaced, double factor, double half_width,
+                           Stream& stream) {
+  const double rows = factor * static_cast<double>(numbers_of(displaced.measure).size()) + 10;
+  const MixtureSpec& spec = displaced.family.spec;
+  return inputs_in_box(static_cast<Eigen::Index>(std::ceil(rows / spec.num_outputs)), spec.num_inputs,
+                       half_width, stream);
+}
+
 }  // namespace
 
 bool is_exact_split(const LocalFunctions<Wide>& functions, const Truth& truth,
                     const std::vector<CellSplit>& splits, double half_width, Stream& stream) {
-  const bool has_line =
-      splits.size() == 1 && splits.front().directions.cols() == 1 && !splits.front().is_move;
+  constexpr int kElsewhere = 20;
+  const Eigen::MatrixXd points =
+      points_for(displaced_truth(functions, truth, splits, 0, Freedom::all), 1.5, half_width, stream);
+  const Eigen::MatrixXd others = inputs_in_box(kElsewhere, truth.family.spec.num_inputs, half_width, stream);
+  // On a line in a gate the second part could follow the first, and a common shift all others.
+  const CellSplit& first = splits.front();
+  const int num_gate = functions.cells()[first.cell].num_gate;
+  const bool has_line = splits.size() == 1 && first.directions.cols() == 1 && !first.is_move &&
+                        first.directions.topRows(num_gate).isZero(0);
   const auto problem_of = [&](double size, Freedom freedom) {
-    return Compensation(displaced_truth(functions, truth, splits, size, freedom), truth, half_width, stream);
+    return Compensation(displaced_truth(functions, truth, splits, size, freedom), truth, points);
   };
   constexpr std::array kSizes{0.2, 0.1};
   for (const double size : kSizes) {
@@ -260,7 +271,7 @@ bool is_exact_split(const LocalFunctions<Wide>& functions, const Truth& truth,
       }
     }
     const double error = problem.solve(size);
-    if (error < kExact && problem.error_elsewhere(stream) < kExact) {
+    if (error < kExact && problem.error_at(others) < kExact) {
       return true;
     }
     if (std::isfinite(error) && error > kHopeless) {
@@ -272,14 +283,15 @@ bool is_exact_split(const LocalFunctions<Wide>& functions, const Truth& truth,
 
 double split_order(const LocalFunctions<Wide>& functions, const Truth& truth,
                    const std::vector<CellSplit>& splits, double half_width, Stream& stream) {
-  constexpr std::array kSizes{0.1, 0.05};
-  std::array<double, kSizes.size()> errors{};
-  for (std::size_t i = 0; i < errors.size(); ++i) {
-    errors[i] = Compensation(displaced_truth(functions, truth, splits, kSizes[i], Freedom::all), truth,
-                             half_width, stream)
-                    .approach();
-  }
-  return std::log2(errors.front() / errors.back());
+  constexpr double kSize = 0.04;  // so small that higher orders are negligible
+  constexpr double kRatio = 4;
+  const Eigen::MatrixXd points =
+      points_for(displaced_truth(functions, truth, splits, 0, Freedom::all), 4, half_width, stream);
+  const auto error_at = [&](double size) {
+    return Compensation(displaced_truth(functions, truth, splits, size, Freedom::all), truth, points)
+        .approach();
+  };
+  return std::log(error_at(kSize) / error_at(kSize / kRatio)) / std::log(kRatio);
 }
 
 }  // namespace moest

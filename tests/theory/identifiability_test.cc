@@ -131,6 +131,7 @@ TEST(Verdicts, SayTheRates) {
   EXPECT_EQ(ask({"softmax", "tanh"}).over.rate, "n^-1/4");
   EXPECT_EQ(ask({"softmax", "linear"}).over.rate, "none");
   EXPECT_EQ(ask({"laplace", "tanh"}).over.rate, "n^-1/3");
+  EXPECT_EQ(ask({"quadratic", "tanh"}).over.rate, "n^-1/8");
   EXPECT_EQ(ask({"softmax", "linear"}).exact.rate, "n^-1/2");
 }
 
