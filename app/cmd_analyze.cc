@@ -278,7 +278,8 @@ Command make_analyze_command(CLI::App& program) {
   add_number(*parser, "--n", command->num_samples, "sample size for predicted standard errors")
       ->type_name("N")
       ->group(analysis);
-  add_number(*parser, "--noise", command->noise, "standard deviation of the noise for them")
+  add_number(*parser, "--noise", command->noise,
+             "standard deviation of the noise for them, in scaled units if the model has a scaling")
       ->type_name("SD")
       ->group(analysis);
   parser

@@ -108,7 +108,8 @@ LocalFunctions<T>::LocalFunctions(const Truth& truth, Coordinates coordinates)
   const T unit = bias_is_divided(spec) ? T(spec.gate.temperature.value) : T(1);
   const auto add = [&](Cell cell, double bias) {
     cells_.push_back(std::move(cell));
-    masses_.push_back(has_masses_ ? T(exp(T(bias) / unit)) : T(1));
+    log_masses_.push_back(has_masses_ ? T(T(bias) / unit) : T(0));
+    masses_.push_back(exp(log_masses_.back()));
   };
   for (int i = 0; i < spec.num_experts; ++i) {
     add(atom_cell(truth, i), truth.measure.atoms[static_cast<std::size_t>(i)].bias);
@@ -248,8 +249,7 @@ std::vector<Jet<T>> LocalFunctions<T>::flat(std::span<const Number> x, int outpu
     const Number bias = has_masses_ ? Number(T(0)) : theta[num_gate - 1];
     scores.push_back(gate_score<Number>(spec, raw_gate(j, all), bias, temperature(num_variables(j)), z));
     experts.push_back(family_expert<Number>(truth_.family, all.subspan(num_gate), x, output));
-    using std::log;
-    with_mass.push_back(scores[j].value() + T(log(masses_[j])));
+    with_mass.push_back(scores[j].value() + log_masses_[j]);
   }
   std::vector<Number> phi;
   if (!weights_sum_to_one(spec.gate)) {
@@ -302,7 +302,7 @@ Jet<T> LocalFunctions<T>::group_mean(std::size_t cell, const std::vector<Number>
 
 template <class T>
 std::vector<Jet<T>> LocalFunctions<T>::hierarchical(std::span<const Number> x, int output) const {
-  using std::exp, std::log;
+  using std::exp;
   const MixtureSpec& spec = truth_.family.spec;
   const auto k = static_cast<std::size_t>(spec.num_experts);
   const std::vector<Number> z = gate_features<Number>(spec, x);
@@ -323,7 +323,7 @@ std::vector<Jet<T>> LocalFunctions<T>::hierarchical(std::span<const Number> x, i
     std::vector<T> with_mass;
     std::vector<T> values;
     for (std::size_t j = first; j < last; ++j) {
-      with_mass.push_back(scores[j].value() + T(log(masses_[j])));
+      with_mass.push_back(scores[j].value() + log_masses_[j]);
       values.push_back(functions[j].value());
     }
     std::vector<T> w = softmax_of(with_mass);

@@ -93,6 +93,7 @@ class LocalFunctions {
   bool shares_temperature_;
   bool has_masses_;
   std::vector<Cell> cells_;
+  std::vector<T> log_masses_;
   std::vector<T> masses_;
   std::vector<Eigen::MatrixXd>
       tangents_;  // of the cosine gate in reduced coordinates: omega = at + tangent u

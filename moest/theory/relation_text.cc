@@ -132,6 +132,7 @@ std::string latex_name(const std::string& name) {
 
 std::vector<Term> derivative_terms(const std::vector<std::string>& coordinates) {
   std::vector<Term> terms;
+  terms.reserve(coordinates.size() * (coordinates.size() + 3) / 2);
   for (const std::string& u : coordinates) {
     terms.push_back({"dF/d " + u, R"(\frac{\partial F}{\partial )" + latex_name(u) + "}", 1});
   }

@@ -250,7 +250,7 @@ bool is_exact_split(const LocalFunctions<Wide>& functions, const Truth& truth,
                     const std::vector<CellSplit>& splits, double half_width, Stream& stream) {
   constexpr int kElsewhere = 20;
   const Eigen::MatrixXd points =
-      points_for(displaced_truth(functions, truth, splits, 0, Freedom::all), 1.5, half_width, stream);
+      points_for(displaced_truth(functions, truth, splits, 0, Freedom::all), 3, half_width, stream);
   const Eigen::MatrixXd others = inputs_in_box(kElsewhere, truth.family.spec.num_inputs, half_width, stream);
   // On a line in a gate the second part could follow the first, and a common shift all others.
   const CellSplit& first = splits.front();
