@@ -8,6 +8,8 @@
 
 #include "moest/base/error.h"
 #include "moest/model/catalogue.h"
+#include "moest/theory/gauges.h"
+#include "moest/theory/verdict.h"
 
 namespace moest {
 namespace {
@@ -73,12 +75,36 @@ void tell_of_redundancy(const ExpertComparison& comparison, const MixtureSpec& s
     advice.push_back(fmt::format("{} give the same values, up to a tenth of the noise, where they count: {}",
                                  numbered_list({i, j}), fewer));
   }
-  if (!advice.empty() && !expert_kind(spec.expert.kind).is_strongly_identifiable) {
+  const Verdict verdict = known_verdict(spec);
+  if (!advice.empty() && verdict == Verdict::flat) {
     advice.push_back(
-        fmt::format("with {} experts, the parameters of an expert that the data do not need may not converge "
+        fmt::format("with such {} experts, the parameters of one that the data do not need may not converge "
                     "at all, however much data there is; predictions do (NHR24, NHR25)",
                     spec.expert.kind));
+  } else if (!advice.empty() && verdict == Verdict::slow) {
+    advice.push_back(
+        fmt::format("with a {} gate, the gates of experts that the data do not need converge slowly, at "
+                    "n^-1/8 or n^-1/3 in place of n^-1/4: try --gate {}",
+                    spec.gate.kind, spec.gate.kind == "quadratic" ? "monomial" : "softmax"));
   }
+}
+
+/// Raw parameters that no amount of data determines, where all that the function needs converges.
+void tell_of_scale(const MixtureSpec& spec, std::vector<std::string>& advice) {
+  if (!has_scale_gauge(spec) || spec.num_experts == 1) {
+    return;
+  }
+  advice.push_back(
+      is_on_sphere(spec.gate)
+          ? fmt::format(
+                "with a {} gate only the directions of omega converge; its length has no effect on the "
+                "function (HN25): --gate perturbed_cosine has no such freedom",
+                spec.gate.kind)
+          : fmt::format(
+                "with a learned temperature the {} gate's parameters are determined up to a common scale "
+                "only, and raw ones converge slowly if at all (NHR25, HN25): read their ratios; "
+                "--temperature 1 has no such freedom",
+                spec.gate.kind));
 }
 
 void tell_of_planes(const ExpertComparison& comparison, const MixtureSpec& spec,
@@ -103,6 +129,7 @@ std::vector<std::string> advice_on(const ExpertComparison& comparison, const Mix
                                    const FitSummary& summary) {
   std::vector<std::string> advice;
   tell_of_redundancy(comparison, spec, advice);
+  tell_of_scale(spec, advice);
   tell_of_planes(comparison, spec, advice);
   if (summary.agreeing_starts == 1 && summary.starts.size() > 1) {
     advice.push_back(

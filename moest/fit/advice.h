@@ -16,8 +16,9 @@ namespace moest {
 /// - two experts that differ, where they count, by less than a tenth of the noise's standard deviation;
 /// - experts other than linear ones that are a plane over their data, up to a tenth of the noise: neurons in
 ///   their linear range;
-/// - for either of the first two, what theory says of such experts' parameters, where they are not strongly
-///   identifiable [NHR24, NHR25];
+/// - for either of the first two, that parameters of experts which are not needed converge slowly or not at
+///   all with this gate and expert (see known_verdict());
+/// - a scale that raw gate parameters have and the function has not (see has_scale_gauge());
 /// - an optimum that a single start found;
 /// - with squared loss, residuals of a kurtosis above 10 (3 if they are normal): outliers;
 /// - residuals whose squares grow with the spread of the experts, v(x) = sum_i w_i (h_i - f)^2, as they do

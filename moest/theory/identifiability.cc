@@ -186,25 +186,6 @@ void write_settings(const std::vector<Truth>& truths, const std::vector<TruthFin
 
 }  // namespace
 
-std::string verdict_name(Verdict verdict) {
-  constexpr std::array kNames{"regular", "scale_gauge", "slow", "flat", "undecided", "refused"};
-  return kNames.at(static_cast<std::size_t>(verdict));
-}
-
-Verdict common_verdict(std::span<const Verdict> verdicts) {
-  Verdict common = Verdict::undecided;
-  for (const Verdict verdict : verdicts) {
-    if (verdict == Verdict::undecided) {
-      continue;
-    }
-    if (common != Verdict::undecided && common != verdict) {
-      return Verdict::undecided;
-    }
-    common = verdict;
-  }
-  return common;
-}
-
 std::string kind_name(Relation::Kind kind) {
   constexpr std::array kNames{"shift", "scale", "flat", "slow", "harmless"};
   return kNames.at(static_cast<std::size_t>(kind));

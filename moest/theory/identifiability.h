@@ -4,28 +4,15 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
-#include <span>
 #include <string>
 #include <vector>
 
 #include "moest/theory/gauges.h"
 #include "moest/theory/local_functions.h"
 #include "moest/theory/mixture_family.h"
+#include "moest/theory/verdict.h"
 
 namespace moest {
-
-enum class Verdict {
-  regular,      // identified: n^-1/2, and n^-1/4 in split cells
-  scale_gauge,  // the same, but only in reduced coordinates: raw ones have a free scale
-  slow,         // identified, but a split only changes f at a higher order
-  flat,         // not identified: other parameters give exactly the same f
-  undecided,    // the numbers prove nothing
-  refused,      // the question does not apply
-};
-std::string verdict_name(Verdict verdict);
-
-/// That on which all agree that decide anything; undecided where they do not, or none does.
-Verdict common_verdict(std::span<const Verdict> verdicts);
 
 /// A relation between local functions that says why.
 struct Relation {

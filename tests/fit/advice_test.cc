@@ -75,6 +75,27 @@ TEST(Advice, NamesExpertsThatCoincideAndWhatTheorySaysOfThem) {
   EXPECT_THAT(of_neurons, Not(Contains(HasSubstr("may not converge"))));
 }
 
+TEST(Advice, SaysWhichGatesConvergeSlowly) {
+  TestProblem test = two_experts("tanh", {1, 1}, {1, 1}, 1);
+  const FitSummary summary = summary_of(test);
+  const auto with_gate = [&](const std::string& kind, const std::string& expert) {
+    MixtureSpec spec = test.truth.spec;
+    spec.gate.kind = kind;
+    spec.expert.kind = expert;
+    const MixtureChart chart(test.truth.spec, 200);
+    const SampleBlocks samples = blocks_of(chart, test.data);
+    Problem problem(test.truth.spec, 200, samples);
+    return advice_on(ExpertComparison(problem, chart.coordinates(test.truth.measure()),
+                                      summary.num_identifiable_parameters),
+                     spec, summary);
+  };
+  EXPECT_THAT(with_gate("cosine", "tanh"), Contains(HasSubstr("only the directions of omega converge")));
+  EXPECT_THAT(with_gate("dense_to_sparse", "tanh"), Contains(HasSubstr("--temperature 1")));
+  EXPECT_THAT(with_gate("quadratic", "tanh"), Contains(HasSubstr("try --gate monomial")));
+  EXPECT_THAT(with_gate("quadratic", "linear"), Contains(HasSubstr("may not converge at all")));
+  EXPECT_THAT(with_gate("softmax", "tanh"), Not(Contains(HasSubstr("converge"))));
+}
+
 TEST(Advice, TellsOfOutliers) {
   TestProblem test = two_experts("linear", {1, 1}, {-2, 0}, 1);
   test.data.target(100, 0) += 5;

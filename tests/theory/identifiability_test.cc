@@ -93,6 +93,7 @@ TEST(Verdicts, AreThoseOfTheTheory) {
       {{"softmax", "linear"}, Verdict::regular, Verdict::flat},
       {{"softmax", "relu"}, Verdict::regular, Verdict::flat},
       {{"softmax", "constant"}, Verdict::regular, Verdict::flat},
+      {{"softmax", "ffn"}, Verdict::regular, Verdict::flat},
       {{"softmax", "polynomial", 2}, Verdict::regular, Verdict::flat},
       {{"dense_to_sparse", "tanh"}, Verdict::scale_gauge, Verdict::scale_gauge},
       {{"dense_to_sparse", "linear"}, Verdict::scale_gauge, Verdict::flat},
@@ -115,6 +116,7 @@ TEST(Verdicts, AreThoseOfTheTheory) {
     const Identifiability result = ask(q);
     EXPECT_EQ(verdict_name(result.exact.verdict), verdict_name(expected.exact)) << what;
     EXPECT_EQ(verdict_name(result.over.verdict), verdict_name(expected.over)) << what;
+    EXPECT_EQ(verdict_name(known_verdict(result.family.spec)), verdict_name(expected.over)) << what;
     EXPECT_LT(result.gauge_error, 1e-25) << what;
     if (result.over.verdict == Verdict::regular || result.over.verdict == Verdict::scale_gauge) {
       EXPECT_GT(result.truths.front().separation, 1e-6) << what;
@@ -125,6 +127,22 @@ TEST(Verdicts, AreThoseOfTheTheory) {
           << what;
     }
   }
+}
+
+/// Options that turn a regular expert into a flat one, without a computation and with one.
+TEST(Verdicts, AreKnownForOutputWeightsAndOffsets) {
+  MixtureFamily weighted = family_of({"softmax", "tanh"});
+  weighted.spec.expert.output_weight = true;
+  EXPECT_EQ(known_verdict(weighted.spec), Verdict::flat);
+  EXPECT_EQ(ask(weighted).over.verdict, Verdict::flat);
+  MixtureFamily offset = family_of({"softmax", "sigmoid"});
+  offset.spec.expert.output_offset = true;
+  EXPECT_EQ(known_verdict(offset.spec), Verdict::flat);
+  EXPECT_EQ(ask(offset).over.verdict, Verdict::flat);
+  MixtureFamily fixed = family_of({"dense_to_sparse", "tanh"});
+  fixed.spec.gate.temperature = {1.0, false};
+  EXPECT_EQ(known_verdict(fixed.spec), Verdict::regular);
+  EXPECT_EQ(ask(fixed).over.verdict, Verdict::regular);
 }
 
 TEST(Verdicts, SayTheRates) {
