@@ -66,21 +66,31 @@ std::string fish_quoted(const std::string& text) {
   return quoted + "'";
 }
 
+std::string fish_options(const Command& command, const CLI::App& parser) {
+  std::string script;
+  for (const CLI::Option* option : parser.get_options()) {
+    for (const std::string& flag : option->get_lnames()) {
+      const auto choices = command.choices.find("--" + flag);
+      const std::string values =
+          choices == command.choices.end() ? "" : fmt::format(" -x -a '{}'", fmt::join(choices->second, " "));
+      script += fmt::format("complete -c moest -n '__fish_seen_subcommand_from {}' -l {} -d {}{}\n",
+                            parser.get_name(), flag, fish_quoted(option->get_description()), values);
+    }
+  }
+  return script;
+}
+
 std::string fish_script(const std::vector<Command>& commands) {
   std::string script;
   for (const Command& command : commands) {
     const std::string name = command.parser->get_name();
     script += fmt::format("complete -c moest -n __fish_use_subcommand -a {} -d {}\n", name,
                           fish_quoted(command.parser->get_description()));
-    for (const CLI::Option* option : command.parser->get_options()) {
-      for (const std::string& flag : option->get_lnames()) {
-        const auto choices = command.choices.find("--" + flag);
-        const std::string values = choices == command.choices.end()
-                                       ? ""
-                                       : fmt::format(" -x -a '{}'", fmt::join(choices->second, " "));
-        script += fmt::format("complete -c moest -n '__fish_seen_subcommand_from {}' -l {} -d {}{}\n", name,
-                              flag, fish_quoted(option->get_description()), values);
-      }
+    script += fish_options(command, *command.parser);
+    for (const CLI::App* part : command.parser->get_subcommands([](const CLI::App*) { return true; })) {
+      script += fmt::format("complete -c moest -n '__fish_seen_subcommand_from {}' -a {} -d {}\n", name,
+                            part->get_name(), fish_quoted(part->get_description()));
+      script += fish_options(command, *part);
     }
   }
   return script;

@@ -44,6 +44,13 @@ std::vector<std::string> flags_of(const CLI::App& parser) {
       flags.push_back("--" + name);
     }
   }
+  for (const CLI::App* part : parser.get_subcommands([](const CLI::App*) { return true; })) {
+    for (const std::string& flag : flags_of(*part)) {
+      if (std::ranges::find(flags, flag) == flags.end()) {
+        flags.push_back(flag);
+      }
+    }
+  }
   return flags;
 }
 

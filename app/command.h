@@ -58,13 +58,14 @@ Command make_select_command(CLI::App& program);
 Command make_bootstrap_command(CLI::App& program);
 Command make_loss_command(CLI::App& program);
 Command make_analyze_command(CLI::App& program);
+Command make_study_command(CLI::App& program);
 /// Completes `commands`, which may still grow and must outlive the action.
 Command make_completion_command(CLI::App& program, const std::vector<Command>& commands);
 
 /// The table at `path` with the labels of the model's categorical columns.
 Table read_table_for(const Model& model, const std::string& path);
 
-/// The flags of a parser, `--target` and so on.
+/// The flags of a parser and of its subcommands, `--target` and so on.
 std::vector<std::string> flags_of(const CLI::App& parser);
 
 /// Adds --json and --quiet.

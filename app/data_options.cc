@@ -96,24 +96,4 @@ Dataset samples_for(const Model& model, const ModelDataOptions& options) {
   return data;
 }
 
-InputDistribution parse_distribution(const std::string& text) {
-  const auto colon = text.find(':');
-  const auto comma = text.find(',');
-  const std::string kind = text.substr(0, colon);
-  if ((kind == "uniform" || kind == "normal") && colon < comma && comma != std::string::npos) {
-    const ParsedNumber first = parse_number(std::string_view(text).substr(colon + 1, comma - colon - 1));
-    const ParsedNumber second = parse_number(std::string_view(text).substr(comma + 1));
-    const bool numbers = first.status == NumberStatus::ok && second.status == NumberStatus::ok;
-    if (numbers && kind == "uniform" && first.value < second.value) {
-      return {InputDistribution::Kind::uniform, first.value, second.value};
-    }
-    if (numbers && kind == "normal" && second.value >= 0) {
-      return {InputDistribution::Kind::normal, first.value, second.value};
-    }
-  }
-  throw InputError(fmt::format("--inputs {} is no distribution", text),
-                   "known: uniform:LOW,HIGH with LOW < HIGH and normal:MEAN,SD with SD >= 0",
-                   "For example --inputs uniform:-1,1.");
-}
-
 }  // namespace moest::app

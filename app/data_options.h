@@ -39,7 +39,4 @@ void add_model_data_options(CLI::App& parser, ModelDataOptions& options);
 /// inputs (labels that the fit did not see, say).
 Dataset samples_for(const Model& model, const ModelDataOptions& options);
 
-/// The law of inputs that `text`, of the option --inputs, names. Throws InputError.
-InputDistribution parse_distribution(const std::string& text);
-
 }  // namespace moest::app

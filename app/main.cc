@@ -23,17 +23,29 @@ std::vector<std::string> command_names(const CLI::App& program) {
   return names;
 }
 
-InputError unknown_word(const CLI::App& program, const CLI::App& parser, const std::string& word,
-                        const std::string& help) {
-  const std::string name = word.substr(0, word.find('='));
+bool has_commands(const CLI::App& parser) { return parser.get_require_subcommand_min() > 0; }
+
+/// The command that was called, or the part of it.
+const CLI::App& innermost(const CLI::App& parser) {
+  const auto called = parser.get_subcommands();
+  return called.empty() ? parser : innermost(*called.front());
+}
+
+/// "moest study run"
+std::string name_of(const CLI::App& parser) {
+  const CLI::App* parent = parser.get_parent();
+  return parent == nullptr ? parser.get_name() : fmt::format("{} {}", name_of(*parent), parser.get_name());
+}
+
+InputError unknown_word(const CLI::App& parser, const std::string& word, const std::string& help) {
+  const std::string flag = word.substr(0, word.find('='));
   const bool is_flag = word.starts_with("-");
-  const bool is_command = &parser == &program && !is_flag;
-  const std::vector<std::string> known = is_command ? command_names(program) : flags_of(parser);
-  const std::string nearest = is_command || is_flag ? nearest_name(name, known) : "";
-  const std::string why = is_command ? fmt::format("known: {}", listed(known))
-                          : &parser == &program
-                              ? "options follow the name of a command"
-                              : fmt::format("`moest {}` does not take it", parser.get_name());
+  const bool is_command = has_commands(parser) && !is_flag;
+  const std::vector<std::string> known = is_command ? command_names(parser) : flags_of(parser);
+  const std::string nearest = is_command || is_flag ? nearest_name(flag, known) : "";
+  const std::string why = is_command             ? fmt::format("known: {}", listed(known))
+                          : has_commands(parser) ? "options follow the name of a command"
+                                                 : fmt::format("`{}` does not take it", name_of(parser));
   return {fmt::format("unknown {} `{}`",
                       is_command ? "command"
                       : is_flag  ? "option"
@@ -44,21 +56,20 @@ InputError unknown_word(const CLI::App& program, const CLI::App& parser, const s
 
 /// What CLI11 found wrong with the command line, in the grammar of all messages.
 InputError parse_problem(const CLI::App& program, const CLI::ParseError& error) {
-  const auto called = program.get_subcommands();
-  const CLI::App& parser = called.empty() ? program : *called.front();
-  const std::string help =
-      fmt::format("See `moest{} --help`.", called.empty() ? "" : " " + parser.get_name());
+  const CLI::App& parser = innermost(program);
+  const std::string name = name_of(parser);
+  const std::string help = fmt::format("See `{} --help`.", name);
   const std::vector<std::string> before = program.remaining(false);
   const std::vector<std::string> unknown = program.remaining(true);
-  if (!before.empty() && !called.empty()) {
+  if (!before.empty() && &parser != &program) {
     return {fmt::format("unknown option `{}`", before.front()), "options follow the name of the command",
-            fmt::format("Write `moest {} ... {}`.", parser.get_name(), before.front())};
+            fmt::format("Write `{} ... {}`.", name, before.front())};
   }
   if (!unknown.empty()) {
-    return unknown_word(program, parser, unknown.front(), help);
+    return unknown_word(parser, unknown.front(), help);
   }
-  if (called.empty()) {
-    return {"a command is missing", fmt::format("known: {}", listed(command_names(program))), help};
+  if (has_commands(parser)) {
+    return {"a command is missing", fmt::format("known: {}", listed(command_names(parser))), help};
   }
   for (const CLI::Option* option : parser.get_options()) {
     if (option->count() > 1) {
@@ -94,9 +105,10 @@ int run(int argc, char** argv) {
   // Commands inherit the footer as it is when they are made.
   program.footer(kExitStatuses);
   std::vector<Command> commands;
-  for (const auto make : {make_fit_command, make_predict_command, make_simulate_command,
-                          make_describe_command, make_plot_command, make_compare_command, make_select_command,
-                          make_bootstrap_command, make_loss_command, make_analyze_command}) {
+  for (const auto make :
+       {make_fit_command, make_predict_command, make_simulate_command, make_describe_command,
+        make_plot_command, make_compare_command, make_select_command, make_bootstrap_command,
+        make_loss_command, make_analyze_command, make_study_command}) {
     commands.push_back(make(program));
   }
   commands.push_back(make_completion_command(program, commands));

@@ -20,11 +20,13 @@
 namespace moest {
 
 /// An object with its path in the file, whose fields are taken one by one; what is left over is refused.
+/// `whole` is what the file holds.
 class ObjectReader {
  public:
-  ObjectReader(const nlohmann::ordered_json& json, std::string path) : json_(json), path_(std::move(path)) {
+  ObjectReader(const nlohmann::ordered_json& json, std::string path, std::string whole = "model")
+      : json_(json), path_(std::move(path)), whole_(std::move(whole)) {
     if (!json.is_object()) {
-      throw InputError(fmt::format("{} is not an object", path_.empty() ? "the model" : path_),
+      throw InputError(fmt::format("{} is not an object", path_.empty() ? "the " + whole_ : path_),
                        fmt::format("it is {} {}", json.is_array() ? "an" : "a", json.type_name()),
                        "Write it as {\"field\": value, ...}.");
     }
@@ -41,23 +43,25 @@ class ObjectReader {
   const nlohmann::ordered_json& require(std::string_view field) {
     const nlohmann::ordered_json* found = find(field);
     if (found == nullptr) {
-      throw InputError(fmt::format("the field {} is missing", path_of(field)), "the model needs it",
-                       "Add the field.");
+      throw InputError(fmt::format("the field {} is missing", path_of(field)),
+                       fmt::format("the {} needs it", whole_), "Add the field.");
     }
     return *found;
   }
   void refuse_the_rest() const {
     for (const auto& [field, value] : json_.items()) {
       if (std::find(known_.begin(), known_.end(), field) == known_.end()) {
-        throw InputError(fmt::format("unknown field {}", path_of(field)),
-                         fmt::format("known here: {}", listed(known_)), "Remove or correct it.");
+        const std::string nearest = nearest_name(field, known_);
+        throw InputError(
+            fmt::format("unknown field {}", path_of(field)), fmt::format("known here: {}", listed(known_)),
+            nearest.empty() ? "Remove or correct it." : fmt::format("Did you mean `{}`?", nearest));
       }
     }
   }
 
  private:
   const nlohmann::ordered_json& json_;
-  std::string path_;
+  std::string path_, whole_;
   std::vector<std::string> known_;
 };
 

@@ -3,10 +3,7 @@
 #include <algorithm>
 
 namespace moest {
-namespace {
-
-// FNV-1a: turns a purpose into 64 bits; distinct purposes of one program must merely differ.
-std::uint64_t hash_of(std::string_view text) {
+std::uint64_t text_hash(std::string_view text) {
   std::uint64_t hash = 0xcbf29ce484222325u;
   for (const char c : text) {
     hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
@@ -14,10 +11,8 @@ std::uint64_t hash_of(std::string_view text) {
   return hash;
 }
 
-}  // namespace
-
 Stream::Stream(std::uint64_t seed, std::uint64_t key, std::string_view purpose)
-    : key_{{seed, key}}, counter_{{0, 0, 0, hash_of(purpose)}} {}
+    : key_{{seed, key}}, counter_{{0, 0, 0, text_hash(purpose)}} {}
 
 Stream::result_type Stream::operator()() {
   if (used_ == block_.size()) {

@@ -13,6 +13,9 @@
 
 namespace moest {
 
+/// 64 bits of a text (FNV-1a): the same on every machine.
+std::uint64_t text_hash(std::string_view text);
+
 /// The random stream (seed, key, purpose): Philox4x64-10 (Salmon et al., SC 2011) with key (seed, key) and
 /// the purpose's hash in the counter. Streams of different names are independent; the same name always gives
 /// the same bits, whatever the thread, the order or the number of other streams. Satisfies

@@ -10,6 +10,7 @@
 #include "moest/base/error.h"
 #include "moest/base/option_json.h"
 #include "moest/base/parallel.h"
+#include "moest/fit/active_set.h"
 #include "moest/fit/assessment.h"
 #include "moest/fit/inference.h"
 #include "moest/fit/problem.h"
@@ -138,18 +139,11 @@ class Estimation {
     if (!single_rss.empty()) {
       summary.best_single_expert_rss = std::accumulate(single_rss.begin(), single_rss.end(), 0.0);
     }
-    std::optional<Eigen::VectorXd> given;
-    if (start_) {
-      given = MixtureChart(start_->spec, options_.bound).coordinates(start_->measure());
-      chart_.make_feasible(*given);
-    }
-    const MultistartResult result = search(samples_, problem_, given, options_, in_units);
-    if (result.best < 0) {
-      throw InputError("no start could be evaluated", "the residual sum of squares is not finite anywhere",
-                       "Look for huge values in the data or lower --bound.");
-    }
+    const MultistartResult result = run_search(in_units);
     const Eigen::VectorXd theta = assess(result, data_, samples_, problem_, options_, summary);
-    outcome.model = model_at(theta, summary);
+    outcome.model = model_at(theta);
+    outcome.model.noise_variance = summary.noise_variance;
+    outcome.model.fit = record_of(summary);
     if (summary.status == FitStatus::converged) {
       add_inference(theta, outcome);
     }
@@ -158,7 +152,43 @@ class Estimation {
     return outcome;
   }
 
+  Optimum optimum(const FitControl& control) {
+    const MultistartResult result = run_search(with_units(control));
+    const LocalFit& best = result.starts[static_cast<std::size_t>(result.best)].fit;
+    Optimum found;
+    found.status = result.stopped.value_or(best.status);
+    const std::vector<double> rss = samples_.rss_by_target(problem_, best.theta);
+    found.rss = std::accumulate(rss.begin(), rss.end(), 0.0);
+    const double degrees = problem_.samples().num_residuals() - chart_.num_free_parameters();
+    found.agreeing_starts =
+        count_agreeing(result.starts, best.objective, degrees > 0 ? best.objective / degrees : 0);
+    for (const StartResult& start : result.starts) {
+      found.num_starts += start.fit.theta.size() > 0 ? 1 : 0;
+      found.iterations += start.fit.iterations;
+    }
+    NormalEquations equations;
+    problem_.linearise(best.theta, equations);
+    found.active_bounds = ActiveSet(problem_.chart(), best.theta, equations).num_active_bounds();
+    std::vector<double> shares;
+    found.model = model_at(ordered(problem_, best.theta, data_, shares));
+    return found;
+  }
+
  private:
+  MultistartResult run_search(const FitControl& control) {
+    std::optional<Eigen::VectorXd> given;
+    if (start_) {
+      given = MixtureChart(start_->spec, options_.bound).coordinates(start_->measure());
+      chart_.make_feasible(*given);
+    }
+    MultistartResult result = search(samples_, problem_, given, options_, control);
+    if (result.best < 0) {
+      throw InputError("no start could be evaluated", "the residual sum of squares is not finite anywhere",
+                       "Look for huge values in the data or lower --bound.");
+    }
+    return result;
+  }
+
   FitControl with_units(const FitControl& control) const {
     FitControl in_units = control;
     if (control.progress) {
@@ -174,15 +204,15 @@ class Estimation {
     return in_units;
   }
 
-  Model model_at(const Eigen::VectorXd& theta, const FitSummary& summary) const {
+  Model model_at(const Eigen::VectorXd& theta) const {
     Model model{.spec = spec_,
                 .inputs = data_.input_names,
                 .targets = data_.target_names,
                 .atoms = {},
-                .noise_variance = summary.noise_variance,
+                .noise_variance = {},
                 .scaling = scaling_,
                 .categories = data_.categories,
-                .fit = record_of(summary)};
+                .fit = {}};
     chart_.set_parameters(theta, model);
     model.spec.gate.groups = {0, group_sizes(spec_)};
     return model;
@@ -216,8 +246,8 @@ class Estimation {
       if (index != result.best) {
         std::vector<double> shares;
         const LocalFit& other = result.starts[static_cast<std::size_t>(index)].fit;
-        Model member = model_at(ordered(problem_, other.theta, data_, shares), outcome.summary);
-        member.fit.reset();
+        Model member = model_at(ordered(problem_, other.theta, data_, shares));
+        member.noise_variance = outcome.summary.noise_variance;
         outcome.ensemble.members.push_back(std::move(member));
       }
     }
@@ -235,17 +265,9 @@ class Estimation {
   Problem problem_;
 };
 
-}  // namespace
-
-int num_free_parameters(const MixtureSpec& spec, std::span<const std::string> fix) {
-  const std::vector<Equation> equations = parse_equations(fix);
-  const MixtureChart chart(spec, FitOptions{}.bound, equations);
-  check_paths(chart, equations);
-  return chart.num_free_parameters();
-}
-
-FitResult fit(MixtureSpec spec, const Dataset& data, const FitOptions& options, const FitControl& control,
-              const std::optional<Model>& start) {
+/// Throws InputError for what fit() refuses; sets what the data say.
+void prepare(MixtureSpec& spec, const Dataset& data, const FitOptions& options,
+             const std::optional<Model>& start) {
   MOEST_EXPECT(data.inputs.rows() == data.target.rows() && data.inputs.rows() > 0);
   check_options(options, fit_options());
   if (options.loss != "squared" && options.covariance == "classical") {
@@ -258,7 +280,27 @@ FitResult fit(MixtureSpec spec, const Dataset& data, const FitOptions& options, 
   if (start) {
     check_start(spec, data, *start);
   }
+}
+
+}  // namespace
+
+int num_free_parameters(const MixtureSpec& spec, std::span<const std::string> fix) {
+  const std::vector<Equation> equations = parse_equations(fix);
+  const MixtureChart chart(spec, FitOptions{}.bound, equations);
+  check_paths(chart, equations);
+  return chart.num_free_parameters();
+}
+
+FitResult fit(MixtureSpec spec, const Dataset& data, const FitOptions& options, const FitControl& control,
+              const std::optional<Model>& start) {
+  prepare(spec, data, options, start);
   return Estimation(std::move(spec), data, options, start).run(control);
+}
+
+Optimum find_optimum(MixtureSpec spec, const Dataset& data, const FitOptions& options,
+                     const FitControl& control, const std::optional<Model>& start) {
+  prepare(spec, data, options, start);
+  return Estimation(std::move(spec), data, options, start).optimum(control);
 }
 
 }  // namespace moest

@@ -1,6 +1,7 @@
 // Least-squares fit of a mixture of experts to a data set.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
@@ -32,6 +33,22 @@ struct FitResult {
 /// on processors of the same instruction set.
 FitResult fit(MixtureSpec spec, const Dataset& data, const FitOptions& options,
               const FitControl& control = {}, const std::optional<Model>& start = std::nullopt);
+
+/// The lowest optimum that the starts found, and no more.
+struct Optimum {
+  Model model;  // without noise variance, covariance and record
+  FitStatus status = FitStatus::failed;
+  double rss = 0;
+  int num_starts = 0;
+  int agreeing_starts = 0;      // within one noise variance of the best
+  std::int64_t iterations = 0;  // of all starts
+  int active_bounds = 0;
+};
+
+/// The estimator of fit() without what fit() says about it: for those who fit thousands of samples. Throws
+/// InputError as fit().
+Optimum find_optimum(MixtureSpec spec, const Dataset& data, const FitOptions& options,
+                     const FitControl& control = {}, const std::optional<Model>& start = std::nullopt);
 
 /// Numbers that a fit of this specification determines at most: those of the atoms less the gauge and less
 /// what options.fix takes. Throws InputError for a fix that the specification cannot fulfil.

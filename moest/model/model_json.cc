@@ -345,6 +345,28 @@ Ensemble ensemble_from_json(const Json& json) {
   return ensemble;
 }
 
+GateSpec gate_from_json(const Json& json, const std::string& path) {
+  ObjectReader reader(json, path);
+  GateSpec gate;
+  gate.kind = string_of(reader.require("kind"), reader.path_of("kind"));
+  const KindInfo& info =
+      at_path(reader.path_of("kind"), [&]() -> const KindInfo& { return gate_info(gate.kind); });
+  read_options(reader, gate_options(), gate, [&](auto name) { return info.has(name); });
+  reader.refuse_the_rest();
+  return gate;
+}
+
+ExpertSpec expert_from_json(const Json& json, const std::string& path) {
+  ObjectReader reader(json, path);
+  ExpertSpec expert;
+  expert.kind = string_of(reader.require("kind"), reader.path_of("kind"));
+  const KindInfo& info =
+      at_path(reader.path_of("kind"), [&]() -> const KindInfo& { return expert_kind(expert.kind).info; });
+  read_options(reader, expert_options(), expert, [&](auto name) { return info.has(name); });
+  reader.refuse_the_rest();
+  return expert;
+}
+
 Model model_from_json(const Json& json) {
   ObjectReader reader(json, "");
   check_version(reader);
@@ -354,20 +376,8 @@ Model model_from_json(const Json& json) {
   }
   Model model;
 
-  ObjectReader gate(reader.require("gate"), "gate");
-  model.spec.gate.kind = string_of(gate.require("kind"), "gate.kind");
-  const KindInfo& gate_kind =
-      at_path("gate.kind", [&]() -> const KindInfo& { return gate_info(model.spec.gate.kind); });
-  read_options(gate, gate_options(), model.spec.gate, [&](auto name) { return gate_kind.has(name); });
-  gate.refuse_the_rest();
-
-  ObjectReader expert(reader.require("expert"), "expert");
-  model.spec.expert.kind = string_of(expert.require("kind"), "expert.kind");
-  const KindInfo& expert_info =
-      at_path("expert.kind", [&]() -> const KindInfo& { return expert_kind(model.spec.expert.kind).info; });
-  read_options(expert, expert_options(), model.spec.expert, [&](auto name) { return expert_info.has(name); });
-  expert.refuse_the_rest();
-
+  model.spec.gate = gate_from_json(reader.require("gate"), "gate");
+  model.spec.expert = expert_from_json(reader.require("expert"), "expert");
   model.inputs = list_of(reader.require("inputs"), "inputs", string_of);
   model.targets = one_or_list_of(reader.require("target"), "target", string_of);
   if (model.targets.empty()) {

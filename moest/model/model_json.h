@@ -23,6 +23,11 @@ Model model_from_json(const nlohmann::ordered_json& json);
 /// Either: a model is an ensemble of one. The members must have the same inputs and targets.
 Ensemble ensemble_from_json(const nlohmann::ordered_json& json);
 
+/// The fields `gate` and `expert` of a model file, at `path` of another one. Throw InputError as
+/// model_from_json.
+GateSpec gate_from_json(const nlohmann::ordered_json& json, const std::string& path);
+ExpertSpec expert_from_json(const nlohmann::ordered_json& json, const std::string& path);
+
 /// The model in `text`, which messages call `source`. Throws InputError that names the source and, for text
 /// that is no JSON, the line.
 Model parse_model(const std::string& text, const std::string& source);

@@ -3,8 +3,10 @@
 
 #include <Eigen/Core>
 #include <cstdint>
+#include <string>
 #include <vector>
 
+#include "moest/base/random.h"
 #include "moest/model/model.h"
 
 namespace moest {
@@ -19,9 +21,17 @@ struct InputDistribution {
   double second = 1;
 };
 
+/// The law that `text` names: "uniform:-1,1", "normal:0,1". Throws InputError.
+InputDistribution parse_distribution(const std::string& text);
+
+/// `num_samples` x `num_inputs` numbers of the law, row by row.
+Eigen::MatrixXd draw_inputs(const InputDistribution& distribution, Eigen::Index num_samples, int num_inputs,
+                            Stream& stream);
+
 struct SimulatedData {
-  Eigen::MatrixXd inputs;  // n x d
-  Eigen::MatrixXd target;  // n x m
+  Eigen::MatrixXd inputs;    // n x d
+  Eigen::MatrixXd target;    // n x m
+  Eigen::VectorXd noise_sq;  // m: sums of the squares of what was added to f(X)
 };
 
 /// Draws X from `distribution` and Y = f(X) + noise_sd * N(0, 1), all in the data's units, independently for

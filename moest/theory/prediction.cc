@@ -18,15 +18,6 @@ namespace {
 
 constexpr int kNumInputs = 4000;
 
-Eigen::MatrixXd draw(const InputDistribution& law, Eigen::Index rows, int columns, Stream& stream) {
-  Eigen::MatrixXd x(rows, columns);
-  for (Eigen::Index i = 0; i < x.size(); ++i) {
-    x.data()[i] = law.kind == InputDistribution::Kind::uniform ? stream.uniform(law.first, law.second)
-                                                               : law.first + law.second * stream.normal();
-  }
-  return x;
-}
-
 /// Multiplies the columns of each cell by its mass: those of Phi become df/db, up to the bias's unit.
 void weigh(const LocalFunctions<double>& functions, double bias_unit, Eigen::MatrixXd& first) {
   Eigen::Index column = 0;
@@ -100,7 +91,8 @@ PredictedErrors predicted_errors(const Truth& truth, double n, double noise, con
   const MixtureSpec& spec = truth.family.spec;
   Stream stream(seed, 0, "predicted errors");
   const LocalFunctions<double> functions(truth, Coordinates::reduced);
-  SampledFunctions<double> samples = sampled(functions, draw(inputs, kNumInputs, spec.num_inputs, stream), 0);
+  SampledFunctions<double> samples =
+      sampled(functions, draw_inputs(inputs, kNumInputs, spec.num_inputs, stream), 0);
   weigh(functions, bias_is_divided(spec) ? spec.gate.temperature.value : 1, samples.first);
   const Eigen::MatrixXd information = samples.first.transpose() * samples.first / kNumInputs;
   const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> eigen(information);

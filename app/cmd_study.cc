@@ -1,0 +1,318 @@
+// moest study: convergence studies, from a file to rates.
+#include <algorithm>
+#include <memory>
+
+#include "app/command.h"
+#include "app/progress.h"
+#include "moest/base/file.h"
+#include "moest/base/parallel.h"
+#include "moest/report/study_text.h"
+#include "moest/report/text_table.h"
+#include "moest/study/library.h"
+#include "moest/study/plan.h"
+#include "moest/study/rates.h"
+#include "moest/study/runner.h"
+#include "moest/study/store.h"
+
+namespace moest::app {
+namespace {
+
+struct StudyCommand {
+  CommonOptions common;
+  std::string study;
+  std::string store;
+  bool extend = false;
+  bool dry_run = false;
+  std::string only;
+  int threads = 0;
+};
+
+/// A file, or the name of a study that comes with the program.
+Study load(const std::string& given) {
+  const bool is_file = given == "-" || given.ends_with(".toml") || given.find('/') != std::string::npos;
+  if (is_file) {
+    return read_study(given);
+  }
+  const ShippedStudy& shipped = shipped_study(given);
+  return parse_study(std::string(shipped.text), fmt::format("{}.toml", shipped.name), "");
+}
+
+TrialKey key_with_text(const Study& study, const std::string& text) {
+  const std::vector<TrialKey> keys = trial_keys(study);
+  const auto found = std::ranges::find(keys, text, &TrialKey::text);
+  if (found == keys.end()) {
+    throw InputError(fmt::format("the study has no trial `{}`", text),
+                     "keys are in the column `key` of the store's table `trials`",
+                     "For example: sqlite3 STORE \"SELECT key FROM trials WHERE status = 'failed'\".");
+  }
+  return *found;
+}
+
+nlohmann::ordered_json to_json(const TrialRow& row) {
+  nlohmann::ordered_json json{{"key", row.key.text()}, {"arm", row.key.arm},
+                              {"size", row.key.size},  {"replicate", row.key.replicate},
+                              {"status", row.status},  {"message", row.message}};
+  for (std::size_t m = 0; m < metrics().size(); ++m) {
+    nlohmann::ordered_json values = nlohmann::ordered_json::array();
+    for (const std::optional<double>& value : row.values[m]) {
+      values.push_back(value ? nlohmann::ordered_json(*value) : nlohmann::ordered_json(nullptr));
+    }
+    json[metrics()[m].name] = metrics()[m].is_of_atoms ? values
+                              : values.empty()         ? nlohmann::ordered_json(nullptr)
+                                                       : values.front();
+  }
+  json.update({{"rss", row.rss},
+               {"iterations", row.iterations},
+               {"starts", row.num_starts},
+               {"agreeing_starts", row.agreeing_starts},
+               {"active_bounds", row.active_bounds},
+               {"estimates", row.estimates},
+               {"truth", row.truth},
+               {"seconds", row.simulate_seconds + row.fit_seconds + row.measure_seconds}});
+  return json;
+}
+
+/// Whether all that must not differ is the same.
+bool is_same(const TrialRow& a, const TrialRow& b) {
+  return a.status == b.status && a.values == b.values && a.rss == b.rss && a.estimates == b.estimates &&
+         a.iterations == b.iterations;
+}
+
+/// One trial again, beside its row in the store if there is one.
+int run_only(const StudyCommand& command, const Study& study) {
+  const TrialKey key = key_with_text(study, command.only);
+  const InterruptGuard guard;
+  const std::optional<TrialRow> row = Laboratory(study).run(key, guard.flag());
+  if (!row) {
+    note(command.common, "interrupted");
+    return kNotConverged;
+  }
+  std::optional<TrialRow> stored;
+  if (!command.store.empty()) {
+    stored = StudyStore(command.store, StudyStore::Access::read).row(key);
+  }
+  nlohmann::ordered_json json{{"command", "study run"}, {"trial", to_json(*row)}};
+  json["same_as_stored"] =
+      stored ? nlohmann::ordered_json(is_same(*row, *stored)) : nlohmann::ordered_json(nullptr);
+  if (command.common.json) {
+    print_json(json);
+  } else {
+    write_output("-", readable_text(json["trial"]) + "\n");
+    if (stored) {
+      note(command.common,
+           is_same(*row, *stored) ? "the same as in the store" : "NOT the same as in the store");
+    }
+  }
+  return kDone;
+}
+
+RunResult run_with_progress(const Study& study, StudyStore& store, const StudyCommand& command,
+                            const std::vector<TrialKey>& keys) {
+  const InterruptGuard guard;
+  ProgressLine line;
+  RunOptions options{command.threads, guard.flag(), {}};
+  if (!command.common.quiet) {
+    options.progress = [&](const StudyProgress& progress) {
+      const std::string failed =
+          progress.num_failed > 0 ? fmt::format(", {} failed", progress.num_failed) : std::string();
+      line.show(fmt::format("{} of {} trials{}", progress.num_done, progress.num_planned, failed),
+                progress.seconds, progress.share_done);
+    };
+  }
+  return run_trials(study, store, keys, options);
+}
+
+/// Runs the pilots that are missing and says how long the rest takes.
+RunResult run_pilots(const Study& study, StudyStore& store, const StudyCommand& command) {
+  const RunResult pilots = run_with_progress(study, store, command, pilot_keys(study));
+  const std::vector<TrialKey> missing = missing_keys(study, store);
+  if (pilots.num_missing == 0 && !missing.empty()) {
+    const double share = static_cast<double>(missing.size()) / static_cast<double>(trial_keys(study).size());
+    note(command.common, fmt::format("{} trials to run, about {} on {} threads", missing.size(),
+                                     duration_text(planned_seconds(study, store.rows()) * share /
+                                                   resolve_threads(command.threads)),
+                                     resolve_threads(command.threads)));
+  }
+  return pilots;
+}
+
+void print_rates(const StudyCommand& command, const Study& study, const StudyStore& store,
+                 const nlohmann::ordered_json& head) {
+  const std::vector<RateRow> found = rates(study, store.rows(), plan(study));
+  if (command.common.json) {
+    nlohmann::ordered_json json = head;
+    json["rows"] = nlohmann::ordered_json::array();
+    for (const RateRow& rate : found) {
+      json["rows"].push_back(moest::to_json(rate));
+    }
+    print_json(json);
+  } else {
+    write_output("-", rates_text(study, found));
+  }
+}
+
+int run_study(const StudyCommand& command) {
+  const Study study = load(command.study);
+  if (!command.only.empty()) {
+    return run_only(command, study);
+  }
+  if (command.dry_run) {
+    write_output("-", plan_text(study, plan(study)));
+    return kDone;
+  }
+  if (command.store.empty()) {
+    throw InputError("--store is missing", "the rows of the study need a place",
+                     "For example --store results.db; --dry-run only says what the study can show.");
+  }
+  StudyStore store(command.store, StudyStore::Access::write);
+  adopt_study(study, store, command.extend ? Extension::allow : Extension::refuse);
+  if (!missing_keys(study, store).empty()) {
+    note(command.common, plan_text(study, plan(study)));
+  }
+  RunResult result = run_pilots(study, store, command);
+  if (result.num_missing == 0) {
+    const RunResult rest = run_with_progress(study, store, command, trial_keys(study));
+    result = {result.num_run + rest.num_run, result.num_failed + rest.num_failed, rest.num_missing,
+              result.seconds + rest.seconds};
+  }
+  note(command.common,
+       fmt::format("{} trials run in {}, {} failed, {} missing: {}", result.num_run,
+                   duration_text(result.seconds), result.num_failed, result.num_missing, command.store));
+  if (result.num_missing > 0) {
+    note(command.common, "interrupted; the same command goes on from here");
+    return kNotConverged;
+  }
+  print_rates(command, study, store,
+              {{"command", "study run"},
+               {"store", command.store},
+               {"num_run", result.num_run},
+               {"num_failed", result.num_failed},
+               {"seconds", result.seconds}});
+  return kDone;
+}
+
+Study study_in(const StudyStore& store, const std::string& path) {
+  const std::optional<Study> study = store.study();
+  if (!study) {
+    throw InputError(fmt::format("{} holds no study yet", path), "its first run ended before it began",
+                     "Run `moest study run STUDY.toml --store` with it.");
+  }
+  return *study;
+}
+
+int run_status(const StudyCommand& command) {
+  const StudyStore store(command.store, StudyStore::Access::read);
+  const Study study = study_in(store, command.store);
+  const std::vector<TrialRow> rows = store.rows();
+  const std::size_t planned = trial_keys(study).size();
+  if (command.common.json) {
+    print_json({{"command", "study status"},
+                {"name", study.name},
+                {"num_planned", planned},
+                {"num_done", rows.size()},
+                {"num_failed", std::ranges::count(rows, "failed", &TrialRow::status)}});
+  } else {
+    write_output(
+        "-", status_text(study, rows) + fmt::format("\n  {} of {} trials are there\n", rows.size(), planned));
+  }
+  return kDone;
+}
+
+int run_rates(const StudyCommand& command) {
+  const StudyStore store(command.store, StudyStore::Access::read);
+  print_rates(command, study_in(store, command.store), store, {{"command", "study rates"}});
+  return kDone;
+}
+
+int run_list(const StudyCommand& command) {
+  nlohmann::ordered_json list = nlohmann::ordered_json::array();
+  std::string text;
+  for (const ShippedStudy& shipped : shipped_studies()) {
+    const Study study = parse_study(std::string(shipped.text), fmt::format("{}.toml", shipped.name), "");
+    list.push_back({{"name", shipped.name}, {"claim", study.claim}, {"source", study.source}});
+    text += fmt::format("{}\n    {}\n", shipped.name,
+                        wrapped(fmt::format("{} ({})", study.claim, study.source), 4));
+  }
+  if (command.common.json) {
+    print_json({{"command", "study list"}, {"studies", list}});
+  } else {
+    write_output("-", text);
+  }
+  return kDone;
+}
+
+int run_show(const StudyCommand& command) {
+  const ShippedStudy& shipped = shipped_study(command.study);
+  if (command.common.json) {
+    print_json({{"command", "study show"}, {"name", shipped.name}, {"text", shipped.text}});
+  } else {
+    write_output("-", std::string(shipped.text));
+  }
+  return kDone;
+}
+
+using Part = int (*)(const StudyCommand&);
+
+CLI::App* add_part(CLI::App& parser, const std::string& name, const std::string& what,
+                   StudyCommand& command) {
+  CLI::App* part = parser.add_subcommand(name, what);
+  add_threads_option(*part, command.threads);
+  add_common_options(*part, command.common);
+  return part;
+}
+
+void add_store(CLI::App& part, StudyCommand& command) {
+  part.add_option("store", command.store, "where the study was run")->type_name("STORE")->required();
+}
+
+}  // namespace
+
+Command make_study_command(CLI::App& program) {
+  CLI::App* parser =
+      program.add_subcommand("study", "measure how fast fits converge, and whether theory holds");
+  parser->require_subcommand(1);
+  const auto command = std::make_shared<StudyCommand>();
+  std::vector<std::pair<CLI::App*, Part>> parts;
+
+  CLI::App* run = add_part(*parser, "run", "run what is missing of a study, and print its rates", *command);
+  run->add_option("study", command->study, "study.toml, or the name of a study that comes with the program")
+      ->type_name("STUDY")
+      ->required();
+  run->add_option("--store", command->store,
+                  "file that keeps the rows; the same command goes on where it stopped")
+      ->type_name("STORE");
+  run->add_flag("--extend", command->extend,
+                "the study has got more sizes, replicates or arms: keep the rows")
+      ->disable_flag_override();
+  run->add_flag("--dry-run", command->dry_run, "print what the study can show, and run nothing")
+      ->disable_flag_override();
+  run->add_option("--only", command->only, "repeat one trial, print it, and compare it to that of the store")
+      ->type_name("KEY");
+  parts.emplace_back(run, run_study);
+
+  CLI::App* status = add_part(*parser, "status", "say how far a study is, and how its fits went", *command);
+  add_store(*status, *command);
+  parts.emplace_back(status, run_status);
+  CLI::App* rates = add_part(*parser, "rates", "print slopes, what is expected, and verdicts", *command);
+  add_store(*rates, *command);
+  parts.emplace_back(rates, run_rates);
+  CLI::App* list = add_part(*parser, "list", "list the studies that come with the program", *command);
+  parts.emplace_back(list, run_list);
+  CLI::App* show = add_part(*parser, "show", "print a study that comes with the program", *command);
+  show->add_option("claim", command->study, "its name")->type_name("CLAIM")->required();
+  parts.emplace_back(show, run_show);
+
+  std::vector<std::string> names;
+  for (const auto& [part, action] : parts) {
+    names.push_back(part->get_name());
+  }
+  return {parser,
+          [command, parts] {
+            const auto called =
+                std::ranges::find_if(parts, [](const auto& part) { return part.first->parsed(); });
+            return called->second(*command);
+          },
+          {{parser->get_name(), names}}};
+}
+
+}  // namespace moest::app

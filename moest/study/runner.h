@@ -1,0 +1,50 @@
+// All trials of a study that its store lacks, on the threads of one process.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+#include "moest/study/specification.h"
+#include "moest/study/store.h"
+#include "moest/study/trial.h"
+
+namespace moest {
+
+struct StudyProgress {
+  std::int64_t num_done = 0;     // of the study, those that were there included
+  std::int64_t num_planned = 0;  // trials of the study
+  std::int64_t num_failed = 0;   // in this run
+  double share_done = 0;         // of the work of this run: a trial counts by its size
+  double seconds = 0;
+};
+
+struct RunOptions {
+  int threads = 0;
+  const std::atomic<bool>* interrupt = nullptr;
+  std::function<void(const StudyProgress&)> progress;  // by one thread at a time
+};
+
+/// How a run ended.
+struct RunResult {
+  std::int64_t num_run = 0, num_failed = 0;
+  std::int64_t num_missing = 0;  // still, because it was interrupted
+  double seconds = 0;
+};
+
+enum class Extension { refuse, allow };
+
+/// Puts the study into the store if that is new, and checks otherwise that it is the one that is there, or,
+/// if that is allowed, one that keeps all its rows. Throws InputError.
+void adopt_study(const Study& study, StudyStore& store, Extension extension);
+
+/// All trials of the study of which the store has no row.
+std::vector<TrialKey> missing_keys(const Study& study, const StudyStore& store);
+
+/// Runs those of the trials that are missing, each once, and writes them about once a second: a kill loses
+/// that much. The store holds the study. Throws EnvironmentError where it cannot be written.
+RunResult run_trials(const Study& study, StudyStore& store, const std::vector<TrialKey>& keys,
+                     const RunOptions& options);
+
+}  // namespace moest

@@ -1,0 +1,56 @@
+// Where the rows of a study are kept: an SQLite file.
+#pragma once
+
+#include <memory>
+#include <set>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "moest/study/specification.h"
+#include "moest/study/trial.h"
+
+namespace moest {
+
+/// Who ran a trial.
+struct Provenance {
+  std::string version;  // of the program, with its revision
+  std::string host;
+  int threads = 1;
+  int rank = 0;
+};
+
+/// Table `study` holds the specification; table `trials` a row per trial with a column for each metric (those
+/// of the truth's atoms are JSON lists), keyed by TrialKey::text(). Columns that may differ between two runs
+/// of the same study end in _seconds or are called host, version, threads or rank; all others are the same,
+/// and so is their order. The file is in WAL mode: what add() wrote survives a kill. A store is written by
+/// one process at a time; the lock goes with the process that holds it, however it ends.
+class StudyStore {
+ public:
+  enum class Access { read, write };
+
+  /// Opens the file; `write` makes it if it is not there. Throws InputError for what is no store, one of
+  /// another version, one that another process writes to, or none to read; EnvironmentError if it cannot be
+  /// written.
+  StudyStore(const std::string& path, Access access);
+  ~StudyStore();
+  StudyStore(StudyStore&&) noexcept;
+  StudyStore& operator=(StudyStore&&) noexcept;
+
+  /// The study that it holds; none if it is new.
+  std::optional<Study> study() const;
+  void set_study(const Study& study);
+
+  std::set<TrialKey> keys() const;
+  /// In the order of arms' names, sizes and replicates.
+  std::vector<TrialRow> rows() const;
+  std::optional<TrialRow> row(const TrialKey& key) const;
+  /// Writes rows in one transaction; of a key that is there the old row stays.
+  void add(std::span<const TrialRow> rows, const Provenance& by);
+
+ private:
+  class File;
+  std::unique_ptr<File> file_;
+};
+
+}  // namespace moest
