@@ -106,7 +106,7 @@ int run_only(const StudyCommand& command, const Study& study) {
   return kDone;
 }
 
-RunResult run_with_progress(const Study& study, StudyStore& store, const StudyCommand& command,
+StudyRun run_with_progress(const Study& study, StudyStore& store, const StudyCommand& command,
                             const std::vector<TrialKey>& keys) {
   const InterruptGuard guard;
   ProgressLine line;
@@ -123,8 +123,8 @@ RunResult run_with_progress(const Study& study, StudyStore& store, const StudyCo
 }
 
 /// Runs the pilots that are missing and says how long the rest takes.
-RunResult run_pilots(const Study& study, StudyStore& store, const StudyCommand& command) {
-  const RunResult pilots = run_with_progress(study, store, command, pilot_keys(study));
+StudyRun run_pilots(const Study& study, StudyStore& store, const StudyCommand& command) {
+  const StudyRun pilots = run_with_progress(study, store, command, pilot_keys(study));
   const std::vector<TrialKey> missing = missing_keys(study, store);
   if (pilots.num_missing == 0 && !missing.empty()) {
     const double share = static_cast<double>(missing.size()) / static_cast<double>(trial_keys(study).size());
@@ -169,9 +169,9 @@ int run_study(const StudyCommand& command) {
   if (!missing_keys(study, store).empty()) {
     note(command.common, plan_text(study, plan(study)));
   }
-  RunResult result = run_pilots(study, store, command);
+  StudyRun result = run_pilots(study, store, command);
   if (result.num_missing == 0) {
-    const RunResult rest = run_with_progress(study, store, command, trial_keys(study));
+    const StudyRun rest = run_with_progress(study, store, command, trial_keys(study));
     result = {result.num_run + rest.num_run, result.num_failed + rest.num_failed, rest.num_missing,
               result.seconds + rest.seconds};
   }

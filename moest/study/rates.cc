@@ -132,13 +132,22 @@ std::vector<int> replicates_of(const Samples& samples) {
   return replicates;
 }
 
+/// By least squares over the sizes within a factor of kWindow, and the neighbours at least.
 void add_local_slopes(std::vector<RatePoint>& points) {
+  constexpr double kWindow = 3;
   for (std::size_t i = 0; i < points.size(); ++i) {
-    const RatePoint& before = points[i == 0 ? 0 : i - 1];
-    const RatePoint& after = points[std::min(i + 1, points.size() - 1)];
-    if (before.size < after.size && before.value > 0 && after.value > 0) {
-      points[i].local_slope = std::log(after.value / before.value) /
-                              std::log(static_cast<double>(after.size) / static_cast<double>(before.size));
+    std::vector<double> log_n;
+    std::vector<double> log_value;
+    for (std::size_t j = 0; j < points.size(); ++j) {
+      const double ratio = static_cast<double>(points[j].size) / static_cast<double>(points[i].size);
+      const bool is_near = (ratio <= kWindow && ratio * kWindow >= 1) || (i <= j + 1 && j <= i + 1);
+      if (is_near && points[j].value > 0) {
+        log_n.push_back(std::log(static_cast<double>(points[j].size)));
+        log_value.push_back(std::log(points[j].value));
+      }
+    }
+    if (log_n.size() > 1) {
+      points[i].local_slope = slope_of(log_n, log_value);
     }
   }
 }

@@ -27,7 +27,7 @@ struct RatePoint {
   int num_replicates = 0;  // that have the metric
   double value = 0;        // their mean or quantile
   double standard_error = 0;
-  std::optional<double> local_slope;  // from the size before to the one after
+  std::optional<double> local_slope;  // over the sizes within a factor of 3, and the neighbours at least
 };
 
 /// One metric of one arm.
@@ -48,7 +48,7 @@ struct RateRow {
   int num_replicates = 0;              // most at one size
 };
 
-/// Least standard error of a slope that says nothing.
+/// Standard errors of slopes above this say nothing.
 inline constexpr double kNoisySlope = 0.05;
 
 /// A row for each arm and metric that has values; metrics of atoms have one for each true atom and one for

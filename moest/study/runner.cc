@@ -109,8 +109,8 @@ void adopt_study(const Study& study, StudyStore& store, Extension extension) {
   store.set_study(study);
 }
 
-RunResult run_trials(const Study& study, StudyStore& store, const std::vector<TrialKey>& wanted,
-                     const RunOptions& options) {
+StudyRun run_trials(const Study& study, StudyStore& store, const std::vector<TrialKey>& wanted,
+                    const RunOptions& options) {
   const std::set<TrialKey> there = store.keys();
   std::vector<TrialKey> keys = wanted;
   std::erase_if(keys, [&](const TrialKey& key) { return there.contains(key); });
@@ -135,7 +135,7 @@ RunResult run_trials(const Study& study, StudyStore& store, const std::vector<Tr
     }
   });
   collector.write();
-  RunResult result;
+  StudyRun result;
   result.num_run = collector.state().num_done - num_before;
   result.num_failed = collector.state().num_failed;
   result.num_missing = static_cast<std::int64_t>(keys.size()) - result.num_run;

@@ -27,7 +27,7 @@ struct RunOptions {
 };
 
 /// How a run ended.
-struct RunResult {
+struct StudyRun {
   std::int64_t num_run = 0, num_failed = 0;
   std::int64_t num_missing = 0;  // still, because it was interrupted
   double seconds = 0;
@@ -44,7 +44,7 @@ std::vector<TrialKey> missing_keys(const Study& study, const StudyStore& store);
 
 /// Runs those of the trials that are missing, each once, and writes them about once a second: a kill loses
 /// that much. The store holds the study. Throws EnvironmentError where it cannot be written.
-RunResult run_trials(const Study& study, StudyStore& store, const std::vector<TrialKey>& keys,
-                     const RunOptions& options);
+StudyRun run_trials(const Study& study, StudyStore& store, const std::vector<TrialKey>& keys,
+                    const RunOptions& options);
 
 }  // namespace moest

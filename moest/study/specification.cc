@@ -11,6 +11,7 @@
 #include "moest/base/file.h"
 #include "moest/base/json_reader.h"
 #include "moest/base/number.h"
+#include "moest/fit/fit.h"
 #include "moest/model/catalogue.h"
 #include "moest/model/groups.h"
 #include "moest/model/model_json.h"
@@ -285,6 +286,7 @@ Arm arm_of(const Json& json, const std::string& path, const Json& study_truth, c
     constexpr double kLargestPower = 100;
     arm.power = number_in(*power, reader.path_of("power"), 1, kLargestPower);
   }
+  at_path(reader.path_of("fit.fix"), [&] { num_free_parameters(arm.fitted, arm.fit.fix); });
   arm.has_losses = !why_not_comparable(arm);
   if (const Json* start = reader.find("start")) {
     arm.start =
