@@ -4,8 +4,10 @@
 
 #include "app/command.h"
 #include "app/progress.h"
+#include "app/ranks.h"
 #include "moest/base/file.h"
 #include "moest/base/parallel.h"
+#include "moest/report/study_report.h"
 #include "moest/report/study_text.h"
 #include "moest/report/text_table.h"
 #include "moest/study/library.h"
@@ -13,6 +15,7 @@
 #include "moest/study/rates.h"
 #include "moest/study/runner.h"
 #include "moest/study/store.h"
+#include "moest/study/trial_json.h"
 
 namespace moest::app {
 namespace {
@@ -24,6 +27,7 @@ struct StudyCommand {
   bool extend = false;
   bool dry_run = false;
   std::string only;
+  std::string report;
   int threads = 0;
 };
 
@@ -48,30 +52,6 @@ TrialKey key_with_text(const Study& study, const std::string& text) {
   return *found;
 }
 
-nlohmann::ordered_json to_json(const TrialRow& row) {
-  nlohmann::ordered_json json{{"key", row.key.text()}, {"arm", row.key.arm},
-                              {"size", row.key.size},  {"replicate", row.key.replicate},
-                              {"status", row.status},  {"message", row.message}};
-  for (std::size_t m = 0; m < metrics().size(); ++m) {
-    nlohmann::ordered_json values = nlohmann::ordered_json::array();
-    for (const std::optional<double>& value : row.values[m]) {
-      values.push_back(value ? nlohmann::ordered_json(*value) : nlohmann::ordered_json(nullptr));
-    }
-    json[metrics()[m].name] = metrics()[m].is_of_atoms ? values
-                              : values.empty()         ? nlohmann::ordered_json(nullptr)
-                                                       : values.front();
-  }
-  json.update({{"rss", row.rss},
-               {"iterations", row.iterations},
-               {"starts", row.num_starts},
-               {"agreeing_starts", row.agreeing_starts},
-               {"active_bounds", row.active_bounds},
-               {"estimates", row.estimates},
-               {"truth", row.truth},
-               {"seconds", row.simulate_seconds + row.fit_seconds + row.measure_seconds}});
-  return json;
-}
-
 /// Whether all that must not differ is the same.
 bool is_same(const TrialRow& a, const TrialRow& b) {
   return a.status == b.status && a.values == b.values && a.rss == b.rss && a.estimates == b.estimates &&
@@ -91,7 +71,7 @@ int run_only(const StudyCommand& command, const Study& study) {
   if (!command.store.empty()) {
     stored = StudyStore(command.store, StudyStore::Access::read).row(key);
   }
-  nlohmann::ordered_json json{{"command", "study run"}, {"trial", to_json(*row)}};
+  nlohmann::ordered_json json{{"command", "study run"}, {"trial", moest::to_json(*row)}};
   json["same_as_stored"] =
       stored ? nlohmann::ordered_json(is_same(*row, *stored)) : nlohmann::ordered_json(nullptr);
   if (command.common.json) {
@@ -106,35 +86,50 @@ int run_only(const StudyCommand& command, const Study& study) {
   return kDone;
 }
 
-StudyRun run_with_progress(const Study& study, StudyStore& store, const StudyCommand& command,
-                            const std::vector<TrialKey>& keys) {
-  const InterruptGuard guard;
-  ProgressLine line;
-  RunOptions options{command.threads, guard.flag(), {}};
-  if (!command.common.quiet) {
-    options.progress = [&](const StudyProgress& progress) {
-      const std::string failed =
-          progress.num_failed > 0 ? fmt::format(", {} failed", progress.num_failed) : std::string();
-      line.show(fmt::format("{} of {} trials{}", progress.num_done, progress.num_planned, failed),
-                progress.seconds, progress.share_done);
-    };
-  }
-  return run_trials(study, store, keys, options);
-}
+/// The trials of one study, run by all ranks into its store.
+class StudySession {
+ public:
+  StudySession(const StudyCommand& command, const Study& study, StudyStore& store, Ranks& ranks)
+      : command_(command), study_(study), store_(store), ranks_(ranks) {}
 
-/// Runs the pilots that are missing and says how long the rest takes.
-StudyRun run_pilots(const Study& study, StudyStore& store, const StudyCommand& command) {
-  const StudyRun pilots = run_with_progress(study, store, command, pilot_keys(study));
-  const std::vector<TrialKey> missing = missing_keys(study, store);
-  if (pilots.num_missing == 0 && !missing.empty()) {
-    const double share = static_cast<double>(missing.size()) / static_cast<double>(trial_keys(study).size());
-    note(command.common, fmt::format("{} trials to run, about {} on {} threads", missing.size(),
-                                     duration_text(planned_seconds(study, store.rows()) * share /
-                                                   resolve_threads(command.threads)),
-                                     resolve_threads(command.threads)));
+  /// The pilots, then how long the others take, then these.
+  StudyRun run() {
+    StudyRun result = run(pilot_keys(study_));
+    const std::vector<TrialKey> missing = missing_keys(study_, store_);
+    if (result.num_missing > 0 || missing.empty()) {
+      return result;
+    }
+    const double share = static_cast<double>(missing.size()) / static_cast<double>(trial_keys(study_).size());
+    const int threads = resolve_threads(command_.threads) * ranks_.size();
+    note(command_.common, fmt::format("{} trials to run, about {} on {} thread{}", missing.size(),
+                                      duration_text(planned_seconds(study_, store_.rows()) * share / threads),
+                                      threads, threads == 1 ? "" : "s"));
+    const StudyRun rest = run(missing);
+    return {result.num_run + rest.num_run, result.num_failed + rest.num_failed, rest.num_missing,
+            std::max(result.num_lost_ranks, rest.num_lost_ranks), result.seconds + rest.seconds};
   }
-  return pilots;
-}
+
+ private:
+  StudyRun run(const std::vector<TrialKey>& keys) {
+    ProgressLine line;
+    RunOptions options{command_.threads, guard_.flag(), {}};
+    if (!command_.common.quiet) {
+      options.progress = [&](const StudyProgress& progress) {
+        std::string done = fmt::format("{} of {} trials", progress.num_done, progress.num_planned);
+        done += progress.num_failed > 0 ? fmt::format(", {} failed", progress.num_failed) : "";
+        done += progress.num_lost_ranks > 0 ? fmt::format(", {} ranks lost", progress.num_lost_ranks) : "";
+        line.show(done, progress.seconds, progress.share_done);
+      };
+    }
+    return run_trials(study_, store_, keys, options, ranks_);
+  }
+
+  const StudyCommand& command_;
+  const Study& study_;
+  StudyStore& store_;
+  Ranks& ranks_;
+  const InterruptGuard guard_;
+};
 
 void print_rates(const StudyCommand& command, const Study& study, const StudyStore& store,
                  const nlohmann::ordered_json& head) {
@@ -151,7 +146,8 @@ void print_rates(const StudyCommand& command, const Study& study, const StudySto
   }
 }
 
-int run_study(const StudyCommand& command) {
+/// What rank 0 does, or the only process.
+int lead_study(const StudyCommand& command, Ranks& ranks) {
   const Study study = load(command.study);
   if (!command.only.empty()) {
     return run_only(command, study);
@@ -169,26 +165,43 @@ int run_study(const StudyCommand& command) {
   if (!missing_keys(study, store).empty()) {
     note(command.common, plan_text(study, plan(study)));
   }
-  StudyRun result = run_pilots(study, store, command);
-  if (result.num_missing == 0) {
-    const StudyRun rest = run_with_progress(study, store, command, trial_keys(study));
-    result = {result.num_run + rest.num_run, result.num_failed + rest.num_failed, rest.num_missing,
-              result.seconds + rest.seconds};
-  }
+  const StudyRun run = StudySession(command, study, store, ranks).run();
   note(command.common,
-       fmt::format("{} trials run in {}, {} failed, {} missing: {}", result.num_run,
-                   duration_text(result.seconds), result.num_failed, result.num_missing, command.store));
-  if (result.num_missing > 0) {
+       fmt::format("{} trials run in {}, {} failed, {} missing: {}", run.num_run, duration_text(run.seconds),
+                   run.num_failed, run.num_missing, command.store));
+  if (run.num_lost_ranks > 0) {
+    ranks.give_up_others();
+    note(command.common, fmt::format("{} ranks were lost; others have run their trials", run.num_lost_ranks));
+  }
+  if (run.num_missing > 0) {
     note(command.common, "interrupted; the same command goes on from here");
     return kNotConverged;
   }
   print_rates(command, study, store,
               {{"command", "study run"},
                {"store", command.store},
-               {"num_run", result.num_run},
-               {"num_failed", result.num_failed},
-               {"seconds", result.seconds}});
+               {"num_run", run.num_run},
+               {"num_failed", run.num_failed},
+               {"num_lost_ranks", run.num_lost_ranks},
+               {"seconds", run.seconds}});
   return kDone;
+}
+
+int run_study(const StudyCommand& command) {
+  const std::unique_ptr<Ranks> ranks = make_ranks();
+  if (ranks->rank() != 0) {
+    const InterruptGuard guard;
+    work_for_study({command.threads, guard.flag(), {}}, *ranks);
+    return kDone;
+  }
+  try {
+    const int status = lead_study(command, *ranks);
+    end_study(*ranks);
+    return status;
+  } catch (...) {
+    end_study(*ranks);
+    throw;
+  }
 }
 
 Study study_in(const StudyStore& store, const std::string& path) {
@@ -221,6 +234,21 @@ int run_status(const StudyCommand& command) {
 int run_rates(const StudyCommand& command) {
   const StudyStore store(command.store, StudyStore::Access::read);
   print_rates(command, study_in(store, command.store), store, {{"command", "study rates"}});
+  return kDone;
+}
+
+int run_report(const StudyCommand& command) {
+  check_report_folder(command.report);
+  StudyResults results;
+  {
+    const StudyStore store(command.store, StudyStore::Access::read);
+    results.study = study_in(store, command.store);
+    results.rows = store.rows();
+  }
+  results.planned = plan(results.study);
+  results.rates = rates(results.study, results.rows, results.planned);
+  write_study_report(results, command.report);
+  note(command.common, fmt::format("{}/index.html", command.report));
   return kDone;
 }
 
@@ -296,6 +324,12 @@ Command make_study_command(CLI::App& program) {
   CLI::App* rates = add_part(*parser, "rates", "print slopes, what is expected, and verdicts", *command);
   add_store(*rates, *command);
   parts.emplace_back(rates, run_rates);
+  CLI::App* report = add_part(*parser, "report", "write a page, figures and tables into a folder", *command);
+  add_store(*report, *command);
+  report->add_option("--output", command->report, "folder of the report; a former one is written over")
+      ->type_name("DIR")
+      ->required();
+  parts.emplace_back(report, run_report);
   CLI::App* list = add_part(*parser, "list", "list the studies that come with the program", *command);
   parts.emplace_back(list, run_list);
   CLI::App* show = add_part(*parser, "show", "print a study that comes with the program", *command);

@@ -1,28 +1,34 @@
 #include "moest/study/runner.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <chrono>
-#include <mutex>
+#include <deque>
+#include <map>
 #include <set>
 #include <utility>
-#include <vector>
 
-#include "moest/base/build_info.h"
 #include "moest/base/error.h"
-#include "moest/base/parallel.h"
+#include "moest/study/crew.h"
+#include "moest/study/trial_json.h"
 
 namespace moest {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+using Json = nlohmann::ordered_json;
+
+constexpr double kSecondsBetweenWrites = 1;
+constexpr double kSecondsBetweenSignsOfLife = 1;
+/// How long a rank waits for its threads before it looks for messages.
+constexpr double kPause = 0.005;
 
 double seconds_since(Clock::time_point begin) {
   return std::chrono::duration<double>(Clock::now() - begin).count();
 }
+
+bool is_set(const std::atomic<bool>* flag) { return flag != nullptr && flag->load(); }
 
 /// What a trial costs, up to a factor: a part that does not depend on its size, and one that does.
 double work_of(const TrialKey& key) {
@@ -30,68 +36,155 @@ double work_of(const TrialKey& key) {
   return kSamplesWorthOfOverhead + static_cast<double>(key.size);
 }
 
-Provenance provenance(int threads) {
-  const BuildInfo build = build_info();
-  std::array<char, 256> host{};
-  ::gethostname(host.data(), host.size() - 1);
-  return {fmt::format("{} {}", build.version, build.git_revision), host.data(), threads, 0};
-}
-
-/// Rows on their way to the store, and the state of the run.
-class Collector {
+/// Trials that somebody has, or nobody yet, and rows on their way to the store.
+class Controller {
  public:
-  Collector(StudyStore& store, const RunOptions& options, Provenance by, StudyProgress state, double work)
-      : store_(store), options_(options), by_(std::move(by)), state_(std::move(state)), work_(work) {}
-
-  void take(TrialRow row) {
-    const std::scoped_lock lock(mutex_);
-    ++state_.num_done;
-    state_.num_failed += row.status == "failed" ? 1 : 0;
-    work_done_ += work_of(row.key);
-    rows_.push_back(std::move(row));
-    constexpr double kSecondsBetweenWrites = 1;
-    if (seconds_since(written_) > kSecondsBetweenWrites) {
-      write();
+  Controller(const Study& study, StudyStore& store, const std::vector<TrialKey>& wanted,
+             const RunOptions& options, Communicator& ranks)
+      : study_(study),
+        store_(store),
+        options_(options),
+        ranks_(ranks),
+        crew_(study, options.threads, ranks.rank(), options.interrupt) {
+    const std::set<TrialKey> there = store.keys();
+    for (const TrialKey& key : wanted) {
+      if (!there.contains(key)) {
+        waiting_.push_back(key);
+        work_ += work_of(key);
+      }
     }
-    report();
+    num_wanted_ = static_cast<std::int64_t>(waiting_.size());
+    state_.num_done = static_cast<std::int64_t>(there.size());
+    state_.num_planned = static_cast<std::int64_t>(trial_keys(study).size());
   }
-  void write() {
-    store_.add(rows_, by_);
-    rows_.clear();
-    written_ = Clock::now();
+
+  StudyRun run() {
+    for (int rank = 1; rank < ranks_.size(); ++rank) {
+      ranks_.send(rank, Json{{"study", study_.document}}.dump());
+    }
+    while (num_run_ < num_wanted_ && !is_set(options_.interrupt)) {
+      hand_out(ranks_.rank(), crew_.num_threads());
+      for (const FinishedTrial& finished : crew_.take(kPause)) {
+        collect(ranks_.rank(), finished);
+      }
+      while (const std::optional<RankMessage> message = ranks_.receive()) {
+        listen(*message);
+      }
+      look_for_lost_ranks();
+      if (seconds_since(written_) > kSecondsBetweenWrites) {
+        write();
+      }
+    }
+    for (const FinishedTrial& finished : crew_.take(0)) {
+      collect(ranks_.rank(), finished);
+    }
+    write();
+    return {num_run_, state_.num_failed, num_wanted_ - num_run_, state_.num_lost_ranks,
+            seconds_since(begin_)};
   }
-  const StudyProgress& state() const { return state_; }
-  double seconds() const { return seconds_since(begin_); }
 
  private:
-  void report() {
+  /// What a rank has been given, and when it was last heard of.
+  struct Share {
+    std::set<TrialKey> keys;
+    int threads = 1;
+    Clock::time_point heard = Clock::now();
+  };
+
+  /// Tops a rank up to two trials per thread: it is never idle, and not much is lost with it.
+  void hand_out(int rank, int threads) {
+    Share& share = shares_[rank];
+    std::vector<TrialKey> keys;
+    while (!waiting_.empty() && share.keys.size() < 2 * static_cast<std::size_t>(threads)) {
+      keys.push_back(waiting_.front());
+      share.keys.insert(waiting_.front());
+      waiting_.pop_front();
+    }
+    if (keys.empty()) {
+      return;
+    }
+    if (rank == ranks_.rank()) {
+      crew_.give(keys);
+      return;
+    }
+    Json list = Json::array();
+    for (const TrialKey& key : keys) {
+      list.push_back(to_json(key));
+    }
+    ranks_.send(rank, Json{{"keys", list}}.dump());
+  }
+
+  void listen(const RankMessage& message) {
+    const Json json = Json::parse(message.text);
+    Share& share = shares_[message.from];
+    share.heard = Clock::now();
+    if (json.contains("threads")) {
+      share.threads = json["threads"].get<int>();
+    }
+    if (json.contains("row")) {
+      const TrialRow row = trial_from_json(json["row"]);
+      collect(message.from, {row.key, row});
+    }
+    hand_out(message.from, share.threads);
+  }
+
+  /// A row that came twice, since its rank was given up too early, counts once.
+  void collect(int rank, const FinishedTrial& finished) {
+    shares_[rank].keys.erase(finished.key);
+    if (!finished.row || !collected_.insert(finished.key).second) {
+      return;
+    }
+    ++num_run_;
+    ++state_.num_done;
+    state_.num_failed += finished.row->status == "failed" ? 1 : 0;
+    work_done_ += work_of(finished.key);
+    rows_.push_back(*finished.row);
     state_.share_done = work_done_ / work_;
-    state_.seconds = seconds();
+    state_.seconds = seconds_since(begin_);
     if (options_.progress) {
       options_.progress(state_);
     }
   }
 
+  void look_for_lost_ranks() {
+    for (auto& [rank, share] : shares_) {
+      if (rank != ranks_.rank() && !share.keys.empty() &&
+          seconds_since(share.heard) > options_.silent_seconds) {
+        ++state_.num_lost_ranks;
+        for (const TrialKey& key : std::exchange(share.keys, {})) {
+          if (!collected_.contains(key)) {
+            waiting_.push_front(key);
+          }
+        }
+      }
+    }
+  }
+
+  void write() {
+    if (!rows_.empty()) {
+      store_.add(rows_);
+      rows_.clear();
+    }
+    written_ = Clock::now();
+  }
+
+  const Study& study_;
   StudyStore& store_;
   const RunOptions& options_;
-  Provenance by_;
-  std::mutex mutex_;  // guards what follows
-  StudyProgress state_;
-  double work_;
-  double work_done_ = 0;
+  Communicator& ranks_;
+  Crew crew_;
+  std::deque<TrialKey> waiting_;
+  std::map<int, Share> shares_;
+  std::set<TrialKey> collected_;
   std::vector<TrialRow> rows_;
+  StudyProgress state_;
+  std::int64_t num_wanted_ = 0, num_run_ = 0;
+  double work_ = 0, work_done_ = 0;
   Clock::time_point begin_ = Clock::now();
   Clock::time_point written_ = begin_;
 };
 
 }  // namespace
-
-std::vector<TrialKey> missing_keys(const Study& study, const StudyStore& store) {
-  const std::set<TrialKey> there = store.keys();
-  std::vector<TrialKey> keys = trial_keys(study);
-  std::erase_if(keys, [&](const TrialKey& key) { return there.contains(key); });
-  return keys;
-}
 
 void adopt_study(const Study& study, StudyStore& store, Extension extension) {
   const std::optional<Study> before = store.study();
@@ -109,38 +202,66 @@ void adopt_study(const Study& study, StudyStore& store, Extension extension) {
   store.set_study(study);
 }
 
-StudyRun run_trials(const Study& study, StudyStore& store, const std::vector<TrialKey>& wanted,
-                    const RunOptions& options) {
+std::vector<TrialKey> missing_keys(const Study& study, const StudyStore& store) {
   const std::set<TrialKey> there = store.keys();
-  std::vector<TrialKey> keys = wanted;
+  std::vector<TrialKey> keys = trial_keys(study);
   std::erase_if(keys, [&](const TrialKey& key) { return there.contains(key); });
-  const int threads = resolve_threads(options.threads);
-  const Laboratory laboratory(study);
-  double work = 0;
-  for (const TrialKey& key : keys) {
-    work += work_of(key);
+  return keys;
+}
+
+StudyRun run_trials(const Study& study, StudyStore& store, const std::vector<TrialKey>& keys,
+                    const RunOptions& options, Communicator& ranks) {
+  return Controller(study, store, keys, options, ranks).run();
+}
+
+void end_study(Communicator& ranks) {
+  for (int rank = 1; rank < ranks.size(); ++rank) {
+    ranks.send(rank, Json{{"end", true}}.dump());
   }
-  StudyProgress state;
-  state.num_planned = static_cast<std::int64_t>(trial_keys(study).size());
-  state.num_done = static_cast<std::int64_t>(there.size());
-  const std::int64_t num_before = state.num_done;
-  Collector collector(store, options, provenance(threads), state, work);
-  const auto is_interrupted = [&] { return options.interrupt != nullptr && options.interrupt->load(); };
-  parallel_for(threads, static_cast<int>(keys.size()), [&](int i) {
-    if (!is_interrupted()) {
-      if (std::optional<TrialRow> row =
-              laboratory.run(keys[static_cast<std::size_t>(i)], options.interrupt)) {
-        collector.take(*std::move(row));
+}
+
+void work_for_study(const RunOptions& options, Communicator& ranks) {
+  std::optional<Study> study;
+  std::optional<Crew> crew;
+  Clock::time_point spoken = Clock::now();
+  const auto say = [&](const Json& json) {
+    ranks.send(0, json.dump());
+    spoken = Clock::now();
+  };
+  while (!is_set(options.interrupt)) {
+    while (const std::optional<RankMessage> message = ranks.receive()) {
+      const Json json = Json::parse(message->text);
+      if (json.contains("end")) {
+        return;
+      }
+      if (json.contains("study")) {
+        if (!crew) {
+          study = study_of(json["study"]);
+          crew.emplace(*study, options.threads, ranks.rank(), options.interrupt);
+        }
+        say({{"threads", crew->num_threads()}});
+      }
+      if (json.contains("keys")) {
+        std::vector<TrialKey> keys;
+        for (const Json& key : json["keys"]) {
+          keys.push_back(key_from_json(key));
+        }
+        crew->give(keys);
       }
     }
-  });
-  collector.write();
-  StudyRun result;
-  result.num_run = collector.state().num_done - num_before;
-  result.num_failed = collector.state().num_failed;
-  result.num_missing = static_cast<std::int64_t>(keys.size()) - result.num_run;
-  result.seconds = collector.seconds();
-  return result;
+    if (!crew) {
+      std::this_thread::sleep_for(std::chrono::duration<double>(kPause));
+      continue;
+    }
+    for (const FinishedTrial& finished : crew->take(kPause)) {
+      if (finished.row) {
+        say({{"row", to_json(*finished.row)}});
+      }
+    }
+    if (seconds_since(spoken) > kSecondsBetweenSignsOfLife) {
+      say({{"alive", true}});
+    }
+  }
 }
 
 }  // namespace moest

@@ -1,4 +1,4 @@
-// All trials of a study that its store lacks, on the threads of one process.
+// All trials of a study that its store lacks, on the threads of one process or of many.
 #pragma once
 
 #include <atomic>
@@ -6,6 +6,7 @@
 #include <functional>
 #include <vector>
 
+#include "moest/study/communicator.h"
 #include "moest/study/specification.h"
 #include "moest/study/store.h"
 #include "moest/study/trial.h"
@@ -16,20 +17,23 @@ struct StudyProgress {
   std::int64_t num_done = 0;     // of the study, those that were there included
   std::int64_t num_planned = 0;  // trials of the study
   std::int64_t num_failed = 0;   // in this run
-  double share_done = 0;         // of the work of this run: a trial counts by its size
+  int num_lost_ranks = 0;
+  double share_done = 0;  // of the work of this run: a trial counts by its size
   double seconds = 0;
 };
 
 struct RunOptions {
-  int threads = 0;
+  int threads = 0;  // of each process
   const std::atomic<bool>* interrupt = nullptr;
-  std::function<void(const StudyProgress&)> progress;  // by one thread at a time
+  std::function<void(const StudyProgress&)> progress;
+  double silent_seconds = 15;  // a rank that is not heard of for so long is lost; they speak every second
 };
 
 /// How a run ended.
 struct StudyRun {
   std::int64_t num_run = 0, num_failed = 0;
   std::int64_t num_missing = 0;  // still, because it was interrupted
+  int num_lost_ranks = 0;
   double seconds = 0;
 };
 
@@ -43,8 +47,16 @@ void adopt_study(const Study& study, StudyStore& store, Extension extension);
 std::vector<TrialKey> missing_keys(const Study& study, const StudyStore& store);
 
 /// Runs those of the trials that are missing, each once, and writes them about once a second: a kill loses
-/// that much. The store holds the study. Throws EnvironmentError where it cannot be written.
+/// that much. The store holds the study. Called by rank 0, which hands trials out to the ranks that have
+/// called work_for_study(), and runs its share. The trials of a rank that has not been heard of for
+/// `silent_seconds` are handed out again. Throws EnvironmentError where the store cannot be written.
 StudyRun run_trials(const Study& study, StudyStore& store, const std::vector<TrialKey>& keys,
-                    const RunOptions& options);
+                    const RunOptions& options, Communicator& ranks);
+
+/// What the other ranks do until end_study(): they run what rank 0 hands out.
+void work_for_study(const RunOptions& options, Communicator& ranks);
+
+/// Tells the other ranks that there is no more to do. Called by rank 0, also after a failure.
+void end_study(Communicator& ranks);
 
 }  // namespace moest

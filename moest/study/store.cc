@@ -15,6 +15,7 @@
 #include "moest/base/error.h"
 #include "moest/base/file.h"
 #include "moest/base/json_text.h"
+#include "moest/study/trial_json.h"
 
 namespace moest {
 namespace {
@@ -119,26 +120,10 @@ std::string metric_columns(const char* separator, bool with_types) {
   return columns;
 }
 
-Json json_of(const TrialRow::Values& values) {
-  Json list = Json::array();
-  for (const std::optional<double>& value : values) {
-    list.push_back(value && std::isfinite(*value) ? Json(*value) : Json(nullptr));
-  }
-  return list;
-}
-
-TrialRow::Values values_of(const Json& list) {
-  TrialRow::Values values;
-  for (const Json& value : list) {
-    values.push_back(value.is_null() ? std::nullopt : std::optional(value.get<double>()));
-  }
-  return values;
-}
-
 std::string selection() {
-  return "SELECT arm, size, replicate, status, message, " + metric_columns(", ", false) +
+  return "SELECT arm, size, replicate, seed, status, message, " + metric_columns(", ", false) +
          "regression_l2_se, rss, iterations, starts, agreeing_starts, active_bounds, estimates, truth, "
-         "simulate_seconds, fit_seconds, measure_seconds FROM trials ";
+         "simulate_seconds, fit_seconds, measure_seconds, version, host, threads, rank FROM trials ";
 }
 
 TrialRow next_row(Statement& statement) {
@@ -146,11 +131,12 @@ TrialRow next_row(Statement& statement) {
   row.key.arm = statement.text();
   row.key.size = statement.whole();
   row.key.replicate = static_cast<int>(statement.whole());
+  row.seed = static_cast<std::uint64_t>(statement.whole());
   row.status = statement.text();
   row.message = statement.text();
   for (const Metric& metric : metrics()) {
     if (metric.is_of_atoms) {
-      row.values.push_back(values_of(statement.json()));
+      row.values.push_back(values_from_json(statement.json()));
     } else {
       const std::optional<double> value = statement.number();
       row.values.push_back(value ? TrialRow::Values{value} : TrialRow::Values{});
@@ -167,6 +153,10 @@ TrialRow next_row(Statement& statement) {
   row.simulate_seconds = statement.number().value_or(0);
   row.fit_seconds = statement.number().value_or(0);
   row.measure_seconds = statement.number().value_or(0);
+  row.by.version = statement.text();
+  row.by.host = statement.text();
+  row.by.threads = static_cast<int>(statement.whole());
+  row.by.rank = static_cast<int>(statement.whole());
   return row;
 }
 
@@ -306,8 +296,7 @@ std::optional<TrialRow> StudyStore::row(const TrialKey& key) const {
   return statement.step() ? std::optional(next_row(statement)) : std::nullopt;
 }
 
-void StudyStore::add(std::span<const TrialRow> rows, const Provenance& by) {
-  const Study of = study().value();
+void StudyStore::add(std::span<const TrialRow> rows) {
   file_->execute("BEGIN IMMEDIATE");
   std::string marks = "?";
   constexpr int kOtherColumns = 22;
@@ -317,11 +306,11 @@ void StudyStore::add(std::span<const TrialRow> rows, const Provenance& by) {
   Statement statement(file_->database(), fmt::format("INSERT OR IGNORE INTO trials VALUES ({})", marks));
   for (const TrialRow& row : rows) {
     statement.bind(row.key.text()).bind(row.key.arm).bind(row.key.size).bind(row.key.replicate);
-    statement.bind(static_cast<std::int64_t>(of.seed)).bind(row.status).bind(row.message);
+    statement.bind(static_cast<std::int64_t>(row.seed)).bind(row.status).bind(row.message);
     for (std::size_t m = 0; m < row.values.size(); ++m) {
       const TrialRow::Values& values = row.values[m];
       if (metrics()[m].is_of_atoms) {
-        statement.bind(values.empty() ? Json() : json_of(values));
+        statement.bind(values.empty() ? Json() : to_json(values));
       } else {
         statement.bind(values.empty() ? std::nullopt : values.front());
       }
@@ -331,7 +320,7 @@ void StudyStore::add(std::span<const TrialRow> rows, const Provenance& by) {
     statement.bind(row.estimates).bind(row.truth);
     statement.bind(std::optional(row.simulate_seconds)).bind(std::optional(row.fit_seconds));
     statement.bind(std::optional(row.measure_seconds));
-    statement.bind(by.version).bind(by.host).bind(by.threads).bind(by.rank);
+    statement.bind(row.by.version).bind(row.by.host).bind(row.by.threads).bind(row.by.rank);
     statement.step();
     statement.reset();
   }

@@ -12,14 +12,6 @@
 
 namespace moest {
 
-/// Who ran a trial.
-struct Provenance {
-  std::string version;  // of the program, with its revision
-  std::string host;
-  int threads = 1;
-  int rank = 0;
-};
-
 /// Table `study` holds the specification; table `trials` a row per trial with a column for each metric (those
 /// of the truth's atoms are JSON lists), keyed by TrialKey::text(). Columns that may differ between two runs
 /// of the same study end in _seconds or are called host, version, threads or rank; all others are the same,
@@ -46,7 +38,7 @@ class StudyStore {
   std::vector<TrialRow> rows() const;
   std::optional<TrialRow> row(const TrialKey& key) const;
   /// Writes rows in one transaction; of a key that is there the old row stays.
-  void add(std::span<const TrialRow> rows, const Provenance& by);
+  void add(std::span<const TrialRow> rows);
 
  private:
   class File;

@@ -131,13 +131,13 @@ Laboratory::Laboratory(const Study& study) : study_(study), points_(comparison_p
 std::optional<TrialRow> Laboratory::run(const TrialKey& key, const std::atomic<bool>* interrupt) const {
   TrialRow row;
   row.key = key;
+  row.seed = study_.seed;
   row.values.resize(metrics().size());
+  const TrialRow empty = row;
   try {
     simulate_and_fit(arm_named(study_, key.arm), interrupt, row);
   } catch (const std::exception& error) {
-    TrialRow failed;
-    failed.key = key;
-    failed.values.resize(metrics().size());
+    TrialRow failed = empty;
     failed.status = name_of(FitStatus::failed);
     failed.message = error.what();
     return failed;

@@ -28,13 +28,22 @@ struct TrialKey {
 /// All keys of a study: replicate by replicate, in each one size after the other, in each the arms.
 std::vector<TrialKey> trial_keys(const Study& study);
 
+/// Who ran a trial.
+struct Provenance {
+  std::string version;  // of the program, with its revision
+  std::string host;
+  int threads = 1;
+  int rank = 0;
+};
+
 /// What became of a trial.
 struct TrialRow {
   using Values = std::vector<std::optional<double>>;
 
   TrialKey key;
-  std::string status;   // of the fit, or `failed` where there is none
-  std::string message;  // why it failed
+  std::uint64_t seed = 0;  // of the study
+  std::string status;      // of the fit, or `failed` where there is none
+  std::string message;     // why it failed
   /// By metric, in the order of metrics(): one value, or one for each true atom; none where it has no
   /// meaning.
   std::vector<Values> values;
@@ -45,6 +54,7 @@ struct TrialRow {
   nlohmann::ordered_json estimates;  // atoms, groups, temperature: as a model file has them
   nlohmann::ordered_json truth;      // the same of a truth that was drawn, else null
   double simulate_seconds = 0, fit_seconds = 0, measure_seconds = 0;
+  Provenance by;
 };
 
 /// Runs any trial of a study; for several threads at once. The regression functions are compared over the law

@@ -32,6 +32,12 @@ class StudyRunner : public testing::Test {
   fs::path folder_ = fs::temp_directory_path() / ("moest_runner_test_" + std::to_string(::getpid()));
 };
 
+StudyRun run_alone(const Study& study, StudyStore& store, const std::vector<TrialKey>& keys,
+                   const RunOptions& options) {
+  Communicator alone;
+  return run_trials(study, store, keys, options, alone);
+}
+
 /// All that must not differ between two runs.
 std::string content(const StudyStore& store) {
   std::string text;
@@ -51,8 +57,8 @@ TEST_F(StudyRunner, MakesTheSameRowsWithAnyNumberOfThreads) {
   const Study study = small_study();
   StudyStore one = store("one.db");
   StudyStore four = store("four.db");
-  const StudyRun run = run_trials(study, one, trial_keys(study), {1, nullptr, {}});
-  run_trials(study, four, trial_keys(study), {4, nullptr, {}});
+  const StudyRun run = run_alone(study, one, trial_keys(study), {1, nullptr, {}});
+  run_alone(study, four, trial_keys(study), {4, nullptr, {}});
   EXPECT_EQ(run.num_run, 6);
   EXPECT_EQ(run.num_failed, 0);
   EXPECT_EQ(run.num_missing, 0);
@@ -63,29 +69,29 @@ TEST_F(StudyRunner, MakesTheSameRowsWithAnyNumberOfThreads) {
 TEST_F(StudyRunner, RunsOnlyWhatIsMissing) {
   const Study study = small_study();
   StudyStore whole = store("whole.db");
-  run_trials(study, whole, trial_keys(study), {1, nullptr, {}});
+  run_alone(study, whole, trial_keys(study), {1, nullptr, {}});
   StudyStore parts = store("parts.db");
-  EXPECT_EQ(run_trials(study, parts, pilot_keys(study), {1, nullptr, {}}).num_run, 2);
+  EXPECT_EQ(run_alone(study, parts, pilot_keys(study), {1, nullptr, {}}).num_run, 2);
   EXPECT_EQ(missing_keys(study, parts).size(), 4U);
-  EXPECT_EQ(run_trials(study, parts, trial_keys(study), {2, nullptr, {}}).num_run, 4);
+  EXPECT_EQ(run_alone(study, parts, trial_keys(study), {2, nullptr, {}}).num_run, 4);
   EXPECT_EQ(content(whole), content(parts));
-  EXPECT_EQ(run_trials(study, parts, trial_keys(study), {2, nullptr, {}}).num_run, 0);
+  EXPECT_EQ(run_alone(study, parts, trial_keys(study), {2, nullptr, {}}).num_run, 0);
 }
 
 TEST_F(StudyRunner, KeepsRowsWhenAStudyIsExtended) {
   const Study study = small_study();
   {
     StudyStore first = store("a.db");
-    run_trials(study, first, trial_keys(study), {1, nullptr, {}});
+    run_alone(study, first, trial_keys(study), {1, nullptr, {}});
   }
   const Study larger = small_study(
       replaced(replaced(kSmallStudy, "replicates = 3", "replicates = 4"), "[200, 50]", "[200, 50, 100]"));
   EXPECT_THAT([&] { store("a.db", larger); }, ThrowsMessage<InputError>(HasSubstr("--extend")));
   {
     StudyStore extended = store("a.db", larger, Extension::allow);
-    EXPECT_EQ(run_trials(larger, extended, trial_keys(larger), {1, nullptr, {}}).num_run, 6);
+    EXPECT_EQ(run_alone(larger, extended, trial_keys(larger), {1, nullptr, {}}).num_run, 6);
     StudyStore at_once = store("b.db", larger);
-    run_trials(larger, at_once, trial_keys(larger), {1, nullptr, {}});
+    run_alone(larger, at_once, trial_keys(larger), {1, nullptr, {}});
     EXPECT_EQ(content(extended), content(at_once));
   }
   const Study other = small_study(replaced(kSmallStudy, "noise = 0.1", "noise = 0.2"));
@@ -99,7 +105,7 @@ TEST_F(StudyRunner, EndsWhenInterruptedAndGoesOn) {
   std::atomic<bool> interrupt{false};
   RunOptions options{1, &interrupt,
                      [&](const StudyProgress& progress) { interrupt = progress.num_done >= 2; }};
-  const StudyRun run = run_trials(study, part, trial_keys(study), options);
+  const StudyRun run = run_alone(study, part, trial_keys(study), options);
   EXPECT_EQ(run.num_run, 2);
   EXPECT_EQ(run.num_missing, 4);
   EXPECT_EQ(part.rows().size(), 2U);
@@ -109,7 +115,7 @@ TEST_F(StudyRunner, ReportsItsProgress) {
   const Study study = small_study();
   StudyStore made = store("a.db");
   std::vector<double> shares;
-  run_trials(study, made, trial_keys(study),
+  run_alone(study, made, trial_keys(study),
              {2, nullptr, [&](const StudyProgress& progress) { shares.push_back(progress.share_done); }});
   ASSERT_EQ(shares.size(), 6U);
   EXPECT_TRUE(std::ranges::is_sorted(shares));
@@ -120,7 +126,7 @@ TEST_F(StudyRunner, RecordsAFailureAndGoesOn) {
   Study study = small_study();
   study.arms[0].fit.fix = {"atoms[7].bias=0"};
   StudyStore made = store("a.db", small_study());
-  const StudyRun run = run_trials(study, made, trial_keys(study), {2, nullptr, {}});
+  const StudyRun run = run_alone(study, made, trial_keys(study), {2, nullptr, {}});
   EXPECT_EQ(run.num_run, 6);
   EXPECT_EQ(run.num_failed, 6);
   EXPECT_EQ(made.rows()[0].status, "failed");

@@ -33,6 +33,7 @@ class StudyStoreFile : public testing::Test {
 TrialRow row_of(int replicate) {
   TrialRow row;
   row.key = {"exact", 200, replicate};
+  row.seed = 5;
   row.status = "converged";
   row.values.resize(metrics().size());
   row.values[0] = {0.1 + 1e-17 * replicate};
@@ -44,17 +45,16 @@ TrialRow row_of(int replicate) {
   row.active_bounds = 1;
   row.estimates = {{"atoms", {1.5, "ä\"'"}}};
   row.fit_seconds = 0.25;
+  row.by = {"0.1", "host", 2, 3};
   return row;
 }
-
-const Provenance kBy{"0.1", "host", 2, 0};
 
 TEST_F(StudyStoreFile, GivesBackWhatWasAdded) {
   {
     StudyStore store(path("a.db"), Access::write);
     EXPECT_FALSE(store.study().has_value());
     store.set_study(small_study());
-    store.add(std::vector{row_of(1), row_of(0)}, kBy);
+    store.add(std::vector{row_of(1), row_of(0)});
   }
   const StudyStore store(path("a.db"), Access::read);
   EXPECT_EQ(store.study()->document, small_study().document);
@@ -65,6 +65,7 @@ TEST_F(StudyStoreFile, GivesBackWhatWasAdded) {
     const TrialRow expected = row_of(i);
     const TrialRow& row = rows[static_cast<std::size_t>(i)];
     EXPECT_EQ(row.key, expected.key);
+    EXPECT_EQ(row.seed, 5U);
     EXPECT_EQ(row.status, expected.status);
     EXPECT_EQ(row.values, expected.values);
     EXPECT_EQ(row.rss, expected.rss);
@@ -75,6 +76,10 @@ TEST_F(StudyStoreFile, GivesBackWhatWasAdded) {
     EXPECT_EQ(row.estimates, expected.estimates);
     EXPECT_TRUE(row.truth.is_null());
     EXPECT_EQ(row.fit_seconds, 0.25);
+    EXPECT_EQ(row.by.version, "0.1");
+    EXPECT_EQ(row.by.host, "host");
+    EXPECT_EQ(row.by.threads, 2);
+    EXPECT_EQ(row.by.rank, 3);
   }
   EXPECT_EQ(store.row({"exact", 200, 1})->rss, 1.0 / 7);
   EXPECT_FALSE(store.row({"exact", 200, 2}).has_value());
@@ -83,10 +88,10 @@ TEST_F(StudyStoreFile, GivesBackWhatWasAdded) {
 TEST_F(StudyStoreFile, KeepsTheFirstOfTwoRowsOfAKey) {
   StudyStore store(path("a.db"), Access::write);
   store.set_study(small_study());
-  store.add(std::vector{row_of(0)}, kBy);
+  store.add(std::vector{row_of(0)});
   TrialRow other = row_of(0);
   other.rss = 2;
-  store.add(std::vector{other}, kBy);
+  store.add(std::vector{other});
   ASSERT_EQ(store.rows().size(), 1U);
   EXPECT_EQ(store.rows()[0].rss, 1.0 / 7);
 }
@@ -132,7 +137,7 @@ TEST_F(StudyStoreFile, IsRefusedWhereItIsNone) {
 TEST_F(StudyStoreFile, IsReadWhileAnotherWritesButWrittenByOne) {
   StudyStore writer(path("a.db"), Access::write);
   writer.set_study(small_study());
-  writer.add(std::vector{row_of(0)}, kBy);
+  writer.add(std::vector{row_of(0)});
   EXPECT_EQ(StudyStore(path("a.db"), Access::read).rows().size(), 1U);
   EXPECT_THAT([&] { StudyStore(path("a.db"), Access::write); },
               ThrowsMessage<InputError>(HasSubstr("is in use")));
@@ -144,7 +149,7 @@ TEST_F(StudyStoreFile, SurvivesItsWriter) {
   if (child == 0) {
     StudyStore store(path("a.db"), Access::write);
     store.set_study(small_study());
-    store.add(std::vector{row_of(0)}, kBy);
+    store.add(std::vector{row_of(0)});
     ::kill(::getpid(), SIGKILL);
   }
   int status = 0;
@@ -152,7 +157,7 @@ TEST_F(StudyStoreFile, SurvivesItsWriter) {
   EXPECT_TRUE(WIFSIGNALED(status));
   StudyStore store(path("a.db"), Access::write);
   EXPECT_EQ(store.rows().size(), 1U);
-  store.add(std::vector{row_of(1)}, kBy);
+  store.add(std::vector{row_of(1)});
   EXPECT_EQ(store.rows().size(), 2U);
 }
 
