@@ -100,7 +100,7 @@ class StudySession {
       return result;
     }
     const double share = static_cast<double>(missing.size()) / static_cast<double>(trial_keys(study_).size());
-    const int threads = resolve_threads(command_.threads) * ranks_.size();
+    const int threads = command_.threads * ranks_.size();
     note(command_.common, fmt::format("{} trials to run, about {} on {} thread{}", missing.size(),
                                       duration_text(planned_seconds(study_, store_.rows()) * share / threads),
                                       threads, threads == 1 ? "" : "s"));
@@ -187,8 +187,10 @@ int lead_study(const StudyCommand& command, Ranks& ranks) {
   return kDone;
 }
 
-int run_study(const StudyCommand& command) {
+int run_study(const StudyCommand& given) {
   const std::unique_ptr<Ranks> ranks = make_ranks();
+  StudyCommand command = given;
+  command.threads = ranks->num_threads(given.threads);
   if (ranks->rank() != 0) {
     const InterruptGuard guard;
     work_for_study({command.threads, guard.flag(), {}}, *ranks);

@@ -3,10 +3,12 @@
 #include <cstdlib>
 
 #include "moest/base/error.h"
+#include "moest/base/parallel.h"
 
 #ifdef MOEST_WITH_MPI
 #include <mpi.h>
 
+#include <algorithm>
 #include <chrono>
 #include <list>
 #include <thread>
@@ -32,6 +34,10 @@ class MpiRanks : public Ranks {
     MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
     MPI_Comm_rank(MPI_COMM_WORLD, &rank_);
     MPI_Comm_size(MPI_COMM_WORLD, &size_);
+    MPI_Comm node = MPI_COMM_NULL;
+    MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &node);
+    MPI_Comm_size(node, &num_on_node_);
+    MPI_Comm_free(&node);
   }
   ~MpiRanks() override {
     constexpr auto kPatience = std::chrono::seconds(5);
@@ -48,6 +54,10 @@ class MpiRanks : public Ranks {
   int rank() const override { return rank_; }
   int size() const override { return size_; }
   void give_up_others() override { others_given_up_ = true; }
+
+  int num_threads(int requested) const override {
+    return requested > 0 ? requested : std::max(1, resolve_threads(0) / num_on_node_);
+  }
 
   void send(int to, const std::string& text) override {
     forget_sent();
@@ -85,7 +95,7 @@ class MpiRanks : public Ranks {
     });
   }
 
-  int rank_ = 0, size_ = 1;
+  int rank_ = 0, size_ = 1, num_on_node_ = 1;
   bool others_given_up_ = false;
   std::list<Sent> sent_;
 };
@@ -93,6 +103,8 @@ class MpiRanks : public Ranks {
 #endif
 
 }  // namespace
+
+int Ranks::num_threads(int requested) const { return resolve_threads(requested); }
 
 std::unique_ptr<Ranks> make_ranks() {
   if (is_under_mpirun()) {

@@ -10,6 +10,8 @@ namespace moest::app {
 /// Ranks that can lose one of them and go on.
 class Ranks : public Communicator {
  public:
+  /// Threads of this rank: as many as were asked for or, for 0, its part of the cores.
+  virtual int num_threads(int requested) const;
   /// From now on nothing waits for other ranks: what follows is the end of this process.
   virtual void give_up_others() {}
 };
