@@ -148,6 +148,16 @@ INSTANTIATE_TEST_SUITE_P(
       return name;
     });
 
+TEST(StudySpecification, ReadsTheExampleOfItsDocumentation) {
+  std::ifstream file(std::string(MOEST_SOURCE_DIR) + "/docs/studies.md");
+  const std::string page{std::istreambuf_iterator<char>(file), {}};
+  const std::string begin = "```toml\n";
+  const std::size_t first = page.find(begin) + begin.size();
+  const Study study = parse_study(page.substr(first, page.find("```", first) - first), "docs/studies.md", "");
+  EXPECT_EQ(study.arms.size(), 2U);
+  EXPECT_EQ(study.sizes.size(), 10U);
+}
+
 TEST(StudyDifference, AllowsMoreButNothingElse) {
   const Study study = small_study();
   EXPECT_EQ(difference(study, small_study(replaced(kSmallStudy, "replicates = 3", "replicates = 4"))),
