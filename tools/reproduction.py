@@ -1,0 +1,160 @@
+#!/usr/bin/env python3
+"""Writes docs/reproduction.md from the stores of the studies: called by tools/reproduce."""
+
+import argparse
+import json
+import pathlib
+import sqlite3
+import subprocess
+
+INTRODUCTION = """\
+# What the studies show
+
+Each claim about rates of convergence is a folder in [studies](../studies): `study.toml` states the claim, the design and
+the rates that theory expects, `expected.md` explains them. This page is what one run of all of them measured:
+
+    tools/reproduce
+
+It goes on where it stopped; `tools/reproduce --quick` runs a few small trials of each study in about a minute, which
+shows that they work and says nothing about rates. A single study is run, and looked at, by
+
+    moest study run studies/softmax_tanh/study.toml --store softmax_tanh.db
+    moest study rates softmax_tanh.db
+
+The papers: HN25 is arXiv 2405.14131, NHR24 is arXiv 2402.02952, NHR25 is arXiv 2503.03213.
+
+*Expected* and *measured* are slopes of the logarithm of a metric against log n; for `chi_square`, which is
+(sum of squared noise - residual sum of squares) / noise variance, they are means over the larger half of the sizes.
+Standard errors are in parentheses. A slope *agrees* if it is within the tolerance of the study (0.05 where nothing
+else is said) and two standard errors, a mean if it is within three; a slope with a standard error above 0.05 is
+*too noisy*. Expectations come from theory alone and were not changed after a measurement. *Time* is that of all
+trials of the arm on one core.
+"""
+
+
+def study_of(store):
+    """Specification, and seconds of each arm."""
+    connection = sqlite3.connect(f"file:{store}?mode=ro", uri=True)
+    text = connection.execute("select value from study where name = 'specification'").fetchone()[0]
+    seconds = dict(
+        connection.execute(
+            "select arm, sum(simulate_seconds + fit_seconds + measure_seconds) from trials group by arm"
+        )
+    )
+    connection.close()
+    return json.loads(text), seconds
+
+
+def rates_of(program, store):
+    result = subprocess.run(
+        [program, "study", "rates", store, "--json"], check=True, capture_output=True, text=True
+    )
+    return [row for row in json.loads(result.stdout)["rows"] if row["verdict"]]
+
+
+def number(value):
+    return f"{value:.0f}" if value == round(value) else f"{value:.6g}"
+
+
+def measured(row):
+    if row["metric"] == "chi_square":
+        value, error, digits = row["mean"], row["mean_se"], 2
+    else:
+        value, error, digits = row["slope"], row["slope_se"], 3
+    if value is None:
+        return "-"
+    if abs(value) >= 1000:
+        return f"{value:.2g}" + ("" if error is None else f" ({error:.1g})")
+    return f"{value:.{digits}f}" + ("" if error is None else f" ({error:.{digits}f})")
+
+
+def metric(row):
+    return row["metric"] if row["atom"] is None else f"{row['metric']}, expert {row['atom'] + 1}"
+
+
+def duration(seconds):
+    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.1f} min"
+
+
+def section(path, heading):
+    """Text below a heading of the second level, up to the next one."""
+    lines = path.read_text().splitlines()
+    found = [i for i, line in enumerate(lines) if line == f"## {heading}"]
+    if not found:
+        return ""
+    rest = lines[found[0] + 1 :]
+    end = next((i for i, line in enumerate(rest) if line.startswith("## ")), len(rest))
+    return "\n".join(rest[:end]).strip()
+
+
+def table(claims):
+    lines = [
+        "| claim | arm | metric | expected | measured | verdict | time |",
+        "|---|---|---|---:|---:|---|---:|",
+    ]
+    for claim in claims:
+        last_arm = None
+        for row in claim["rows"]:
+            first = row["arm"] != last_arm
+            name = f"[{claim['name']}](#{claim['name']})" if last_arm is None else ""
+            time = duration(claim["seconds"].get(row["arm"], 0)) if first else ""
+            last_arm = row["arm"]
+            verdict = row["verdict"].replace("_", " ")
+            verdict = verdict if row["verdict"] == "agrees" else f"**{verdict}**"
+            lines.append(
+                f"| {name} | {row['arm'] if first else ''} | {metric(row)} | {number(row['expected'])} "
+                f"| {measured(row)} | {verdict} | {time} |"
+            )
+    return "\n".join(lines)
+
+
+def paragraphs(claim, studies):
+    document = claim["document"]
+    sizes = sorted({point["size"] for row in claim["rows"] for point in row["points"]})
+    replicates = max((row["num_replicates"] for row in claim["rows"]), default=0)
+    text = [
+        f"### {claim['name']}",
+        " ".join(document["claim"].split()) + f" ({document['source']})",
+        f"{len(sizes)} sizes from {sizes[0]} to {sizes[-1]}, {replicates} replicates of each, noise of standard "
+        f"deviation {document['noise']:g}, {document.get('statistic', 'mean')} over replicates. "
+        f"[The design](../studies/{claim['name']}/expected.md).",
+    ]
+    if any(row["verdict"] != "agrees" for row in claim["rows"]):
+        text.append(section(studies / claim["name"] / "expected.md", "Where it disagrees"))
+    return "\n\n".join(part for part in text if part)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("program")
+    parser.add_argument("stores", type=pathlib.Path)
+    parser.add_argument("studies", type=pathlib.Path)
+    parser.add_argument("output", type=pathlib.Path)
+    parser.add_argument("--quick", action="store_true", help="say that the trials are few and small")
+    arguments = parser.parse_args()
+
+    claims = []
+    for folder in sorted(path.parent for path in arguments.studies.glob("*/study.toml")):
+        store = arguments.stores / f"{folder.name}.db"
+        if store.exists():
+            document, seconds = study_of(store)
+            rows = rates_of(arguments.program, store)
+            claims.append({"name": folder.name, "document": document, "seconds": seconds, "rows": rows})
+    verdicts = [row["verdict"] for claim in claims for row in claim["rows"]]
+    total = sum(sum(claim["seconds"].values()) for claim in claims)
+    summary = (
+        f"{len(claims)} studies with {len(verdicts)} expectations: {verdicts.count('agrees')} agree, "
+        f"{verdicts.count('differs')} differ, {verdicts.count('too_noisy')} are too noisy to say. "
+        f"All trials took {duration(total)} on one core."
+    )
+    warning = "**These are few and small trials: their verdicts mean nothing.**\n\n" if arguments.quick else ""
+    arguments.output.write_text(
+        f"{INTRODUCTION}\n{warning}{summary}\n\n## Table\n\n{table(claims)}\n\n## Study by study\n\n"
+        + "\n\n".join(paragraphs(claim, arguments.studies) for claim in claims)
+        + "\n"
+    )
+    print(summary)
+
+
+if __name__ == "__main__":
+    main()
