@@ -77,8 +77,11 @@ async function check_width(browser, width) {
   const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
   check(overflow <= 0, `${width} pixels: the page is ${overflow} pixels wider than the screen`);
   await page.mouse.move(1, 1);
-  await page.evaluate(() => scrollTo(0, 0));
-  await page.screenshot({ path: path.join(pictures, `report_${width}.png`), fullPage: true });
+  // As high as the page: what is off the screen is not drawn.
+  const height = await page.evaluate(() => document.documentElement.scrollHeight);
+  await page.setViewport({ width, height, deviceScaleFactor: 1 });
+  await page.evaluate(() => new Promise(drawn => requestAnimationFrame(() => requestAnimationFrame(drawn))));
+  await page.screenshot({ path: path.join(pictures, `report_${width}.png`) });
   const others = requests.filter(url => url !== address && !/^(about:srcdoc$|data:)/.test(url));
   check(others.length === 0, `requests: ${others.slice(0, 5).join(', ')}`);
   await page.close();

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "moest/report/study_script.h"
 #include "moest/study/rates.h"
 #include "moest/study/specification.h"
 
@@ -21,21 +22,11 @@ struct StudyFigure {
   std::string svg, pdf;
   std::string interactive;  // an SVG of its own with tooltips and a legend that switches curves
   int width = 0, height = 0;
-  /// A legend's entry switches the drawn elements that it has here: by the numbers that gnuplot gives them.
-  struct Switch {
-    int entry = 0;
-    std::vector<int> elements;
-  };
-  std::vector<Switch> switches;
+  std::vector<LegendSwitch> switches;  // of the interactive one
 };
 
 /// Those of the metrics that can be drawn, in the order of metrics(). Throws EnvironmentError if gnuplot is
 /// missing.
 std::vector<StudyFigure> study_figures(const Study& study, std::span<const RateRow> rates);
-
-/// "regression error, L2": the metric on an axis.
-std::string metric_title(const std::string& metric);
-/// "mean", "median" or "0.9 quantile".
-std::string statistic_title(const Statistic& statistic);
 
 }  // namespace moest

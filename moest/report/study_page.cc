@@ -40,12 +40,13 @@ p, dd, li { max-width: 75ch; overflow-wrap: anywhere; }
 .figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 500px), 1fr)); gap: 1.5rem; }
 figure { margin: 0; min-width: 0; }
 figure h3 { margin: 0 0 .3rem; }
+figcaption { margin-top: .35rem; }
 iframe { display: block; width: 100%; max-width: 100%; border: 0; }
 .wide { overflow-x: auto; max-width: 100%; }
-table { border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabular-nums; }
+table { border-collapse: collapse; width: max-content; font-size: .9rem; font-variant-numeric: tabular-nums; }
 th, td { padding: .25rem .7rem; text-align: left; vertical-align: top; border-bottom: 1px solid #e6e6e6; }
 th { border-bottom: 2px solid #9a9a9a; font-weight: 600; white-space: nowrap; }
-td { overflow-wrap: break-word; max-width: 60ch; }
+td { overflow-wrap: break-word; max-width: 52ch; }
 .number { text-align: right; white-space: nowrap; }
 .verdict { padding: .1rem .5rem; border-radius: .6rem; white-space: nowrap; font-weight: 600; }
 .agrees { background: #d6efe4; color: #00513a; }
@@ -149,8 +150,8 @@ std::string verdicts_html(const StudyResults& results) {
   if (counts == std::array<int, 3>{}) {
     return html + paragraph("The study expects nothing of what it measures.") + "</section>\n";
   }
-  html += paragraph(fmt::format("{} rates agree with what is expected, {} differ, {} are too noisy to say.",
-                                counts[0], counts[1], counts[2]));
+  html += paragraph(fmt::format("{} of {} agree with what is expected, {} differ, {} are too noisy to say.",
+                                counts[0], counts[0] + counts[1] + counts[2], counts[1], counts[2]));
   return html + table.html() + "</section>\n";
 }
 
@@ -168,7 +169,7 @@ std::string cautions_html(const std::vector<PlannedArm>& planned) {
 /// The document of one figure, as the value of an attribute.
 std::string frame_html(const StudyFigure& figure) {
   std::string switches;
-  for (const StudyFigure::Switch& entry : figure.switches) {
+  for (const LegendSwitch& entry : figure.switches) {
     switches += fmt::format("{}[{}, [{}]]", switches.empty() ? "" : ", ", entry.entry,
                             fmt::join(entry.elements, ", "));
   }
