@@ -42,7 +42,8 @@ figure { margin: 0; min-width: 0; }
 figure h3 { margin: 0 0 .3rem; }
 figcaption { margin-top: .35rem; }
 iframe { display: block; width: 100%; max-width: 100%; border: 0; }
-.wide { overflow-x: auto; max-width: 100%; }
+.wide { overflow: auto; max-width: 100%; max-height: 80vh; }
+thead th { position: sticky; top: 0; background: #ffffff; }
 table { border-collapse: collapse; width: max-content; font-size: .9rem; font-variant-numeric: tabular-nums; }
 th, td { padding: .25rem .7rem; text-align: left; vertical-align: top; border-bottom: 1px solid #e6e6e6; }
 th { border-bottom: 2px solid #9a9a9a; font-weight: 600; white-space: nowrap; }
@@ -64,7 +65,8 @@ summary { cursor: pointer; }
 constexpr std::string_view kFigureStyle =
     "<!DOCTYPE html><html lang=\"en\"><head><meta "
     "charset=\"utf-8\"><title>figure</title><style>body{margin:0}"
-    "svg{display:block;width:100%;height:auto}text{font-family:system-ui,\"Helvetica Neue\",Arial,sans-serif}"
+    "svg{display:block;width:100%;height:auto}svg>rect:first-of-type{stroke:none}text{font-family:system-ui,"
+    "\"Helvetica Neue\",Arial,sans-serif}"
     "g[id$=_keyentry]{cursor:pointer}</style></head><body>";
 
 // gnuplot's own script switches one drawn element per entry of the legend. This one makes what belongs to it
@@ -240,8 +242,8 @@ std::string fit_options_html(const Arm& arm) {
   for (const Option<FitOptions>& option : fit_options()) {
     const nlohmann::ordered_json value = option_json(option, arm.fit);
     if (value != option_json(option, defaults)) {
-      items += fmt::format("<li><code>{} = {}</code>: {}</li>\n", option.name, html_text(value.dump()),
-                           html_text(option.sentence));
+      items += fmt::format("<li><code>{} = {}</code>: {}{}</li>\n", option.name, html_text(value.dump()),
+                           value == false ? "without: " : "", html_text(option.sentence));
     }
   }
   for (const std::string& equation : arm.fit.fix) {
@@ -347,9 +349,9 @@ std::string health_html(const StudyResults& results) {
     table.add_row({html_text(health.arm), whole(health.size),
                    fmt::format("{} of {}", health.num_done, results.study.replicates),
                    whole(health.num_failed), whole(health.num_unconverged),
-                   html_number(health.mean_iterations, "{:.3g}"), html_number(health.mean_starts, "{:.3g}"),
-                   html_number(health.mean_agreeing_starts, "{:.3g}"), percent(health.share_at_bound),
-                   html_number(health.milliseconds, "{:.3g}")});
+                   html_number(health.mean_iterations, "{:.1f}"), html_number(health.mean_starts, "{:.1f}"),
+                   html_number(health.mean_agreeing_starts, "{:.1f}"), percent(health.share_at_bound),
+                   html_number(health.milliseconds, "{:.1f}")});
   }
   return "<section id=\"health\"><h2>Optimiser</h2>\n" +
          paragraph(

@@ -47,7 +47,7 @@ Range range_of(const std::vector<StudyCurve>& curves, bool is_log) {
 /// Marks for an axis on which gnuplot would have one or two: empty if it has enough.
 std::string marks(const std::string& axis, const Range& range) {
   constexpr double kEnough = 30;
-  constexpr double kFew = 4;
+  constexpr double kFew = 6;
   if (range.high >= kEnough * range.low) {
     return "";
   }
@@ -84,7 +84,8 @@ class PlotBuilder {
     }
     if (!expected_.empty()) {
       switches_.push_back(
-          {add("keyentry with lines lw 2 dt 2 lc rgb '#606060' title 'expected, through the middle'"),
+          {add(fmt::format("keyentry with lines lw 2 dt 2 lc rgb '#606060' title 'expected{}'",
+                           is_level(metric) ? "" : ", through the middle of the points")),
            expected_});
     }
   }
@@ -100,14 +101,16 @@ class PlotBuilder {
   }
 
   void add_curve(const StudyCurve& curve, std::size_t index) {
-    constexpr std::array kMarks{7, 5, 9, 13, 11, 15};
+    // A number of marks and one of colours without a common factor: thirty curves differ.
+    constexpr std::array kMarks{7, 5, 9, 13, 11};
+    constexpr std::size_t kNumColours = 6;
     const auto has_any = [](const auto& line) {
       return std::ranges::any_of(line, [](const auto& value) { return value.has_value(); });
     };
     const std::size_t first = 2 + kCurveColumns.size() * index;
     // The seventh of the colours, a yellow, is too light for lines on white.
     const std::string of_curve =
-        fmt::format("lc rgb '{}'", colour(static_cast<Eigen::Index>(index % kMarks.size())));
+        fmt::format("lc rgb '{}'", colour(static_cast<Eigen::Index>(index % kNumColours)));
     const std::string mark = fmt::format("pt {} ps 0.9", kMarks[index % kMarks.size()]);
     LegendSwitch all;
     if (has_any(curve.fitted)) {
@@ -161,8 +164,8 @@ std::string metric_title(const std::string& metric) {
        {"voronoi_raw", "Voronoi loss, raw"},
        {"voronoi_reduced", "Voronoi loss, reduced"},
        {"l2r", "Voronoi loss L2,r"},
-       {"split_rms", "split cells, root mean square"},
-       {"largest_error", "error of single atoms"},
+       {"split_rms", "distances in split cells"},
+       {"largest_error", "distance of single atoms"},
        {"mass_error", "error of masses"},
        {kChiSquare, "chi-square"}}};
   const auto known =
@@ -184,15 +187,15 @@ std::string figure_settings(const Study& study, const std::string& metric,
   const Range sizes{static_cast<double>(study.sizes.front()) / kMargin,
                     static_cast<double>(study.sizes.back()) * kMargin};
   const std::string label =
-      fmt::format("{} of {}", statistic_title(is_log ? study.statistic : Statistic{}), metric_title(metric));
+      fmt::format("{} ({})", metric_title(metric), statistic_title(is_log ? study.statistic : Statistic{}));
   std::string text =
       "set datafile separator comma\n"
       "set border 3 lc rgb '#606060'\n"
       "set tics nomirror textcolor rgb '#303030'\n"
       "set grid lc rgb '#e6e6e6' lt 1\n"
       "set bars 0.6\n"
-      "set key bottom center outside vertical maxcols 1 Left reverse noenhanced samplen 2.5\n";
-  text += fmt::format("set xlabel 'samples n' offset 0,0.5\nset ylabel {} noenhanced\n", in_quotes(label));
+      "set key top center outside vertical maxcols 1 Left reverse noenhanced samplen 2.5\n";
+  text += fmt::format("set xlabel 'samples n'\nset ylabel {} noenhanced\n", in_quotes(label));
   text += fmt::format("set logscale x\nset xrange [{:.6g}:{:.6g}]\nset format x '10^{{%T}}'\n", sizes.low,
                       sizes.high);
   text += marks("x", sizes);
