@@ -250,7 +250,11 @@ int run_report(const StudyCommand& command) {
   results.planned = plan(results.study);
   results.rates = rates(results.study, results.rows, results.planned);
   write_study_report(results, command.report);
-  note(command.common, fmt::format("{}/index.html", command.report));
+  if (command.common.json) {
+    print_json({{"command", "study report"}, {"output", command.report}});
+  } else {
+    note(command.common, fmt::format("{}/index.html", command.report));
+  }
   return kDone;
 }
 
@@ -339,6 +343,7 @@ Command make_study_command(CLI::App& program) {
   parts.emplace_back(show, run_show);
 
   std::vector<std::string> names;
+  names.reserve(parts.size());
   for (const auto& [part, action] : parts) {
     names.push_back(part->get_name());
   }

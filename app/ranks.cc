@@ -39,6 +39,8 @@ class MpiRanks : public Ranks {
     MPI_Comm_size(node, &num_on_node_);
     MPI_Comm_free(&node);
   }
+  MpiRanks(const MpiRanks&) = delete;
+  MpiRanks& operator=(const MpiRanks&) = delete;
   ~MpiRanks() override {
     constexpr auto kPatience = std::chrono::seconds(5);
     const auto begin = std::chrono::steady_clock::now();

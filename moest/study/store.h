@@ -26,6 +26,8 @@ class StudyStore {
   /// written.
   StudyStore(const std::string& path, Access access);
   ~StudyStore();
+  StudyStore(const StudyStore&) = delete;
+  StudyStore& operator=(const StudyStore&) = delete;
   StudyStore(StudyStore&&) noexcept;
   StudyStore& operator=(StudyStore&&) noexcept;
 

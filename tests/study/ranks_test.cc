@@ -120,15 +120,24 @@ TEST_F(StudyRanks, MakeTheSameRowsHoweverManyTheyAre) {
   }
 }
 
-/// Rank 1 takes trials and is never heard of again; rank 2 works.
+/// Rank 1 takes trials, sends the row of the first one twice and is never heard of again; rank 2 works.
 TEST_F(StudyRanks, LoseOnlyTheTrialsThatADeadOneHad) {
   Post post;
-  std::thread silent([&post] {
+  std::thread silent([&post, this] {
     ThreadRank ranks(post, 1, 3);
-    while (!ranks.receive()) {
-      std::this_thread::yield();
-    }
+    const auto wait = [&ranks] {
+      std::optional<RankMessage> message;
+      while (!(message = ranks.receive())) {
+        std::this_thread::yield();
+      }
+      return nlohmann::ordered_json::parse(message->text);
+    };
+    wait();
     ranks.send(0, R"({"threads": 2})");
+    const TrialRow row = *Laboratory(study_).run(key_from_json(wait().at("keys").at(0)));
+    for (int i = 0; i < 2; ++i) {
+      ranks.send(0, nlohmann::ordered_json{{"row", to_json(row)}}.dump());
+    }
   });
   std::thread other([&post] {
     ThreadRank ranks(post, 2, 3);

@@ -116,7 +116,7 @@ TEST_F(StudyRunner, ReportsItsProgress) {
   StudyStore made = store("a.db");
   std::vector<double> shares;
   run_alone(study, made, trial_keys(study),
-             {2, nullptr, [&](const StudyProgress& progress) { shares.push_back(progress.share_done); }});
+            {2, nullptr, [&](const StudyProgress& progress) { shares.push_back(progress.share_done); }});
   ASSERT_EQ(shares.size(), 6U);
   EXPECT_TRUE(std::ranges::is_sorted(shares));
   EXPECT_DOUBLE_EQ(shares.back(), 1);

@@ -40,6 +40,9 @@ TEST(StudySpecification, SpacesSizesByEqualRatios) {
   const Study study =
       small_study(replaced(kSmallStudy, "sizes = [200, 50]", "sizes = {from = 100, to = 10000, number = 5}"));
   EXPECT_THAT(study.sizes, ElementsAre(100, 316, 1000, 3162, 10000));
+  const Study rounded =
+      small_study(replaced(kSmallStudy, "sizes = [200, 50]", "sizes = {from = 5, to = 7, number = 3}"));
+  EXPECT_THAT(rounded.sizes, ElementsAre(5, 6, 7)) << "sqrt(35) is 5.92";
 }
 
 TEST(StudySpecification, LetsAnArmHaveItsOwnTruthFitAndStart) {
