@@ -1,8 +1,8 @@
 #include "moest/report/study_figure.h"
 
 #include <fmt/format.h>
-#include <stdlib.h>
 
+#include <cstdlib>
 #include <filesystem>
 
 #include "moest/base/error.h"

@@ -66,6 +66,7 @@ std::vector<FailureReason> failure_reasons(std::span<const TrialRow> rows) {
     }
   }
   std::vector<FailureReason> listed;
+  listed.reserve(reasons.size());
   for (const auto& [key, reason] : reasons) {
     listed.push_back(reason);
   }
@@ -83,6 +84,7 @@ std::vector<RunShare> run_shares(std::span<const TrialRow> rows) {
     share.seconds += seconds_of(row);
   }
   std::vector<RunShare> listed;
+  listed.reserve(shares.size());
   for (const auto& [key, share] : shares) {
     listed.push_back(share);
   }

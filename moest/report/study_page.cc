@@ -186,6 +186,9 @@ std::string frame_html(const StudyFigure& figure) {
 
 std::string figures_html(const Study& study, std::span<const StudyFigure> figures) {
   std::string html = "<section id=\"figures\"><h2>Figures</h2>\n";
+  if (figures.empty()) {
+    return html + paragraph("There is nothing to draw yet.") + "</section>\n";
+  }
   html +=
       paragraph(fmt::format("Points are the {} over the replicates, bars one standard error. Solid lines are "
                             "fitted; dashed ones have "

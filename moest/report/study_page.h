@@ -23,7 +23,7 @@ struct StudyResults {
 };
 
 /// What every page has in its head, and nothing else has.
-inline constexpr std::string_view kPageMark = "<meta name=\"generator\" content=\"moest study report\">";
+inline constexpr std::string_view kPageMark = R"(<meta name="generator" content="moest study report">)";
 
 /// The page. Its figures are documents of their own inside it, so that their scripts and identifiers cannot
 /// meet; a policy in its head forbids it to load anything.

@@ -111,9 +111,9 @@ std::string latex_text(std::string_view text) {
       latex += "\\textasciitilde{}";
     } else if (c == '^') {
       latex += "\\textasciicircum{}";
-    } else if (std::string_view("<>|\"").find(c) != std::string_view::npos) {
+    } else if (std::string_view(R"(<>|")").find(c) != std::string_view::npos) {
       // In LaTeX's first font encoding these come out as other characters.
-      latex += fmt::format("\\texttt{{\\char`\\{}}}", c);
+      latex += fmt::format(R"(\texttt{{\char`\{}}})", c);
     } else {
       latex += static_cast<unsigned char>(c) < 0x20 || c == 0x7F ? ' ' : c;
     }

@@ -124,6 +124,19 @@ TEST_F(StudyReport, IsWellFormedWhateverNamesAre) {
   EXPECT_THAT(workspace_.read("report/tables/rates.tex"), HasSubstr(R"(\&\_\$x & regression\_l2)"));
 }
 
+TEST_F(StudyReport, WritesOverAFormerReportAndSaysSoAsJson) {
+  if (!has_program("gnuplot")) {
+    GTEST_SKIP() << "gnuplot is not installed";
+  }
+  ASSERT_EQ(report().status, 0);
+  const std::string page = workspace_.read("report/index.html");
+  const RunResult again =
+      workspace_.moest({"study", "report", "s.db", "--output", "report", "--json", "--quiet"});
+  EXPECT_EQ(again.status, 0) << again.err;
+  EXPECT_EQ(Json::parse(again.out), (Json{{"command", "study report"}, {"output", "report"}}));
+  EXPECT_EQ(workspace_.read("report/index.html"), page) << "the same of the same store";
+}
+
 TEST_F(StudyReport, KeepsAwayFromFoldersOfOtherThings) {
   std::filesystem::create_directory(workspace_.path("report"));
   workspace_.write("report/thesis.tex", "years of work");
