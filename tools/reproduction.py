@@ -10,8 +10,8 @@ import subprocess
 INTRODUCTION = """\
 # What the studies show
 
-Each claim about rates of convergence is a folder in [studies](../studies): `study.toml` states the claim, the design and
-the rates that theory expects, `expected.md` explains them. This page is what one run of all of them measured:
+Each claim about rates of convergence is a folder in [studies](../studies): `study.toml` states the claim, the design
+and the rates that theory expects, `expected.md` explains them. This page is what one run of all of them measured:
 
     tools/reproduce
 
@@ -77,7 +77,9 @@ def duration(seconds):
 
 
 def section(path, heading):
-    """Text below a heading of the second level, up to the next one."""
+    """Text below a heading of the second level, up to the next one; none without the file or the heading."""
+    if not path.exists():
+        return ""
     lines = path.read_text().splitlines()
     found = [i for i, line in enumerate(lines) if line == f"## {heading}"]
     if not found:
@@ -119,8 +121,10 @@ def paragraphs(claim, studies):
         f"deviation {document['noise']:g}, {document.get('statistic', 'mean')} over replicates. "
         f"[The design](../studies/{claim['name']}/expected.md).",
     ]
+    explained = studies / claim["name"] / "expected.md"
+    text.append(section(explained, "Read against the papers"))
     if any(row["verdict"] != "agrees" for row in claim["rows"]):
-        text.append(section(studies / claim["name"] / "expected.md", "Where it disagrees"))
+        text.append(section(explained, "Where it disagrees"))
     return "\n\n".join(part for part in text if part)
 
 
