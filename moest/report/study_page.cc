@@ -38,7 +38,7 @@ p, dd, li { max-width: 75ch; overflow-wrap: anywhere; }
 .claim { font-size: 1.15rem; margin: 0 0 .3rem; white-space: pre-line; }
 .quiet, figcaption { color: #555; font-size: .9rem; }
 .figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 500px), 1fr)); gap: 1.5rem; }
-figure { margin: 0; min-width: 0; }
+figure { margin: 0; min-width: 0; max-width: 640px; }
 figure h3 { margin: 0 0 .3rem; }
 figcaption { margin-top: .35rem; }
 iframe { display: block; width: 100%; max-width: 100%; border: 0; }

@@ -44,6 +44,17 @@ Range range_of(const std::vector<StudyCurve>& curves, bool is_log) {
   return {low - margin, high + margin};
 }
 
+/// "0.02", but "2 × 10^{-5}" for what has many digits.
+std::string mark_text(double value) {
+  constexpr double kSmall = 1e-3;
+  constexpr double kLarge = 1e5;
+  if (value > kSmall * (1 - 1e-9) && value < kLarge) {
+    return fmt::format("{:.6g}", value);
+  }
+  const double power = std::floor(std::log10(value) + 1e-9);
+  return fmt::format("{:.4g} × 10^{{{:.0f}}}", value / std::pow(10, power), power);
+}
+
 /// Marks for an axis on which gnuplot would have one or two: empty if it has enough.
 std::string marks(const std::string& axis, const Range& range) {
   constexpr double kEnough = 30;
@@ -54,7 +65,7 @@ std::string marks(const std::string& axis, const Range& range) {
   std::vector<std::string> values;
   const auto add = [&](double value) {
     if (value >= range.low && value <= range.high) {
-      values.push_back(fmt::format("{:.6g}", value));
+      values.push_back(fmt::format("'{}' {:.6g}", mark_text(value), value));
     }
   };
   double step = std::pow(10.0, std::floor(std::log10(range.high - range.low)));
@@ -68,7 +79,7 @@ std::string marks(const std::string& axis, const Range& range) {
       std::ranges::for_each(std::array{power, 2 * power, 5 * power}, add);
     }
   }
-  return fmt::format("set format {0} '%g'\nset {0}tics ({1})\n", axis, fmt::join(values, ", "));
+  return fmt::format("set {0}tics ({1})\n", axis, fmt::join(values, ", "));
 }
 
 /// The plot command, whose elements gnuplot numbers from 1, and what the entries of the legend switch.
@@ -189,6 +200,7 @@ std::string figure_settings(const Study& study, const std::string& metric,
   const std::string label =
       fmt::format("{} ({})", metric_title(metric), statistic_title(is_log ? study.statistic : Statistic{}));
   std::string text =
+      "set encoding utf8\n"
       "set datafile separator comma\n"
       "set border 3 lc rgb '#606060'\n"
       "set tics nomirror textcolor rgb '#303030'\n"
