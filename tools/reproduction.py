@@ -28,7 +28,7 @@ The papers: HN25 is arXiv 2405.14131, NHR24 is arXiv 2402.02952, NHR25 is arXiv 
 Standard errors are in parentheses. A slope *agrees* if it is within the tolerance of the study (0.05 where nothing
 else is said) and two standard errors, a mean if it is within three; a slope with a standard error above 0.05 is
 *too noisy*. Expectations come from theory alone and were not changed after a measurement. *Time* is that of all
-trials of the arm on one core.
+trials of the arm on one core, and longer where other programs share the machine.
 """
 
 
