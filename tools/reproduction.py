@@ -47,8 +47,9 @@ made to show it, and not that any design would show it:
   0.39 (0.19) and 0.21 (0.11).
 - *starts*: more of them where searches missed the global optimum (softmax_merging with tanh experts, gates_exact,
   dense_to_sparse_tanh_router, hierarchical_linear, twice_the_experts).
-- *truths*: hierarchical_sigmoid has its third truth and softmax_merging begins at a difference of 1 in place of 2.5;
-  with the first truths blind searches missed the optimum in most replicates, or predicted slopes were closer together.
+- *truths*: that of hierarchical_sigmoid is the last of four that were tried; with the first two blind searches often
+  missed the optimum. softmax_merging begins at a difference of 1 in place of 2.5, which moves the predicted slopes of
+  linear experts further apart.
 - *replicates*: added to input_independent, cosine and perturbed_cosine_one_offset after their slopes had been just
   above the limit of too noisy, which makes their standard errors somewhat optimistic.
 """
