@@ -10,6 +10,7 @@
 #include "app/mixture_options.h"
 #include "app/progress.h"
 #include "moest/base/file.h"
+#include "moest/base/json_reader.h"
 #include "moest/model/model_json.h"
 #include "moest/report/analysis_text.h"
 #include "moest/theory/identifiability_record.h"
@@ -193,7 +194,7 @@ int run_analyze(const CLI::App& parser, AnalyzeCommand command) {
   }
   check_numbers(command);
   const MixtureFamily family = measure ? MixtureFamily{command.spec} : family_of(parser, command);
-  const InputDistribution inputs = parse_distribution(command.inputs);
+  const InputDistribution inputs = at_path("--inputs", [&] { return parse_distribution(command.inputs); });
   if (command.num_samples && family.spec.num_outputs > 1) {
     throw InputError("--n takes one target", "the noise of several targets is not one number",
                      "Leave out --n and --noise.");

@@ -7,6 +7,7 @@
 #include "app/command.h"
 #include "app/data_options.h"
 #include "moest/base/file.h"
+#include "moest/base/json_reader.h"
 #include "moest/data/csv.h"
 #include "moest/model/model_json.h"
 #include "moest/model/simulate.h"
@@ -50,7 +51,8 @@ int run_simulate(const SimulateCommand& command) {
     throw InputError(fmt::format("--n {} cannot be used", command.num_samples), "it must be a whole number",
                      "For example --n 1000 or --n 1e6.");
   }
-  const InputDistribution distribution = parse_distribution(command.inputs);
+  const InputDistribution distribution =
+      at_path("--inputs", [&] { return parse_distribution(command.inputs); });
   const Model model = read_model(command.model);
   if (!model.categories.empty()) {
     throw InputError("cannot draw categorical inputs",

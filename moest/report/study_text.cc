@@ -6,6 +6,7 @@
 #include <map>
 #include <utility>
 
+#include "moest/report/study_health.h"
 #include "moest/report/text_table.h"
 
 namespace moest {
@@ -33,12 +34,6 @@ std::string design_text(const Study& study) {
                       study.inputs.first, study.inputs.second, study.noise, study.seed);
   return text;
 }
-
-/// What one size of one arm came to.
-struct Health {
-  int done = 0, failed = 0, unconverged = 0;
-  double iterations = 0, starts = 0, agreeing = 0, bounds = 0, seconds = 0;
-};
 
 std::string statistic_name(const Statistic& statistic) {
   return statistic.kind == Statistic::Kind::mean ? "mean"
@@ -114,39 +109,18 @@ std::string plan_text(const Study& study, std::span<const PlannedArm> planned) {
 }
 
 std::string status_text(const Study& study, std::span<const TrialRow> rows) {
-  std::map<std::pair<std::string, std::int64_t>, Health> health;
-  for (const TrialRow& row : rows) {
-    Health& of = health[{row.key.arm, row.key.size}];
-    ++of.done;
-    of.failed += row.status == "failed" ? 1 : 0;
-    of.unconverged += row.status != "failed" && row.status != "converged" ? 1 : 0;
-    of.iterations += static_cast<double>(row.iterations);
-    of.starts += row.num_starts;
-    of.agreeing += row.agreeing_starts;
-    of.bounds += row.active_bounds > 0 ? 1 : 0;
-    of.seconds += row.simulate_seconds + row.fit_seconds + row.measure_seconds;
-  }
   TextTable table({"arm", "size", "done", "of", "failed", "not converged", "iterations", "starts", "agreeing",
                    "at a bound", "ms per trial"});
-  for (const Arm& arm : study.arms) {
-    for (const std::int64_t size : study.sizes) {
-      const Health of = health[{arm.name, size}];
-      const double per = of.done > 0 ? 1.0 / of.done : 0;
-      table.add_row({arm.name, std::to_string(size), std::to_string(of.done),
-                     std::to_string(study.replicates), std::to_string(of.failed),
-                     std::to_string(of.unconverged), number(of.iterations * per), number(of.starts * per),
-                     number(of.agreeing * per), percent(of.bounds * per), number(1000 * of.seconds * per)});
-    }
+  for (const SizeHealth& of : study_health(study, rows)) {
+    table.add_row({of.arm, std::to_string(of.size), std::to_string(of.num_done),
+                   std::to_string(study.replicates), std::to_string(of.num_failed),
+                   std::to_string(of.num_unconverged), number(of.mean_iterations), number(of.mean_starts),
+                   number(of.mean_agreeing_starts), percent(of.share_at_bound), number(of.milliseconds)});
   }
   std::string text = design_text(study) + "\n" + table.text();
-  std::map<std::string, int> reasons;
-  for (const TrialRow& row : rows) {
-    if (!row.message.empty()) {
-      ++reasons[row.message];
-    }
-  }
-  for (const auto& [reason, count] : reasons) {
-    text += fmt::format("\n  failed {} times: {}\n", count, wrapped(reason, 4));
+  for (const FailureReason& failure : failure_reasons(rows)) {
+    text += fmt::format("\n  {}: {} trials failed, the first is {}: {}\n", failure.arm, failure.num_trials,
+                        failure.first.text(), wrapped(failure.reason, 4));
   }
   return text;
 }
