@@ -638,8 +638,9 @@ INSTANTIATE_TEST_SUITE_P(
         BadInput{"OptionOfTheGateBesideAModel",
                  analyze_with({"--model", "model.json", "--router", "tanh"}),
                  {"--router and --model exclude each other"}},
-        BadInput{
-            "NoDistribution", analyze_with({"--n", "9", "--noise", "1", "--inputs", "x"}), {"--inputs: x is no distribution"}},
+        BadInput{"NoDistribution",
+                 analyze_with({"--n", "9", "--noise", "1", "--inputs", "x"}),
+                 {"--inputs: x is no distribution"}},
         BadInput{"ForeignOption",
                  analyze_with({"--expert", "linear", "--hidden", "3"}),
                  {"--hidden does not belong"}},
