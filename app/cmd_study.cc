@@ -146,6 +146,20 @@ void print_rates(const StudyCommand& command, const Study& study, const StudySto
   }
 }
 
+int print_plan(const StudyCommand& command, const Study& study) {
+  const std::vector<PlannedArm> planned = plan(study);
+  if (!command.common.json) {
+    write_output("-", plan_text(study, planned));
+    return kDone;
+  }
+  nlohmann::ordered_json arms = nlohmann::ordered_json::array();
+  for (const PlannedArm& arm : planned) {
+    arms.push_back(moest::to_json(arm));
+  }
+  print_json({{"command", "study run"}, {"num_trials", trial_keys(study).size()}, {"arms", arms}});
+  return kDone;
+}
+
 /// What rank 0 does, or the only process.
 int lead_study(const StudyCommand& command, Ranks& ranks) {
   const Study study = load(command.study);
@@ -153,8 +167,7 @@ int lead_study(const StudyCommand& command, Ranks& ranks) {
     return run_only(command, study);
   }
   if (command.dry_run) {
-    write_output("-", plan_text(study, plan(study)));
-    return kDone;
+    return print_plan(command, study);
   }
   if (command.store.empty()) {
     throw InputError("--store is missing", "the rows of the study need a place",

@@ -9,6 +9,7 @@
 #include "moest/base/random.h"
 #include "moest/study/truth.h"
 #include "moest/theory/prediction.h"
+#include "moest/theory/verdict.h"
 
 namespace moest {
 namespace {
@@ -23,7 +24,10 @@ PlannedSize planned_size(const Study& study, const Arm& arm, std::int64_t size) 
   for (const PredictedError& error : errors.parameters) {
     planned.largest_error = std::max(planned.largest_error, error.standard_error);
   }
-  if (arm.fitted.num_experts > model.spec.num_experts) {
+  const Verdict verdict = known_verdict(model.spec);
+  const bool has_splits = arm.fitted.num_experts > model.spec.num_experts &&
+                          (verdict == Verdict::regular || verdict == Verdict::scale_gauge);
+  if (has_splits) {
     for (const PredictedSplit& split : errors.splits) {
       planned.largest_split = std::max(planned.largest_split, split.root_mean_square);
     }
@@ -91,6 +95,17 @@ std::vector<PlannedArm> plan(const Study& study) {
     arms.push_back(std::move(planned));
   }
   return arms;
+}
+
+nlohmann::ordered_json to_json(const PlannedArm& planned) {
+  using Json = nlohmann::ordered_json;
+  Json sizes = Json::array();
+  for (const PlannedSize& size : planned.sizes) {
+    sizes.push_back({{"size", size.size},
+                     {"largest_error", size.largest_error},
+                     {"largest_split", size.largest_split > 0 ? Json(size.largest_split) : Json(nullptr)}});
+  }
+  return {{"arm", planned.arm}, {"sizes", sizes}, {"warnings", planned.warnings}};
 }
 
 std::vector<TrialKey> pilot_keys(const Study& study) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <span>
 #include <string>
@@ -19,7 +20,7 @@ inline constexpr double kLargestUsefulError = 0.3;
 struct PlannedSize {
   std::int64_t size = 0;
   double largest_error = 0;  // of all parameters of the truth's atoms, predicted: see predicted_errors()
-  double largest_split = 0;  // root mean square of a split cell; 0 where none is predicted
+  double largest_split = 0;  // root mean square of a split cell; 0 where none falls as n^-1/4
 };
 
 struct PlannedArm {
@@ -32,6 +33,10 @@ struct PlannedArm {
 /// warnings where the largest size determines some parameter worse than kLargestUsefulError, where there are
 /// too few sizes or replicates for a slope, and where fits start beside the truth.
 std::vector<PlannedArm> plan(const Study& study);
+
+/// `arm`, `sizes` (a list of `size`, `largest_error`, `largest_split`: null where it is not predicted),
+/// `warnings`.
+nlohmann::ordered_json to_json(const PlannedArm& planned);
 
 /// The trials that tell how long the others take: of each arm the smallest and the largest size.
 std::vector<TrialKey> pilot_keys(const Study& study);

@@ -136,6 +136,11 @@ TEST_F(StudyCommand, DryRunsLeaveNothing) {
   const RunResult result = run("a.db", {"--dry-run"});
   EXPECT_EQ(result.status, 0);
   EXPECT_THAT(result.out, AllOf(HasSubstr("predicted error at"), HasSubstr("blind starts")));
+  const Json planned = Json::parse(run("a.db", {"--dry-run", "--json"}).out);
+  EXPECT_EQ(planned["num_trials"], 48);
+  EXPECT_EQ(planned["arms"][0]["sizes"].size(), 4U);
+  EXPECT_TRUE(planned["arms"][1]["sizes"][0]["largest_split"].is_null())
+      << "lines do not converge in split cells";
   EXPECT_EQ(workspace_.files(), std::vector<std::string>{"study.toml"});
 }
 
@@ -151,6 +156,21 @@ TEST_F(StudyCommand, RefusesWrongInputWithoutAFile) {
   EXPECT_EQ(workspace_.moest({"study"}).status, 2);
   EXPECT_THAT(workspace_.moest({"study", "runn"}).err, HasSubstr("Did you mean `run`?"));
   EXPECT_EQ(workspace_.files(), (std::vector<std::string>{"study.toml", "wrong.toml"}));
+}
+
+/// Every study that comes with the program, with two replicates of small sizes: no trial fails.
+TEST_F(StudyCommand, RunsTheStudiesThatComeWithIt) {
+  const RunResult result = workspace_.run({MOEST_SOURCE_DIR "/tools/reproduce", "--quick", "--program",
+                                           MOEST_PROGRAM, "--stores", workspace_.path("stores").string()});
+  ASSERT_EQ(result.status, 0) << result.err;
+  const Json list = Json::parse(workspace_.moest({"study", "list", "--json"}).out)["studies"];
+  for (const Json& study : list) {
+    const std::string store = "stores/quick/" + study["name"].get<std::string>() + ".db";
+    const Json status = Json::parse(workspace_.moest({"study", "status", store, "--json"}).out);
+    EXPECT_EQ(status["num_failed"], 0) << store;
+    EXPECT_EQ(status["num_done"], status["num_planned"]) << store;
+  }
+  EXPECT_THAT(workspace_.read("stores/quick.md"), HasSubstr("their verdicts mean nothing"));
 }
 
 TEST_F(StudyCommand, ListsAndShowsTheStudiesThatComeWithIt) {

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <unistd.h>
 
+#include <cmath>
 #include <filesystem>
 
 #include "moest/base/error.h"
@@ -148,6 +149,16 @@ TEST(StudyPlan, WarnsOfADesignThatShowsNothing) {
   const Study near =
       small_study(replaced(kSmallStudy, "name = \"exact\"", "name = \"exact\"\nstart = \"near\""));
   EXPECT_THAT(plan(near)[0].warnings, testing::Contains(HasSubstr("beside the truth")));
+}
+
+TEST(StudyPlan, PredictsSplitsOnlyWhereTheyConverge) {
+  const std::string over = replaced(kSmallStudy, "name = \"exact\"", "name = \"exact\"\nexperts = 3");
+  EXPECT_EQ(plan(small_study(over))[0].sizes[1].largest_split, 0) << "lines";
+  const std::vector<PlannedSize> sizes =
+      plan(small_study(replaced(over, "expert = {kind = \"linear\"}", "expert = {kind = \"tanh\"}")))[0]
+          .sizes;
+  EXPECT_GT(sizes[1].largest_split, 0);
+  EXPECT_NEAR(sizes[0].largest_split / sizes[1].largest_split, std::sqrt(2), 1e-12) << "n^-1/4, four times n";
 }
 
 TEST(StudyPlan, FollowsASequence) {
