@@ -179,7 +179,7 @@ std::string frame_html(const StudyFigure& figure) {
   const std::string document = fmt::format("{}{}<script>const switches = [{}];</script>{}</body></html>",
                                            kFigureStyle, svg, switches, kFigureScript);
   return fmt::format(
-      "<iframe title=\"{0}\" sandbox=\"allow-scripts\" style=\"aspect-ratio: {1} / {2}\" "
+      "<iframe scrolling=\"no\" title=\"{0}\" sandbox=\"allow-scripts\" style=\"aspect-ratio: {1} / {2}\" "
       "srcdoc=\"{3}\"></iframe>",
       html_text(metric_title(figure.metric)), figure.width, figure.height, html_text(document));
 }
