@@ -132,8 +132,8 @@ class StudySession {
 };
 
 void print_rates(const StudyCommand& command, const Study& study, const StudyStore& store,
-                 const nlohmann::ordered_json& head) {
-  const std::vector<RateRow> found = rates(study, store.rows(), plan(study));
+                 std::span<const PlannedArm> planned, const nlohmann::ordered_json& head) {
+  const std::vector<RateRow> found = rates(study, store.rows(), planned);
   if (command.common.json) {
     nlohmann::ordered_json json = head;
     json["rows"] = nlohmann::ordered_json::array();
@@ -175,8 +175,9 @@ int lead_study(const StudyCommand& command, Ranks& ranks) {
   }
   StudyStore store(command.store, StudyStore::Access::write);
   adopt_study(study, store, command.extend ? Extension::allow : Extension::refuse);
+  const std::vector<PlannedArm> planned = plan(study);
   if (!missing_keys(study, store).empty()) {
-    note(command.common, plan_text(study, plan(study)));
+    note(command.common, plan_text(study, planned));
   }
   const StudyRun run = StudySession(command, study, store, ranks).run();
   note(command.common,
@@ -190,7 +191,7 @@ int lead_study(const StudyCommand& command, Ranks& ranks) {
     note(command.common, "interrupted; the same command goes on from here");
     return kNotConverged;
   }
-  print_rates(command, study, store,
+  print_rates(command, study, store, planned,
               {{"command", "study run"},
                {"store", command.store},
                {"num_run", run.num_run},
@@ -248,7 +249,8 @@ int run_status(const StudyCommand& command) {
 
 int run_rates(const StudyCommand& command) {
   const StudyStore store(command.store, StudyStore::Access::read);
-  print_rates(command, study_in(store, command.store), store, {{"command", "study rates"}});
+  const Study study = study_in(store, command.store);
+  print_rates(command, study, store, plan(study), {{"command", "study rates"}});
   return kDone;
 }
 

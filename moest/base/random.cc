@@ -3,6 +3,7 @@
 #include <algorithm>
 
 namespace moest {
+
 std::uint64_t text_hash(std::string_view text) {
   std::uint64_t hash = 0xcbf29ce484222325u;
   for (const char c : text) {

@@ -3,8 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <map>
-#include <utility>
 
 #include "moest/report/study_health.h"
 #include "moest/report/text_table.h"

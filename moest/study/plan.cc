@@ -66,8 +66,7 @@ std::vector<std::string> warnings_for(const Study& study, const Arm& arm, const 
   if (!planned.sizes.empty() && planned.sizes.back().largest_error > kLargestUsefulError) {
     warnings.push_back(
         fmt::format("at n = {} some parameter will have a standard error of {:.2g}, above {}: slopes of its "
-                    "atoms will be "
-                    "noise; take larger sizes, less noise, or another truth",
+                    "atoms will be noise; take larger sizes, less noise, or another truth",
                     planned.sizes.back().size, planned.sizes.back().largest_error, kLargestUsefulError));
   }
   constexpr std::size_t kFewestSizes = 4;
@@ -77,6 +76,9 @@ std::vector<std::string> warnings_for(const Study& study, const Arm& arm, const 
   }
   if (expects_slope(arm) && study.sizes.back() < 10 * study.sizes.front()) {
     warnings.emplace_back("sizes that differ by less than a factor of 10 hardly show a slope");
+  }
+  if (expects_slope(arm) && study.replicates == 1) {
+    warnings.emplace_back("one replicate gives a slope without a standard error: take 20 or more");
   }
   if (arm.start == Arm::Start::near) {
     warnings.emplace_back(

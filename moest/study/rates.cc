@@ -45,7 +45,7 @@ double slope_of(const std::vector<double>& x, const std::vector<double>& y) {
   return (centred * (ys - ys.mean())).sum() / centred.square().sum();
 }
 
-/// What is made of a samples: a value for each size, and the slopes.
+/// What is made of samples: a value for each size, and the slopes.
 struct Curve {
   std::vector<std::int64_t> sizes;
   std::vector<double> values;
