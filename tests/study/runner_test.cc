@@ -146,6 +146,8 @@ TEST(StudyPlan, PredictsErrorsAtEverySize) {
 TEST(StudyPlan, WarnsOfADesignThatShowsNothing) {
   const Study noisy = small_study(replaced(kSmallStudy, "noise = 0.1", "noise = 10"));
   EXPECT_THAT(plan(noisy)[0].warnings, testing::Contains(HasSubstr("will be noise")));
+  const Study single = small_study(replaced(kSmallStudy, "replicates = 3", "replicates = 1"));
+  EXPECT_THAT(plan(single)[0].warnings, testing::Contains(HasSubstr("one replicate")));
   const Study near =
       small_study(replaced(kSmallStudy, "name = \"exact\"", "name = \"exact\"\nstart = \"near\""));
   EXPECT_THAT(plan(near)[0].warnings, testing::Contains(HasSubstr("beside the truth")));
