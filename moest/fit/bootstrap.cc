@@ -106,11 +106,17 @@ bool is_whole(const Json& result, std::size_t num_coefficients) {
          result["elsewhere"].is_boolean();
 }
 
+/// f itself, whatever it predicts.
+Model without_target_ranges(Model model) {
+  model.target_ranges.clear();
+  return model;
+}
+
 /// One bootstrap on its way.
 class Bootstrapping {
  public:
   Bootstrapping(const Model& model, const Dataset& data, const BootstrapOptions& options)
-      : model_(model),
+      : model_(without_target_ranges(model)),
         data_(data),
         options_(options),
         fit_options_(recorded_options(model)),
@@ -123,6 +129,7 @@ class Bootstrapping {
     check_record();
     fit_options_.threads = 1;
     fit_options_.ensemble = 1;
+    fit_options_.clipping = false;
     fit_options_.max_seconds.reset();
   }
 
@@ -208,7 +215,8 @@ class Bootstrapping {
   Json specification() const {
     Json fit = options_json(fit_options(), fit_options_);
     fit["starts"] = options_.starts;
-    for (const char* free : {"threads", "seed", "confidence", "covariance", "ensemble", "max_seconds"}) {
+    for (const char* free :
+         {"threads", "seed", "confidence", "covariance", "ensemble", "clipping", "max_seconds"}) {
       fit.erase(free);
     }
     Json model = to_json(model_);
@@ -334,7 +342,7 @@ class Bootstrapping {
     return sorted[below] + (place - static_cast<double>(below)) * (sorted[above] - sorted[below]);
   }
 
-  const Model& model_;
+  Model model_;
   const Dataset& data_;
   const BootstrapOptions& options_;
   FitOptions fit_options_;

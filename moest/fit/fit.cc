@@ -215,6 +215,9 @@ class Estimation {
                 .fit = {}};
     chart_.set_parameters(theta, model);
     model.spec.gate.groups = {0, group_sizes(spec_)};
+    for (Eigen::Index j = 0; options_.clipping && j < data_.target.cols(); ++j) {
+      model.target_ranges.push_back({data_.target.col(j).minCoeff(), data_.target.col(j).maxCoeff()});
+    }
     return model;
   }
 

@@ -45,6 +45,9 @@ std::span<const Option<FitOptions>> fit_options() {
                          "data are few, but no standard errors"},
       Option<FitOptions>{"ensemble", &FitOptions::ensemble, 1, 1000, "",
                          "number of distinct optima, the best ones, whose predictions are averaged"},
+      Option<FitOptions>{"clipping", &FitOptions::clipping, 0, 1, "",
+                         "the model predicts nothing beyond the range that a target has in the data, as "
+                         "lines do where the data end"},
       Option<FitOptions>{"confidence", &FitOptions::confidence, kLeastConfidence, kMostConfidence, "",
                          "that of the intervals of the coefficients"},
       Option<FitOptions>{"covariance", &FitOptions::covariance, 0, 0, "",

@@ -25,6 +25,7 @@ struct FitOptions {
   std::string loss = "squared";
   double ridge = 0;
   int ensemble = 1;
+  bool clipping = false;
   double confidence = 0.95;
   std::string covariance = "sandwich";
   std::uint64_t seed = 0;

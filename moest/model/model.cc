@@ -77,6 +77,9 @@ void check(const Model& model) {
   if (!model.noise_variance.empty()) {
     expect_length("noise_variance", model.noise_variance.size(), model.spec.num_outputs);
   }
+  if (!model.target_ranges.empty()) {
+    expect_length("target_ranges", model.target_ranges.size(), model.spec.num_outputs, "entries");
+  }
   expect_length("groups", model.groups.size(), static_cast<int>(group_sizes(model.spec).size()), "entries");
   const auto check_atom = [&](const std::string& path, const Atom& atom, int num_expert_parameters) {
     expect_length(path + ".gate", atom.gate.size(), num_gate_parameters(model.spec));

@@ -38,6 +38,12 @@ struct ParameterCovariance {
   double degrees_of_freedom = 0;  // of the residuals, by target
 };
 
+/// Where a target may lie, in its units; low <= high.
+struct TargetRange {
+  double low = 0;
+  double high = 0;
+};
+
 /// A mixture of experts. The atoms act on scaled inputs and give the scaled targets when `scaling` is
 /// present; everything a user sees is in the data's units.
 struct Model {
@@ -51,6 +57,9 @@ struct Model {
   std::optional<nlohmann::ordered_json> fit;  // how the model was fitted, for the record
   std::vector<Atom> groups = {};              // the gates of groups of atoms, where there are any
   std::optional<ParameterCovariance> covariance = {};
+  // By target: predictions beyond are taken as the nearest end (lines go on where the data end). Empty where
+  // they are taken as they come.
+  std::vector<TargetRange> target_ranges = {};
 
   Measure measure() const { return {atoms, groups}; }
 };

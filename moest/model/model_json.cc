@@ -30,6 +30,17 @@ Affine affine_of(const Json& json, const std::string& path) {
   return affine;
 }
 
+TargetRange target_range_of(const Json& json, const std::string& path) {
+  ObjectReader reader(json, path);
+  const TargetRange range{number_of(reader.require("low"), reader.path_of("low")),
+                          number_of(reader.require("high"), reader.path_of("high"))};
+  reader.refuse_the_rest();
+  if (range.low > range.high) {
+    refuse_type(reader.path_of("high"), json["high"], "no less than low");
+  }
+  return range;
+}
+
 Json affine_json(const Affine& affine) { return {{"offset", affine.offset}, {"scale", affine.scale}}; }
 
 Atom gate_of(ObjectReader& reader) {
@@ -291,6 +302,9 @@ Json to_json(const Model& model) {
     }
     json["scaling"] = {{"inputs", inputs}, {"targets", targets}};
   }
+  for (const TargetRange& range : model.target_ranges) {
+    json["target_ranges"].push_back({{"low", range.low}, {"high", range.high}});
+  }
   if (!model.categories.empty()) {
     json["categories"] = model.categories;
   }
@@ -413,6 +427,9 @@ Model model_from_json(const Json& json) {
   }
   if (const Json* scaling = reader.find("scaling")) {
     model.scaling = scaling_of(*scaling, "scaling");
+  }
+  if (const Json* ranges = reader.find("target_ranges")) {
+    model.target_ranges = list_of(*ranges, "target_ranges", target_range_of);
   }
   if (const Json* categories = reader.find("categories")) {
     model.categories = categories_of(*categories, "categories");

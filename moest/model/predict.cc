@@ -93,6 +93,10 @@ Predictions predict(const Model& model, const Eigen::MatrixXd& inputs, int num_t
     auto experts = result.experts.middleCols(Eigen::Index{output} * k, k);
     experts = (target.scale * experts).array() + (sums_to_one ? target.offset : 0.0);
   }
+  for (std::size_t j = 0; j < model.target_ranges.size(); ++j) {
+    auto mean = result.mean.col(static_cast<Eigen::Index>(j));
+    mean = mean.cwiseMax(model.target_ranges[j].low).cwiseMin(model.target_ranges[j].high);
+  }
   return result;
 }
 

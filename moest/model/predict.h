@@ -10,7 +10,7 @@ namespace moest {
 /// All in the data's units, but for the weights, which are >= 0 and, unless they are separate sigmoids, sum
 /// to one in each row.
 struct Predictions {
-  Eigen::MatrixXd mean;     // n x m: f(x), a column for each target
+  Eigen::MatrixXd mean;     // n x m: f(x), a column for each target, within its range where the model has one
   Eigen::MatrixXd weights;  // n x k
   Eigen::MatrixXd experts;  // n x m k: h_i(x), the experts for the first target, then for the second, ..
 };

@@ -70,6 +70,7 @@ std::string fit_command(const std::string& beginning, const ComparisonRow& row,
   text += fmt::format(" --experts {}", contender.spec.num_experts);
   text += contender.ridge > 0 ? fmt::format(" --ridge {}", short_number(contender.ridge)) : "";
   text += row.final_ensemble > 1 ? fmt::format(" --ensemble {}", row.final_ensemble) : "";
+  text += options.clipping ? " --clipping" : "";
   text += fmt::format("{} --starts {} --tolerance {}", starts_greedily(contender) ? "" : " --no-greedy",
                       *options.final_starts, short_number(*options.tolerance));
   return text + " --output model.json";

@@ -114,6 +114,15 @@ std::string gate_options_text(const MixtureSpec& spec) {
 }
 
 /// The change of units inside a model, one row per column.
+std::string ranges_text(const std::vector<TargetRange>& ranges) {
+  std::string text;
+  for (const TargetRange& range : ranges) {
+    text += fmt::format("{}{} to {}", text.empty() ? "" : ", ", short_number(range.low),
+                        short_number(range.high));
+  }
+  return text + "; a prediction beyond is taken as the nearest end";
+}
+
 std::string scaling_text(const Model& model) {
   if (!model.scaling) {
     return "";
@@ -184,6 +193,9 @@ std::string describe_model(const Model& model) {
   text += fmt::format("  noise:   {}\n", model.noise_variance.empty()
                                              ? "not known"
                                              : "standard deviation " + roots_text(model.noise_variance));
+  if (!model.target_ranges.empty()) {
+    text += "  range:   " + wrapped(ranges_text(model.target_ranges), 11) + "\n";
+  }
   text += fmt::format("  scaling: {}\n\n", model.scaling ? "inside, see below" : "none");
   text += coefficient_table(model, {}, std::nullopt);
   if (model.atoms.size() > 1 && !gate.section.empty()) {

@@ -72,6 +72,7 @@ FitOptions fit_options_of(const ComparisonOptions& options) {
   fit.ensemble = std::min(options.ensemble, *options.starts);
   fit.tolerance = *options.tolerance;
   fit.max_iterations = options.max_iterations;
+  fit.clipping = options.clipping;
   fit.seed = options.seed;
   fit.threads = options.threads;
   return fit;

@@ -36,6 +36,8 @@ std::span<const Option<ComparisonOptions>> comparison_options() {
           "rows with the same inputs go into one fold: right where they are copies of each other"},
       Option<Options>{"blending", &Options::blending, 0, 1, "",
                       "average the models of several rows in the end where that does better in the folds"},
+      Option<Options>{"clipping", &Options::clipping, 0, 1, "",
+                      "no model predicts beyond the range that the target has in the rows it learned from"},
       Option<Options>{"seed", &Options::seed, 0, 1.8446744073709552e19, "",
                       "same seed, same folds and same fits, for any number of threads"},
       Option<Options>{"threads", &Options::threads, 0, 4096, "", "number of threads, 0 for all cores"},

@@ -24,6 +24,7 @@ struct ComparisonOptions {
   bool dropping = true;
   bool repeats_together = false;
   bool blending = true;
+  bool clipping = true;
   std::uint64_t seed = 0;
   int threads = 0;
 };
