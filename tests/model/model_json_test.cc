@@ -347,6 +347,15 @@ std::vector<std::uint64_t> bits(const Model& model) {
   return result;
 }
 
+TEST(ModelFile, RefusesABadTargetRange) {
+  EXPECT_EQ(refusal(with("/target_ranges", Json::array({{{"low", -1}, {"high", -1}}}))), "accepted");
+  EXPECT_THAT(refusal(with("/target_ranges", Json::array({{{"low", 1}, {"high", 0}}}))),
+              HasSubstr("target_ranges[0].high"));
+  EXPECT_THAT(refusal(with("/target_ranges", Json::array({{{"low", 1}}}))), HasSubstr("target_ranges[0]"));
+  const Json range{{"low", 0}, {"high", 1}};
+  EXPECT_THAT(refusal(with("/target_ranges", Json::array({range, range}))), HasSubstr("target_ranges has 2"));
+}
+
 TEST(ModelFile, GivesBackEveryBitAndTheSamePredictions) {
   Stream stream(2, 0, "round trip");
   const std::string path =

@@ -74,7 +74,8 @@ TEST(Compare, FindsTheNumberOfExperts) {
 TEST(Compare, HasTheErrorsOfFitsToTheOtherFolds) {
   const Dataset data = two_lines(120, 2);
   const Grid grid{{GateSpec{}}, {ExpertSpec{}}, {1}, {0}};
-  const ComparisonOptions options = quick_options();
+  ComparisonOptions options = quick_options();
+  options.clipping = false;
   const Comparison result = compare(grid, data, {}, options);
   double sum = 0;
   for (const Indices& fold : deal_folds(data.inputs, 4, options.seed)) {
@@ -91,6 +92,19 @@ TEST(Compare, HasTheErrorsOfFitsToTheOtherFolds) {
   // It is a single expert, and linear regression.
   EXPECT_NEAR(result.baselines[1].error.rmse, std::sqrt(sum), 1e-8);
   EXPECT_NEAR(result.baselines[3].error.rmse, std::sqrt(sum), 1e-8);
+}
+
+TEST(Compare, PredictsNothingBeyondTheRangeOfTheTargetUnlessAllowed) {
+  const Dataset data = two_lines(100, 4);
+  const Grid grid{{GateSpec{}}, {ExpertSpec{}}, {1}, {0}};
+  ComparisonOptions options = quick_options();
+  const Eigen::MatrixXd far = 100 * data.inputs;
+  const Eigen::MatrixXd clipped = predict_mean(compare(grid, data, {}, options).model, far, 1);
+  options.clipping = false;
+  const Comparison free = compare(grid, data, {}, options);
+  EXPECT_EQ(clipped.maxCoeff(), data.target.maxCoeff());
+  EXPECT_EQ(clipped.minCoeff(), data.target.minCoeff());
+  EXPECT_GT(predict_mean(free.model, far, 1).maxCoeff(), 2 * data.target.maxCoeff());
 }
 
 TEST(Compare, LearnsNothingFromTheTestSamples) {
