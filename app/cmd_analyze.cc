@@ -1,6 +1,4 @@
 // moest analyze: what data could determine of a mixture, before any are there.
-#include <algorithm>
-#include <cctype>
 #include <chrono>
 #include <memory>
 #include <optional>
@@ -13,15 +11,11 @@
 #include "moest/base/json_reader.h"
 #include "moest/model/model_json.h"
 #include "moest/report/analysis_text.h"
+#include "moest/theory/formula_family.h"
 #include "moest/theory/identifiability_record.h"
-#include "moest/theory/neighbours.h"
-#include "moest/theory/prediction.h"
-#include "moest/theory/random_truth.h"
 
 namespace moest::app {
 namespace {
-
-constexpr std::string_view kFormula = "expr:";
 
 struct AnalyzeCommand {
   CommonOptions common;
@@ -39,74 +33,16 @@ struct AnalyzeCommand {
   bool latex = false;
 };
 
-bool is_formula(const std::string& text) { return text.starts_with(kFormula); }
-
-/// What follows "expr:".
-std::string formula_of(const std::string& text) {
-  const std::size_t begin = text.find_first_not_of(' ', kFormula.size());
-  return begin == std::string::npos ? "" : text.substr(begin);
-}
-
-/// x1..xd and then the parameters.
-std::vector<std::string> formula_names(const AnalyzeCommand& command) {
-  std::vector<std::string> names;
-  for (int j = 1; j <= command.spec.num_inputs; ++j) {
-    names.push_back("x" + std::to_string(j));
+MixtureFamily family_of(const CLI::App& parser, const AnalyzeCommand& command) {
+  ExpertText text{{}, {}, command.parameters};
+  if (parser.count("--expert") > 0) {
+    text.kind = command.spec.expert.kind;
   }
-  if (command.parameters.empty()) {
-    throw InputError("--expert has a formula without --parameters",
-                     "the names in it that are not inputs x1, x2, .. must be declared",
-                     "For example --expert \"expr: c*tanh(a*x1 + b)\" --parameters a,b,c.");
+  if (parser.count("--activation") > 0) {
+    text.activation = command.activation;
   }
-  for (const std::string& name : command.parameters) {
-    const bool is_name =
-        !name.empty() && std::isalpha(static_cast<unsigned char>(name.front())) != 0 &&
-        std::ranges::all_of(name, [](unsigned char c) { return std::isalnum(c) != 0 || c == '_'; });
-    const bool is_taken = std::ranges::find(names, name) != names.end() ||
-                          std::ranges::find(Expression::kFunctions, name) != Expression::kFunctions.end();
-    if (!is_name || is_taken) {
-      throw InputError(fmt::format("--parameters: `{}` cannot be a name", name),
-                       is_taken ? "it is an input, a function or another parameter"
-                                : "names are letters, digits and _, and begin with a letter",
-                       "For example --parameters a,b,c.");
-    }
-    names.push_back(name);
-  }
-  return names;
-}
-
-MixtureFamily family_of(const CLI::App& parser, AnalyzeCommand command) {
-  MixtureFamily family;
-  const bool has_activation = parser.count("--activation") > 0;
-  const bool own_activation = is_formula(command.activation);
-  if (is_formula(command.spec.expert.kind)) {
-    const std::vector<std::string> names = formula_names(command);
-    family.formula = Expression("--expert", formula_of(command.spec.expert.kind), names);
-    for (auto p = static_cast<std::size_t>(command.spec.num_inputs); p < names.size(); ++p) {
-      if (!family.formula->uses(p)) {
-        throw InputError(fmt::format("--parameters: the formula does not use `{}`", names[p]),
-                         "a parameter without effect is never identified",
-                         "Leave it out, or write it into --expert.");
-      }
-    }
-    command.spec.expert = ExpertSpec{};
-  } else if (!command.parameters.empty()) {
-    throw InputError("--parameters belongs to a formula", "--expert is a kind of the catalogue",
-                     "Give --expert \"expr: ...\", or leave it out.");
-  }
-  if (own_activation) {
-    family.activation = Expression("--activation", formula_of(command.activation), {"t"});
-    if (parser.count("--expert") == 0) {
-      command.spec.expert.kind = "tanh";  // a neuron: its link is the formula
-    } else if (!expert_form(command.spec.expert).is_network) {
-      throw InputError(fmt::format("--activation does not belong to the {} expert", command.spec.expert.kind),
-                       "the expert has a link of its own", "Leave out --expert, or take --expert ffn.");
-    }
-  } else if (has_activation) {
-    command.spec.expert.activation = command.activation;
-  }
-  check_mixture_options(parser, command.spec, own_activation ? "--activation" : "");
-  family.spec = command.spec;
+  const MixtureFamily family = family_with(command.spec, text);
+  check_mixture_options(parser, family.spec, family.activation ? "--activation" : "");
   check(family.spec);
   return family;
 }
@@ -146,64 +82,18 @@ std::pair<int, int> gates_to_merge(const std::vector<std::string>& parts) {
   return {first - 1, second - 1};
 }
 
-void check_numbers(const AnalyzeCommand& command) {
-  constexpr int kMostInputs = 8;
-  constexpr int kMostExperts = 16;
-  constexpr int kMostTruths = 1000;
-  check_range("dim", command.spec.num_inputs, 1, kMostInputs);
-  check_range("true_experts", command.spec.num_experts, 1, kMostExperts);
-  check_range("truths", command.options.num_truths, 1, kMostTruths);
-  constexpr double kLeastWidth = 0.01;
-  constexpr double kMostWidth = 100;
-  check_range("half_width", command.options.half_width, kLeastWidth, kMostWidth);
-  if (command.num_samples.has_value() != command.noise.has_value()) {
-    throw InputError("--n and --noise belong together", "standard errors depend on both",
-                     "Give both, or none.");
-  }
-  if (command.num_samples && !(*command.num_samples >= 1)) {
-    throw InputError("--n cannot be used", "it must be 1 or more", "For example --n 10000.");
-  }
-  if (command.noise && !(*command.noise > 0)) {
-    throw InputError("--noise cannot be used", "it must be positive", "For example --noise 0.1.");
-  }
-}
-
-/// What was asked of one truth: predicted errors, merging gates.
-void look_at(const Truth& truth, const AnalyzeCommand& command, const InputDistribution& inputs,
-             Analysis& analysis) {
-  if (command.num_samples) {
-    analysis.predicted =
-        predicted_errors(truth, *command.num_samples, *command.noise, inputs, command.options.seed);
-    const Verdict over = analysis.result.over.verdict;
-    if (over != Verdict::regular && over != Verdict::scale_gauge) {
-      analysis.predicted->splits.clear();  // there is no rate to predict with
-    }
-    analysis.num_samples = *command.num_samples;
-    analysis.noise = *command.noise;
-  }
-  if (!command.merge_gates.empty()) {
-    const auto [first, second] = gates_to_merge(command.merge_gates);
-    analysis.merging = merge_gates(truth, first, second, command.options.half_width, command.options.seed);
-  }
-}
-
 int run_analyze(const CLI::App& parser, AnalyzeCommand command) {
   const std::optional<Measure> measure = read_truth(parser, command);
   if (!measure) {
     command.spec.num_experts = command.true_experts.value_or(2);
   }
-  check_numbers(command);
   const MixtureFamily family = measure ? MixtureFamily{command.spec} : family_of(parser, command);
-  const InputDistribution inputs = at_path("--inputs", [&] { return parse_distribution(command.inputs); });
-  if (command.num_samples && family.spec.num_outputs > 1) {
-    throw InputError("--n takes one target", "the noise of several targets is not one number",
-                     "Leave out --n and --noise.");
-  }
+  AnalysisRequest request{command.options, command.num_samples, command.noise, {}, {}};
+  request.inputs = at_path("--inputs", [&] { return parse_distribution(command.inputs); });
   if (!command.merge_gates.empty()) {
-    const auto [first, second] = gates_to_merge(command.merge_gates);
-    check_mergeable(family.spec, first, second);
+    request.merge_gates = gates_to_merge(command.merge_gates);
   }
-  command.options.num_experts = command.experts.value_or(command.spec.num_experts + 1);
+  request.options.num_experts = command.experts.value_or(command.spec.num_experts + 1);
 
   Analysis analysis;
   {
@@ -216,16 +106,8 @@ int run_analyze(const CLI::App& parser, AnalyzeCommand command) {
         line.show("truths analysed", elapsed.count(), share);
       };
     }
-    analysis.result = analyze(family, measure, command.options, progress);
+    analysis = full_analysis(family, measure, request, progress);
   }
-  analysis.neighbours = regular_neighbours(analysis.result, command.options.seed);
-  if (command.num_samples || !command.merge_gates.empty()) {
-    Stream stream(command.options.seed, 0, "identifiability");
-    const Truth truth =
-        measure ? Truth{family, *measure} : random_truth(family, command.options.half_width, stream);
-    look_at(truth, command, inputs, analysis);
-  }
-  analysis.is_given = measure.has_value();
   if (command.common.json) {
     print_json(to_json(analysis));
   } else {

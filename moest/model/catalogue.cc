@@ -117,8 +117,7 @@ bool gate_sees_inputs(const GateSpec& gate) {
          visit_gate(gate.kind, [](auto kind) { return decltype(kind)::kFeaturesAreInputs; });
 }
 
-void check_inputs(const MixtureSpec& spec, const Eigen::MatrixXd& inputs,
-                  const std::optional<Scaling>& scaling) {
+void check_inputs(const MixtureSpec& spec, const MatrixView& inputs, const std::optional<Scaling>& scaling) {
   const bool needs_directions =
       visit_gate(spec.gate.kind, [](auto gate) { return decltype(gate)::kNeedsDirections; });
   if (!needs_directions) {

@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "moest/data/array_dataset.h"
 #include "moest/data/scaling.h"
 #include "moest/model/cosine_gate.h"
 #include "moest/model/dense_to_sparse_gate.h"
@@ -169,8 +170,7 @@ BasicAtom<T> atom_from_chart(const MixtureSpec& spec, const BasicAtom<T>& in_cha
 }
 
 /// Throws InputError for inputs (n x d) that, scaled, the gate has no score for, with their rows.
-void check_inputs(const MixtureSpec& spec, const Eigen::MatrixXd& inputs,
-                  const std::optional<Scaling>& scaling);
+void check_inputs(const MixtureSpec& spec, const MatrixView& inputs, const std::optional<Scaling>& scaling);
 
 /// Throws InputError when the specification is not a legal mixture: unknown kinds, k < 1, fewer inputs than
 /// the gate needs, an option out of range, an option of another expert.

@@ -55,7 +55,7 @@ namespace {
 
 /// Calls f(rows, first_row) for each task's rows of the inputs, scaled as the model wants them.
 template <class F>
-void for_each_task(const Model& model, const Eigen::MatrixXd& inputs, int num_threads, const F& f) {
+void for_each_task(const Model& model, const MatrixView& inputs, int num_threads, const F& f) {
   const Eigen::Index n = inputs.rows();
   const auto num_tasks = static_cast<int>((n + kRowsPerTask - 1) / kRowsPerTask);
   parallel_for(num_threads, num_tasks, [&](int task) {
@@ -67,7 +67,7 @@ void for_each_task(const Model& model, const Eigen::MatrixXd& inputs, int num_th
 
 }  // namespace
 
-Predictions predict(const Model& model, const Eigen::MatrixXd& inputs, int num_threads) {
+Predictions predict(const Model& model, const MatrixView& inputs, int num_threads) {
   check(model);
   MOEST_EXPECT(inputs.cols() == model.spec.num_inputs);
   check_inputs(model.spec, inputs, model.scaling);
@@ -100,7 +100,7 @@ Predictions predict(const Model& model, const Eigen::MatrixXd& inputs, int num_t
   return result;
 }
 
-Eigen::MatrixXd predict_mean(const Ensemble& ensemble, const Eigen::MatrixXd& inputs, int num_threads) {
+Eigen::MatrixXd predict_mean(const Ensemble& ensemble, const MatrixView& inputs, int num_threads) {
   MOEST_EXPECT(!ensemble.members.empty());
   MOEST_EXPECT(ensemble.weights.empty() || ensemble.weights.size() == ensemble.members.size());
   const auto weight = [&](std::size_t i) { return ensemble.weights.empty() ? 1.0 : ensemble.weights[i]; };
@@ -113,7 +113,7 @@ Eigen::MatrixXd predict_mean(const Ensemble& ensemble, const Eigen::MatrixXd& in
   return sum / total;
 }
 
-Eigen::MatrixXd mean_standard_errors(const Model& model, const Eigen::MatrixXd& inputs, int num_threads) {
+Eigen::MatrixXd mean_standard_errors(const Model& model, const MatrixView& inputs, int num_threads) {
   check(model);
   MOEST_EXPECT(inputs.cols() == model.spec.num_inputs);
   check_inputs(model.spec, inputs, model.scaling);

@@ -3,6 +3,7 @@
 
 #include <Eigen/Core>
 
+#include "moest/data/array_dataset.h"
 #include "moest/model/model.h"
 
 namespace moest {
@@ -17,13 +18,13 @@ struct Predictions {
 
 /// Values of the model at inputs (n x d, in the data's units, columns in the order of model.inputs). The same
 /// model and inputs give the same bits for any number of threads (0: all cores).
-Predictions predict(const Model& model, const Eigen::MatrixXd& inputs, int num_threads);
+Predictions predict(const Model& model, const MatrixView& inputs, int num_threads);
 
 /// The mean of the members' means, by their weights, n x m.
-Eigen::MatrixXd predict_mean(const Ensemble& ensemble, const Eigen::MatrixXd& inputs, int num_threads);
+Eigen::MatrixXd predict_mean(const Ensemble& ensemble, const MatrixView& inputs, int num_threads);
 
 /// Standard errors of f(x) at these inputs, n x m in the targets' units: the delta method with the covariance
 /// of the model's parameters. Throws InputError where the model has none, or one of another model.
-Eigen::MatrixXd mean_standard_errors(const Model& model, const Eigen::MatrixXd& inputs, int num_threads);
+Eigen::MatrixXd mean_standard_errors(const Model& model, const MatrixView& inputs, int num_threads);
 
 }  // namespace moest

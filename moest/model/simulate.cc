@@ -43,24 +43,30 @@ Eigen::MatrixXd draw_inputs(const InputDistribution& distribution, Eigen::Index 
   return inputs;
 }
 
+Eigen::VectorXd add_noise(Eigen::MatrixXd& target, std::span<const double> noise_sd, std::uint64_t seed) {
+  MOEST_EXPECT(static_cast<Eigen::Index>(noise_sd.size()) == target.cols());
+  MOEST_EXPECT(std::all_of(noise_sd.begin(), noise_sd.end(), [](double sd) { return sd >= 0; }));
+  Stream stream(seed, 0, "simulated noise");
+  Eigen::VectorXd noise_sq = Eigen::VectorXd::Zero(target.cols());
+  for (auto row : target.rowwise()) {
+    for (Eigen::Index j = 0; j < row.size(); ++j) {
+      const double noise = noise_sd[static_cast<std::size_t>(j)] * stream.normal();
+      row[j] += noise;
+      noise_sq[j] += noise * noise;
+    }
+  }
+  return noise_sq;
+}
+
 SimulatedData simulate(const Model& model, Eigen::Index num_samples, const InputDistribution& distribution,
                        const std::vector<double>& noise_sd, std::uint64_t seed, int num_threads) {
   MOEST_EXPECT(num_samples >= 1);
   MOEST_EXPECT(static_cast<int>(noise_sd.size()) == model.spec.num_outputs);
-  MOEST_EXPECT(std::all_of(noise_sd.begin(), noise_sd.end(), [](double sd) { return sd >= 0; }));
   Stream input_stream(seed, 0, "simulated inputs");
-  Stream noise_stream(seed, 0, "simulated noise");
   SimulatedData data;
   data.inputs = draw_inputs(distribution, num_samples, model.spec.num_inputs, input_stream);
   data.target = predict(model, data.inputs, num_threads).mean;
-  data.noise_sq.setZero(data.target.cols());
-  for (auto row : data.target.rowwise()) {
-    for (Eigen::Index j = 0; j < row.size(); ++j) {
-      const double noise = noise_sd[static_cast<std::size_t>(j)] * noise_stream.normal();
-      row[j] += noise;
-      data.noise_sq[j] += noise * noise;
-    }
-  }
+  data.noise_sq = add_noise(data.target, noise_sd, seed);
   return data;
 }
 

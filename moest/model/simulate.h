@@ -3,6 +3,7 @@
 
 #include <Eigen/Core>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,10 @@ InputDistribution parse_distribution(const std::string& text);
 /// `num_samples` x `num_inputs` numbers of the law, row by row.
 Eigen::MatrixXd draw_inputs(const InputDistribution& distribution, Eigen::Index num_samples, int num_inputs,
                             Stream& stream);
+
+/// Adds noise_sd[j] * N(0, 1) to column j, independently, row by row from the stream (seed, 0, "simulated
+/// noise"), and returns the sums of the squares of what was added, by column.
+Eigen::VectorXd add_noise(Eigen::MatrixXd& target, std::span<const double> noise_sd, std::uint64_t seed);
 
 struct SimulatedData {
   Eigen::MatrixXd inputs;    // n x d

@@ -1,6 +1,9 @@
 #include "moest/theory/identifiability_record.h"
 
+#include "moest/base/error.h"
 #include "moest/model/catalogue.h"
+#include "moest/theory/formula_family.h"
+#include "moest/theory/random_truth.h"
 
 namespace moest {
 namespace {
@@ -59,7 +62,66 @@ nlohmann::ordered_json to_json(const Merging& merging) {
   return {{"points", points}, {"exponent", merging.exponent}};
 }
 
+void check_request(const MixtureSpec& spec, const AnalysisRequest& request) {
+  constexpr int kMostTruths = 1000;
+  constexpr double kLeastWidth = 0.01;
+  constexpr double kMostWidth = 100;
+  check_size(spec);
+  check_range("truths", request.options.num_truths, 1, kMostTruths);
+  check_range("half_width", request.options.half_width, kLeastWidth, kMostWidth);
+  if (request.num_samples.has_value() != request.noise.has_value()) {
+    throw InputError("--n and --noise belong together", "standard errors depend on both",
+                     "Give both, or none.");
+  }
+  if (request.num_samples && !(*request.num_samples >= 1)) {
+    throw InputError("--n cannot be used", "it must be 1 or more", "For example --n 10000.");
+  }
+  if (request.noise && !(*request.noise > 0)) {
+    throw InputError("--noise cannot be used", "it must be positive", "For example --noise 0.1.");
+  }
+  if (request.num_samples && spec.num_outputs > 1) {
+    throw InputError("--n takes one target", "the noise of several targets is not one number",
+                     "Leave out --n and --noise.");
+  }
+  if (request.merge_gates) {
+    check_mergeable(spec, request.merge_gates->first, request.merge_gates->second);
+  }
+}
+
+/// What was asked of one truth: predicted errors, merging gates.
+void look_at(const Truth& truth, const AnalysisRequest& request, Analysis& analysis) {
+  if (request.num_samples) {
+    analysis.predicted =
+        predicted_errors(truth, *request.num_samples, *request.noise, request.inputs, request.options.seed);
+    const Verdict over = analysis.result.over.verdict;
+    if (over != Verdict::regular && over != Verdict::scale_gauge) {
+      analysis.predicted->splits.clear();  // there is no rate to predict with
+    }
+    analysis.num_samples = *request.num_samples;
+    analysis.noise = *request.noise;
+  }
+  if (request.merge_gates) {
+    const auto [first, second] = *request.merge_gates;
+    analysis.merging = merge_gates(truth, first, second, request.options.half_width, request.options.seed);
+  }
+}
+
 }  // namespace
+
+Analysis full_analysis(const MixtureFamily& family, const std::optional<Measure>& measure,
+                       const AnalysisRequest& request, const std::function<void(double)>& progress) {
+  check_request(family.spec, request);
+  Analysis analysis;
+  analysis.is_given = measure.has_value();
+  analysis.result = analyze(family, measure, request.options, progress);
+  analysis.neighbours = regular_neighbours(analysis.result, request.options.seed);
+  if (request.num_samples || request.merge_gates) {
+    Stream stream(request.options.seed, 0, "identifiability");
+    look_at(measure ? Truth{family, *measure} : random_truth(family, request.options.half_width, stream),
+            request, analysis);
+  }
+  return analysis;
+}
 
 nlohmann::ordered_json to_json(const Analysis& analysis) {
   const Identifiability& result = analysis.result;

@@ -1,0 +1,214 @@
+// Fitting, and choosing the number of experts.
+#include <optional>
+
+#include "moest/base/error.h"
+#include "moest/base/json_reader.h"
+#include "moest/fit/fit.h"
+#include "moest/model/catalogue.h"
+#include "moest/model/model_json.h"
+#include "moest/model/predict.h"
+#include "moest/report/model_text.h"
+#include "moest/report/selection_text.h"
+#include "moest/selection/selection.h"
+#include "python/bindings/bindings.h"
+
+namespace moest::python {
+namespace {
+
+namespace py = pybind11;
+
+struct ArrayArguments {
+  ArrayArguments(const py::object& x, const py::object& y, const py::object& weights,
+                 std::vector<std::string> inputs, std::vector<std::string> targets)
+      : x_(x), y_(y), inputs_(std::move(inputs)), targets_(std::move(targets)) {
+    if (!weights.is_none()) {
+      weights_.emplace(weights);
+    }
+  }
+
+  Dataset dataset() const {
+    Arrays arrays{x_.view(), y_.view(), {}, inputs_, targets_};
+    if (weights_) {
+      arrays.weights.emplace(weights_->view());
+    }
+    return make_dataset(arrays);
+  }
+
+ private:
+  Array x_, y_;
+  std::optional<Array> weights_;
+  std::vector<std::string> inputs_, targets_;
+};
+
+FitOptions options_of(const std::string& text) {
+  const nlohmann::ordered_json json = json_of(text);
+  ObjectReader reader(json, "", "options");
+  FitOptions options;
+  read_options(reader, fit_options(), options, [](std::string_view) { return true; });
+  if (const nlohmann::ordered_json* fix = reader.find("fix")) {
+    options.fix = list_of(*fix, "fix", string_of);
+  }
+  reader.refuse_the_rest();
+  return options;
+}
+
+MixtureSpec spec_of(const std::string& gate, const std::string& expert, int num_experts) {
+  check_range("n_experts", num_experts, 1, 1e6);
+  MixtureSpec spec;
+  spec.gate = gate_from_json(json_of(gate), "gate");
+  spec.expert = expert_from_json(json_of(expert), "expert");
+  spec.num_experts = num_experts;
+  return spec;
+}
+
+/// Calls a Python function from whatever thread the fit reports from; what it raises is dropped, since the
+/// fit must not die of it.
+template <class... Arguments>
+void report_to(const py::object& progress, Arguments... arguments) {
+  const py::gil_scoped_acquire locked;
+  try {
+    progress(arguments...);
+  } catch (py::error_already_set& error) {
+    error.discard_as_unraisable("the progress of a fit");
+  }
+}
+
+FitControl control_of(const std::atomic<bool>* interrupt, const py::object& progress) {
+  FitControl control{interrupt, {}};
+  if (!progress.is_none()) {
+    control.progress = [&progress](const FitProgress& state) {
+      report_to(progress, state.starts_done, state.starts_planned, state.share_done, state.seconds,
+                state.best_rss);
+    };
+  }
+  return control;
+}
+
+py::dict fit_arrays(const py::object& x, const py::object& y, const py::object& weights,
+                    const std::vector<std::string>& inputs, const std::vector<std::string>& targets,
+                    const std::string& gate, const std::string& expert, int num_experts,
+                    const std::string& options_text, const std::optional<Mixture>& start,
+                    const py::object& progress) {
+  const ArrayArguments arguments(x, y, weights, inputs, targets);
+  const FitOptions options = options_of(options_text);
+  const MixtureSpec spec = spec_of(gate, expert, num_experts);
+  struct Found {
+    FitResult fit;
+    std::vector<std::string> notes;
+    std::string report;
+  };
+  const auto outcome = interruptible([&](const std::atomic<bool>* interrupt) {
+    const Dataset data = arguments.dataset();
+    std::optional<Model> first;
+    if (start) {
+      first = start->ensemble.members.front();
+    }
+    Found found{fit(spec, data, options, control_of(interrupt, progress), first), data.notes, {}};
+    std::optional<Regimes> regimes;
+    if (data.inputs.cols() == 1 && !found.fit.model.atoms.empty()) {
+      regimes = find_regimes(data.inputs, predict(found.fit.model, data.inputs, options.threads).weights);
+    }
+    if (!found.fit.model.atoms.empty()) {
+      found.report = fit_report("X, y", found.fit.model, found.fit.summary, regimes);
+    }
+    return found;
+  });
+  const Found& found = outcome.result;
+  using namespace py::literals;
+  return py::dict("mixture"_a = found.fit.model.atoms.empty() ? py::object(py::none())
+                                                              : py::cast(Mixture{found.fit.ensemble}),
+                  "summary"_a = to_json(found.fit.summary).dump(), "report"_a = found.report,
+                  "notes"_a = found.notes, "was_interrupted"_a = outcome.was_interrupted);
+}
+
+py::dict select_arrays(const Mixture& mixture, const py::object& x, const py::object& y,
+                       const py::object& weights, const std::vector<std::string>& inputs,
+                       const std::vector<std::string>& targets, const std::string& options_text,
+                       const py::object& progress) {
+  const ArrayArguments arguments(x, y, weights, inputs, targets);
+  const Model& model = mixture.single("the number of experts");
+  const nlohmann::ordered_json json = json_of(options_text);
+  ObjectReader reader(json, "", "options");
+  SelectionOptions options;
+  read_options(reader, selection_options(), options, [](std::string_view) { return true; });
+  reader.refuse_the_rest();
+  const auto outcome = interruptible([&](const std::atomic<bool>* interrupt) {
+    std::function<void(int, int, double)> report;
+    if (!progress.is_none()) {
+      report = [&](int done, int planned, double seconds) { report_to(progress, done, planned, seconds); };
+    }
+    return select(model, arguments.dataset(), options, {interrupt, {}}, report);
+  });
+  const Selection& selection = outcome.result;
+  py::list models;
+  for (const SelectionRow& row : selection.rows) {
+    models.append(Mixture{row.fit.ensemble});
+  }
+  using namespace py::literals;
+  return py::dict("record"_a = to_json(selection).dump(), "report"_a = selection_report(selection, "X, y"),
+                  "mixtures"_a = models, "was_interrupted"_a = outcome.was_interrupted);
+}
+
+/// [{"name", "default", "sentence", "unit", "choices"}, ..]: what the signatures and docstrings are held to.
+template <class Owner>
+nlohmann::ordered_json declarations(std::span<const Option<Owner>> options) {
+  static const Owner kDefaults{};
+  nlohmann::ordered_json list = nlohmann::ordered_json::array();
+  for (const Option<Owner>& option : options) {
+    list.push_back({{"name", option.name},
+                    {"default", option_json(option, kDefaults)},
+                    {"sentence", option.sentence},
+                    {"unit", option.unit},
+                    {"choices", option.choices}});
+  }
+  return list;
+}
+
+/// {kind: {"formula", "summary", "options"}, ..}
+template <class InfoOf>
+nlohmann::ordered_json kinds_of(const std::vector<std::string>& names, const InfoOf& info_of) {
+  nlohmann::ordered_json kinds;
+  for (const std::string& name : names) {
+    const KindInfo& info = info_of(name);
+    kinds[name] = {{"formula", info.formula}, {"summary", info.summary}, {"options", info.options}};
+  }
+  return kinds;
+}
+
+}  // namespace
+
+void bind_fit(py::module_& module) {
+  module.def("fit", &fit_arrays, py::arg("x"), py::arg("y"), py::arg("weights"), py::arg("inputs"),
+             py::arg("targets"), py::arg("gate"), py::arg("expert"), py::arg("n_experts"), py::arg("options"),
+             py::arg("start"), py::arg("progress"));
+  module.def("select", &select_arrays, py::arg("mixture"), py::arg("x"), py::arg("y"), py::arg("weights"),
+             py::arg("inputs"), py::arg("targets"), py::arg("options"), py::arg("progress"));
+  module.def(
+      "num_free_parameters",
+      [](const std::string& gate, const std::string& expert, int num_experts, int num_inputs,
+         int num_outputs) {
+        MixtureSpec spec = spec_of(gate, expert, num_experts);
+        spec.num_inputs = num_inputs;
+        spec.num_outputs = num_outputs;
+        check(spec);
+        return num_free_parameters(spec);
+      },
+      py::arg("gate"), py::arg("expert"), py::arg("n_experts"), py::arg("n_inputs"), py::arg("n_outputs"));
+  module.def("kinds", [] {
+    const auto expert_info = [](const std::string& name) -> const KindInfo& {
+      return expert_kind(name).info;
+    };
+    return nlohmann::ordered_json{{"gate", kinds_of(gate_names(), gate_info)},
+                                  {"expert", kinds_of(expert_names(), expert_info)}}
+        .dump();
+  });
+  module.def("options", [] {
+    return nlohmann::ordered_json{{"fit", declarations(fit_options())},
+                                  {"gate", declarations(gate_options())},
+                                  {"expert", declarations(expert_options())},
+                                  {"selection", declarations(selection_options())}}
+        .dump();
+  });
+}
+
+}  // namespace moest::python

@@ -1,0 +1,152 @@
+"""Pictures on matplotlib's axes: axes in, axes out."""
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Optional
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from ._model import model_of
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from ._study import Study
+
+_POINTS = 400
+
+
+def plot_fit(
+    model: Any, X: Any, y: Any = None, *, feature: int = 0, confidence: Optional[float] = None, ax: Optional["Axes"] = None
+) -> "Axes":
+    """The regression function along one input, with the data, the experts where they lead, and a confidence band.
+
+    Other inputs are held at their medians.
+
+    Parameters
+    ----------
+    model : fitted MoERegressor or Model
+    X : array-like of shape (n, d)
+        Where it is drawn: over the range of its column `feature`.
+    y : array-like of shape (n,), optional
+        Targets, as points.
+    feature : int
+    confidence : float, optional
+        Of a band around the curve, 0.95 say.
+    ax : matplotlib Axes, optional
+
+    Returns
+    -------
+    matplotlib Axes
+    """
+    ax = plt.gca() if ax is None else ax
+    fitted = model_of(model)
+    columns = _columns(model, X)
+    grid = _grid_along(columns, feature)
+    along = grid[:, feature]
+    if y is not None:
+        ax.scatter(columns[:, feature], np.asarray(y, dtype=float), s=9, color="0.65", zorder=1, label="data")
+    used = _used(model, grid)
+    if fitted.n_members == 1 and len(fitted.targets) == 1:
+        weights, experts = fitted.predict_gate(used), fitted.predict_experts(used)
+        leader = weights.argmax(axis=1)
+        for i in range(weights.shape[1]):
+            ax.plot(
+                along, np.where(leader == i, experts[:, i], np.nan), linewidth=5, alpha=0.35, color=f"C{i}", zorder=2,
+                solid_capstyle="butt", label=f"expert {i + 1}" if (leader == i).any() else None,
+            )
+    if confidence is not None:
+        lower, upper = fitted.predict_interval(used, confidence)
+        ax.fill_between(along, lower, upper, color="0.3", alpha=0.2, linewidth=0, zorder=3, label=f"{confidence:.0%} band")
+    ax.plot(along, fitted.predict(used), color="black", linewidth=1.2, zorder=4, label="fit")
+    ax.set_xlabel(_names(model)[feature])
+    ax.set_ylabel(", ".join(fitted.targets))
+    ax.legend(frameon=False, fontsize="small")
+    return ax
+
+
+def plot_gate(model: Any, X: Any, *, feature: int = 0, ax: Optional["Axes"] = None) -> "Axes":
+    """The weights of the experts along one input, the others held at their medians.
+
+    Parameters
+    ----------
+    model : fitted MoERegressor or Model
+    X : array-like of shape (n, d)
+    feature : int
+    ax : matplotlib Axes, optional
+
+    Returns
+    -------
+    matplotlib Axes
+    """
+    ax = plt.gca() if ax is None else ax
+    fitted = model_of(model)
+    grid = _grid_along(_columns(model, X), feature)
+    weights = fitted.predict_gate(_used(model, grid))
+    for i in range(weights.shape[1]):
+        ax.plot(grid[:, feature], weights[:, i], color=f"C{i}", label=f"expert {i + 1}")
+    ax.set_xlabel(_names(model)[feature])
+    ax.set_ylabel("weight")
+    ax.set_ylim(-0.02, 1.02)
+    ax.legend(frameon=False, fontsize="small")
+    return ax
+
+
+def plot_rates(study: "Study", metric: str = "regression_l2", *, ax: Optional["Axes"] = None) -> "Axes":
+    """A metric against the sample size on logarithmic axes, with standard errors and fitted slopes, arm by arm.
+
+    Parameters
+    ----------
+    study : Study
+        With its trials.
+    metric : str
+        Of metrics of atoms the largest over all atoms is drawn.
+    ax : matplotlib Axes, optional
+
+    Returns
+    -------
+    matplotlib Axes
+    """
+    ax = plt.gca() if ax is None else ax
+    rows = [row for row in study.points() if row["metric"] == metric and row["atom"] is None]
+    if not rows:
+        known = sorted({row["metric"] for row in study.points()})
+        raise ValueError(f"the study has no metric {metric} (it has {', '.join(known)})")
+    for i, row in enumerate(rows):
+        sizes = np.array([point["size"] for point in row["points"]], dtype=float)
+        values = np.array([point["value"] for point in row["points"]], dtype=float)
+        errors = np.array([point["standard_error"] for point in row["points"]], dtype=float)
+        slope = "" if row["slope"] is None else f": slope {row['slope']:.2f} ({row['slope_se']:.2f})"
+        ax.errorbar(sizes, values, 2 * errors, fmt="o", markersize=3, color=f"C{i}", label=row["arm"] + slope)
+        if row["slope"] is not None:
+            middle = np.exp(np.mean(np.log(values)) + row["slope"] * (np.log(sizes) - np.mean(np.log(sizes))))
+            ax.plot(sizes, middle, color=f"C{i}", linewidth=1)
+    ax.set_xscale("log")
+    ax.set_yscale("log")
+    ax.set_xlabel("sample size n")
+    ax.set_ylabel(metric)
+    ax.legend(frameon=False, fontsize="small")
+    return ax
+
+
+def _columns(model: Any, X: Any) -> Any:
+    """All inputs of the data, as numbers."""
+    columns = np.asarray(X, dtype=float)
+    return columns.reshape(-1, 1) if columns.ndim == 1 else columns
+
+
+def _names(model: Any) -> Any:
+    names = getattr(model, "_input_names", None)
+    return model.inputs if names is None else names()
+
+
+def _used(model: Any, grid: Any) -> Any:
+    """The columns that the model has."""
+    names = list(_names(model))
+    return grid[:, [names.index(name) for name in model_of(model).inputs]]
+
+
+def _grid_along(columns: Any, feature: int) -> Any:
+    grid = np.tile(np.median(columns, axis=0), (_POINTS, 1))
+    grid[:, feature] = np.linspace(columns[:, feature].min(), columns[:, feature].max(), _POINTS)
+    return grid
