@@ -45,7 +45,7 @@ class Resampler {
     if (kind_ == "pairs") {
       return;
     }
-    mean_ = predict(model, data.inputs, 1).mean;
+    mean_ = predict_mean(model, data.inputs, 1);
     spread_ = sample_weights(data).sqrt().inverse();
     if (kind_ == "parametric") {
       if (model.noise_variance.empty()) {

@@ -121,6 +121,11 @@ class Starter {
     LocalFit fit = first_expert(current, stream);
     for (int k = 1; k < spec_.num_experts; ++k) {
       Problem larger = problem_of(k + 1, few_samples_);
+      if (monitor_.exhausted()) {
+        fit = whole(current, larger, fit);
+        current = std::move(larger);
+        continue;
+      }
       fit = best_split(current, larger, fit.theta, stream);
       const bool is_last = k + 1 == spec_.num_experts;
       fit = resume(larger, fit, is_last ? search_effort() : effort(kPolishSplit), monitor_);
@@ -187,6 +192,19 @@ class Starter {
       }
     }
     return best;
+  }
+
+  /// What there was when the time was up, with one expert twice.
+  LocalFit whole(Problem& smaller, Problem& larger, const LocalFit& fit) const {
+    LocalFit copied{.theta = fit.theta, .status = *monitor_.exhausted()};
+    for (int expert = 0; expert < smaller.chart().num_experts(); ++expert) {
+      if (const std::optional<Growth> grown = growth(smaller.chart().spec(), larger.chart().spec(), expert)) {
+        copied.theta = copy_expert(smaller, larger, fit.theta, *grown);
+        break;
+      }
+    }
+    copied.objective = larger.objective(copied.theta);
+    return copied;
   }
 
   LocalFit best_split(Problem& smaller, Problem& larger, const Eigen::VectorXd& theta, Stream& stream) const {

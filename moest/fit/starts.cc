@@ -1,6 +1,7 @@
 #include "moest/fit/starts.h"
 
 #include <cmath>
+#include <numbers>
 #include <tuple>
 #include <utility>
 
@@ -190,6 +191,17 @@ Eigen::VectorXd split_expert(Problem& smaller, const Problem& larger, const Eige
   result.segment(to.gate_offset(growth.new_gate), gate_size) -= 0.5 * difference;
   randomise_expert(larger, statistics, stream,
                    result.segment(to.expert_offset(growth.new_atom), to.num_expert_parameters()));
+  to.make_feasible(result);
+  return result;
+}
+
+Eigen::VectorXd copy_expert(Problem& smaller, const Problem& larger, const Eigen::VectorXd& theta,
+                            const Growth& growth) {
+  const MixtureChart& to = larger.chart();
+  Eigen::VectorXd result = to.rearranged(smaller.chart(), theta, growth.from);
+  for (const int gate : {growth.kept_gate, growth.new_gate}) {
+    result[to.gate_offset(gate) + to.num_gate_coordinates()] -= std::numbers::ln2;
+  }
   to.make_feasible(result);
   return result;
 }

@@ -31,4 +31,9 @@ Eigen::VectorXd random_start(const Problem& problem, const SampleStatistics& sta
 Eigen::VectorXd split_expert(Problem& smaller, const Problem& larger, const Eigen::VectorXd& theta,
                              const Growth& growth, const SampleStatistics& statistics, Stream& stream);
 
+/// The same with the expert's copy as the new one, whose gate is that of the expert: both have half its mass
+/// where weights are masses, so that the function stays as it is but for gates of another kind.
+Eigen::VectorXd copy_expert(Problem& smaller, const Problem& larger, const Eigen::VectorXd& theta,
+                            const Growth& growth);
+
 }  // namespace moest

@@ -18,11 +18,12 @@ namespace {
 // A chunk of rows is one task: a multiple of the block size, so that chunks split no block.
 constexpr Eigen::Index kRowsPerTask = 64 * Eigen::Index{kBlockSize};
 
+/// Of the experts those are kept that `result` has columns for: all or none.
 void predict_rows(const MixtureChart& chart, const Eigen::VectorXd& v, const Eigen::MatrixXd& inputs,
                   Eigen::Index first_row, Predictions& result) {
   const SampleBlocks blocks = chart.blocks(inputs);
   OutputPasses passes(chart.layouts(), blocks);
-  const int k = chart.num_experts();
+  const auto k = static_cast<int>(result.weights.cols());
   for (int block = 0; block < blocks.num_blocks(); ++block) {
     const Eigen::Index row = first_row + Eigen::Index{block} * kBlockSize;
     const int count = blocks.block_samples(block);
@@ -49,10 +50,6 @@ Eigen::VectorXd exact_kernel_parameters(const MixtureSpec& spec, const Measure& 
   return unbounded.kernel_parameters(unbounded.coordinates(measure));
 }
 
-}  // namespace
-
-namespace {
-
 /// Calls f(rows, first_row) for each task's rows of the inputs, scaled as the model wants them.
 template <class F>
 void for_each_task(const Model& model, const MatrixView& inputs, int num_threads, const F& f) {
@@ -65,9 +62,7 @@ void for_each_task(const Model& model, const MatrixView& inputs, int num_threads
   });
 }
 
-}  // namespace
-
-Predictions predict(const Model& model, const MatrixView& inputs, int num_threads) {
+Predictions evaluate(const Model& model, const MatrixView& inputs, int num_kept_experts, int num_threads) {
   check(model);
   MOEST_EXPECT(inputs.cols() == model.spec.num_inputs);
   check_inputs(model.spec, inputs, model.scaling);
@@ -76,7 +71,7 @@ Predictions predict(const Model& model, const MatrixView& inputs, int num_thread
   const MixtureChart chart(spec, 1.0);
   const Eigen::VectorXd v = exact_kernel_parameters(spec, model.measure());
   const Eigen::Index n = inputs.rows();
-  const int k = model.spec.num_experts;
+  const int k = num_kept_experts;
   const int num_outputs = model.spec.num_outputs;
   Predictions result{Eigen::MatrixXd(n, num_outputs), Eigen::MatrixXd(n, k),
                      Eigen::MatrixXd(n, Eigen::Index{num_outputs} * k)};
@@ -100,17 +95,32 @@ Predictions predict(const Model& model, const MatrixView& inputs, int num_thread
   return result;
 }
 
+}  // namespace
+
+Predictions predict(const Model& model, const MatrixView& inputs, int num_threads) {
+  return evaluate(model, inputs, model.spec.num_experts, num_threads);
+}
+
+Eigen::MatrixXd predict_mean(const Model& model, const MatrixView& inputs, int num_threads) {
+  return evaluate(model, inputs, 0, num_threads).mean;
+}
+
 Eigen::MatrixXd predict_mean(const Ensemble& ensemble, const MatrixView& inputs, int num_threads) {
   MOEST_EXPECT(!ensemble.members.empty());
   MOEST_EXPECT(ensemble.weights.empty() || ensemble.weights.size() == ensemble.members.size());
   const auto weight = [&](std::size_t i) { return ensemble.weights.empty() ? 1.0 : ensemble.weights[i]; };
-  Eigen::MatrixXd sum = weight(0) * predict(ensemble.members.front(), inputs, num_threads).mean;
+  Eigen::MatrixXd sum = predict_mean(ensemble.members.front(), inputs, num_threads);
+  if (ensemble.members.size() == 1) {
+    return sum;
+  }
+  sum *= weight(0);
   double total = weight(0);
   for (std::size_t i = 1; i < ensemble.members.size(); ++i) {
-    sum += weight(i) * predict(ensemble.members[i], inputs, num_threads).mean;
+    sum += weight(i) * predict_mean(ensemble.members[i], inputs, num_threads);
     total += weight(i);
   }
-  return sum / total;
+  sum /= total;
+  return sum;
 }
 
 Eigen::MatrixXd mean_standard_errors(const Model& model, const MatrixView& inputs, int num_threads) {

@@ -20,6 +20,9 @@ struct Predictions {
 /// model and inputs give the same bits for any number of threads (0: all cores).
 Predictions predict(const Model& model, const MatrixView& inputs, int num_threads);
 
+/// Its mean alone: the same bits.
+Eigen::MatrixXd predict_mean(const Model& model, const MatrixView& inputs, int num_threads);
+
 /// The mean of the members' means, by their weights, n x m.
 Eigen::MatrixXd predict_mean(const Ensemble& ensemble, const MatrixView& inputs, int num_threads);
 

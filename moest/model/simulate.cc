@@ -65,7 +65,7 @@ SimulatedData simulate(const Model& model, Eigen::Index num_samples, const Input
   Stream input_stream(seed, 0, "simulated inputs");
   SimulatedData data;
   data.inputs = draw_inputs(distribution, num_samples, model.spec.num_inputs, input_stream);
-  data.target = predict(model, data.inputs, num_threads).mean;
+  data.target = predict_mean(model, data.inputs, num_threads);
   data.noise_sq = add_noise(data.target, noise_sd, seed);
   return data;
 }

@@ -95,7 +95,7 @@ std::optional<FoldScore> judge(const Contender& contender, const Dataset& train,
   Eigen::ArrayXd sum = Eigen::ArrayXd::Zero(target.size());  // of residuals
   Eigen::ArrayXd squares = sum;
   for (const Model& member : result.ensemble.members) {
-    const Eigen::ArrayXd residuals = target - predict(member, held_out.inputs, options.threads).mean.array();
+    const Eigen::ArrayXd residuals = target - predict_mean(member, held_out.inputs, options.threads).array();
     sum += residuals;
     squares += residuals.square();
     const auto number = static_cast<double>(score.held_out.size() + 1);

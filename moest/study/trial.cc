@@ -83,7 +83,7 @@ void compare_functions(const Model& truth, const Model& fitted, const Eigen::Mat
   const int d = truth.spec.num_inputs;
   const Eigen::MatrixXd inputs = points.leftCols(d);
   const Eigen::ArrayXd squares =
-      (predict(fitted, inputs, 1).mean - predict(truth, inputs, 1).mean).array().square().rowwise().sum();
+      (predict_mean(fitted, inputs, 1) - predict_mean(truth, inputs, 1)).array().square().rowwise().sum();
   const double distance = std::sqrt(squares.mean());
   values_of(row, "regression_l2") = {distance};
   const auto n = static_cast<double>(squares.size());

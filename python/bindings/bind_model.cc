@@ -37,19 +37,13 @@ auto unlocked(const Call& call) {
   return call();
 }
 
-Eigen::MatrixXd mean_of(const Mixture& mixture, const MatrixView& inputs, int threads) {
-  return mixture.ensemble.members.size() == 1
-             ? std::move(predict(mixture.ensemble.members.front(), inputs, threads).mean)
-             : predict_mean(mixture.ensemble, inputs, threads);
-}
-
 std::pair<Eigen::MatrixXd, Eigen::MatrixXd> band_of(const Mixture& mixture, const MatrixView& inputs,
                                                     double confidence, int threads) {
   check_range("confidence", confidence, kLeastConfidence, kMostConfidence);
   const Model& model = mixture.single("a confidence band");
   const Eigen::MatrixXd errors = mean_standard_errors(model, inputs, threads);
   const double quantile = student_quantile(model.covariance->degrees_of_freedom, confidence);
-  const Eigen::MatrixXd mean = predict(model, inputs, threads).mean;
+  const Eigen::MatrixXd mean = predict_mean(model, inputs, threads);
   return {mean - quantile * errors, mean + quantile * errors};
 }
 
@@ -71,7 +65,7 @@ Eigen::MatrixXd sample(const Mixture& mixture, const Array& inputs, std::uint64_
   const MatrixView view = checked(mixture, inputs);
   const std::vector<double> noise = noise_of(mixture);
   return unlocked([&] {
-    Eigen::MatrixXd target = mean_of(mixture, view, threads);
+    Eigen::MatrixXd target = predict_mean(mixture.ensemble, view, threads);
     add_noise(target, noise, seed);
     return target;
   });
@@ -129,7 +123,7 @@ void bind_model(py::module_& module) {
           [](const Mixture& self, const py::object& x, int threads) {
             const Array array(x);
             const MatrixView view = checked(self, array);
-            return unlocked([&] { return mean_of(self, view, threads); });
+            return unlocked([&] { return predict_mean(self.ensemble, view, threads); });
           },
           py::arg("x"), py::arg("threads"))
       .def(

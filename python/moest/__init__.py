@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ._core import __version__, build_info
-from ._model import Model, load, save, simulate
+from ._model import Array, Model, load, save, simulate
 from ._report import Report
 from ._study import Study
 from ._theory import analyze, voronoi_loss
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ._regressor import MoERegressor, Selection
 
 __all__ = [
+    "Array",
     "Model",
     "MoERegressor",
     "Report",

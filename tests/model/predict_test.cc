@@ -59,6 +59,25 @@ TEST(Predict, GivesEachRowTheSameBitsAloneOrAmongOthers) {
   }
 }
 
+TEST(Predict, ReadsInputsInAnyOrderInMemory) {
+  const Eigen::MatrixXd inputs = random_inputs(17000, 2);
+  const Predictions expected = predict(example(), inputs, 1);
+  EXPECT_TRUE(same_bits(predict_mean(example(), inputs, 2), expected.mean));
+  using Rows = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+  const Rows by_rows = inputs;
+  using Strides = Eigen::Stride<Eigen::Dynamic, Eigen::Dynamic>;
+  const Eigen::Map<const Eigen::MatrixXd, 0, Strides> view(by_rows.data(), 17000, 2, Strides(1, 2));
+  EXPECT_TRUE(same_bits(predict(example(), view, 1).weights, expected.weights));
+  // Every second column of a wider array of rows.
+  Rows wide = Rows::Constant(17000, 4, -7);
+  wide.col(0) = inputs.col(0);
+  wide.col(2) = inputs.col(1);
+  const Eigen::Map<const Eigen::MatrixXd, 0, Strides> sparse(wide.data(), 17000, 2, Strides(2, 4));
+  EXPECT_TRUE(same_bits(predict_mean(example(), sparse, 1), expected.mean));
+  const MatrixView kept(sparse);
+  EXPECT_EQ(kept.data(), wide.data()) << "no copy is made";
+}
+
 TEST(Predict, AcceptsNoRows) { EXPECT_EQ(predict(example(), Eigen::MatrixXd(0, 2), 1).mean.size(), 0); }
 
 TEST(Predict, RefusesInputsOfAnotherWidth) {
