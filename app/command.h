@@ -59,6 +59,7 @@ Command make_bootstrap_command(CLI::App& program);
 Command make_loss_command(CLI::App& program);
 Command make_analyze_command(CLI::App& program);
 Command make_study_command(CLI::App& program);
+Command make_export_command(CLI::App& program);
 /// Completes `commands`, which may still grow and must outlive the action.
 Command make_completion_command(CLI::App& program, const std::vector<Command>& commands);
 

@@ -108,7 +108,7 @@ int run(int argc, char** argv) {
   for (const auto make :
        {make_fit_command, make_predict_command, make_simulate_command, make_describe_command,
         make_plot_command, make_compare_command, make_select_command, make_bootstrap_command,
-        make_loss_command, make_analyze_command, make_study_command}) {
+        make_loss_command, make_analyze_command, make_study_command, make_export_command}) {
     commands.push_back(make(program));
   }
   commands.push_back(make_completion_command(program, commands));

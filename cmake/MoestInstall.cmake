@@ -26,5 +26,7 @@ install(FILES ${PROJECT_BINARY_DIR}/moestConfig.cmake ${PROJECT_BINARY_DIR}/moes
 set(moest_pkgconfig_dir ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 file(RELATIVE_PATH moest_pc_prefix /prefix/${moest_pkgconfig_dir} /prefix)
 string(REGEX REPLACE "/$" "" moest_pc_prefix "${moest_pc_prefix}")
+list(TRANSFORM moest_onnx_libraries PREPEND " -l" OUTPUT_VARIABLE moest_pc_onnx)
+string(REPLACE ";" "" moest_pc_onnx "${moest_pc_onnx}")
 configure_file(${CMAKE_CURRENT_LIST_DIR}/moest.pc.in ${PROJECT_BINARY_DIR}/moest.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/moest.pc DESTINATION ${moest_pkgconfig_dir})

@@ -10,6 +10,7 @@
 #include <hwy/highway.h>
 
 #include "moest/kernel/links.h"
+#include "moest/kernel/normal_law.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace moest {  // NOLINT(modernize-concat-nested-namespaces): the name is a macro
@@ -118,33 +119,24 @@ HWY_INLINE Lanes log1p(Lanes y) {
   return fused(twice * z, q, twice);
 }
 
-/// The standard normal law at t. With u = |t| and P(w) the interpolation of e^(u^2/2) (1 + sqrt(2) u) Phi(-u)
-/// in the Chebyshev nodes of w = (u - 5.25) / (u + 5.25), u <= 40 (after Shepherd and Laframboise, Math.
-/// Comp. 36, 1981; relative error 6.5e-17), Phi(-u) = e^(-u^2/2) P(w) / (1 + sqrt(2) u). The distribution
-/// function is within 8 units of the last place for t > -37.5, and the density within 4 for |t| < 37.5, where
-/// the target has a fused multiply-add; where it has not, both lose a relative t^2 2^-53 more. Beyond, they
-/// are 0, or 1. NaN gives NaN.
+/// The standard normal law at t: Phi(-u) = e^(-u^2/2) P(w) / (1 + sqrt(2) u), u = |t| (normal_law.h). The
+/// distribution function is within 8 units of the last place for t > -37.5, and the density within 4 for |t|
+/// < 37.5, where the target has a fused multiply-add; where it has not, both lose a relative t^2 2^-53 more.
+/// Beyond, they are 0, or 1. NaN gives NaN.
 HWY_INLINE NormalPoint<Lanes> standard_normal(Lanes t) {
-  constexpr double kCoefficients[] = {
-      0x1.3cfc0d6efcf31p-1,  -0x1.1f443e9c43b31p-4, 0x1.a6f40eaaab5f5p-11,  0x1.5a2936ce0ef6ap-5,
-      -0x1.c2029dbe00317p-5, 0x1.783b9a1a75697p-5,  -0x1.d5c7c96b7e69fp-6,  0x1.ba077a8e5c573p-7,
-      -0x1.21a367597b863p-8, 0x1.6557a42ac396fp-11, 0x1.8eafef19daa80p-13,  -0x1.210ce55b55a23p-13,
-      0x1.1fe4ca9d7ef25p-16, 0x1.afdd594475aacp-17, -0x1.470ec9556890ep-18, -0x1.f5e997d6a15dep-21,
-      0x1.b6d3c98d57005p-21, 0x1.e7d98eec3c52bp-25, -0x1.09c64808ed58ep-23, -0x1.75babcef7887cp-28,
-      0x1.0aeffd9adff84p-26, 0x1.4d3f797fe6200p-30, -0x1.cf07cfde5670cp-31};
-  const Lanes largest(40.0);
+  const Lanes largest(kNormalTailEnd);
   const Lanes size = abs(t);
   const Lanes u = select(largest < size, largest, size);
   const Lanes half_square = Lanes(0.5) * u * u;
   const Lanes lost = fused(Lanes(0.5) * u, u, -half_square);
   const Lanes decay = exp(-half_square) * (Lanes(1.0) - lost);
-  const Lanes shift(5.25);
+  const Lanes shift(kNormalTailCentre);
   const Lanes growth = fused(Lanes(0x1.6a09e667f3bcdp+0), u, Lanes(1.0));
   const Lanes inverse = Lanes(1.0) / ((u + shift) * growth);
   const Lanes w = (u - shift) * growth * inverse;
-  Lanes p(kCoefficients[22]);
+  Lanes p(kNormalTailCoefficients[22]);
   for (int i = 21; i >= 0; --i) {
-    p = fused(p, w, Lanes(kCoefficients[i]));
+    p = fused(p, w, Lanes(kNormalTailCoefficients[i]));
   }
   const Lanes tail = decay * (p * ((u + shift) * inverse));
   return {select(t < Lanes(0.0), tail, Lanes(1.0) - tail), decay * Lanes(0x1.9884533d43651p-2)};

@@ -650,5 +650,25 @@ INSTANTIATE_TEST_SUITE_P(
     }),
     case_name);
 
+INSTANTIATE_TEST_SUITE_P(
+    Export, BadInputTest,
+    testing::ValuesIn(std::vector<BadInput>{
+        BadInput{"ExportToNothing", {"export", "model.json"}, {"--onnx is missing", "`moest export --help`"}},
+        BadInput{"UnknownPrecision",
+                 {"export", "model.json", "--onnx", "result", "--precision", "half"},
+                 {"precision = half is unknown", "float, double"}},
+        BadInput{"ExportToNoFolder",
+                 {"export", "model.json", "--onnx", "no/such/model.onnx"},
+                 {"no/such/model.onnx", "no folder no/such"}},
+        BadInput{"ExportOverItsModel",
+                 {"export", "model.json", "--onnx", "model.json"},
+                 {"cannot write model.json", "reads it"}},
+        BadInput{"ExportOfATable", {"export", "data.csv", "--onnx", "result"}, {"data.csv", "JSON"}},
+        BadInput{"ExportAndJsonOnStandardOutput",
+                 {"export", "model.json", "--onnx", "-", "--json"},
+                 {"--json", "standard output"}},
+    }),
+    case_name);
+
 }  // namespace
 }  // namespace moest

@@ -150,6 +150,7 @@ INSTANTIATE_TEST_SUITE_P(
         CommandHelp{"simulate", {"MODEL", "--n", "--inputs", "--noise", "--seed", "--output", "--json"}},
         CommandHelp{"describe", {"FILE", "--json"}},
         CommandHelp{"plot", {"MODEL", "DATA", "--kind", "--output", "--json"}},
+        CommandHelp{"export", {"MODEL", "--onnx", "--precision", "--json"}},
         CommandHelp{"completion", {"SHELL"}}),
     [](const auto& tested) { return tested.param.command; });
 
@@ -157,7 +158,8 @@ TEST(Help, ListsTheCommandsAndTheExitStatuses) {
   const Workspace workspace;
   const RunResult result = workspace.moest({"--help"});
   EXPECT_EQ(result.status, 0);
-  for (const std::string command : {"fit", "predict", "simulate", "describe", "plot", "completion"}) {
+  for (const std::string command :
+       {"fit", "predict", "simulate", "describe", "plot", "export", "completion"}) {
     EXPECT_THAT(result.out, HasSubstr("\n  " + command + " "));
   }
   EXPECT_THAT(result.out,

@@ -1,0 +1,460 @@
+#include "moest/export/mixture_graph.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <iterator>
+#include <limits>
+#include <numeric>
+#include <utility>
+
+#include "moest/base/error.h"
+#include "moest/kernel/normal_law.h"
+#include "moest/model/catalogue.h"
+#include "moest/model/groups.h"
+
+namespace moest {
+namespace {
+
+/// A graph with the arithmetic that is made of several operators.
+class Writer {
+ public:
+  Writer(Graph& graph, OnnxPrecision precision) : graph_(graph), precision_(precision) {}
+
+  std::string add(std::string_view operation, std::vector<std::string> inputs,
+                  std::vector<GraphAttribute> attributes = {}) {
+    return graph_.add(operation, std::move(inputs), std::move(attributes));
+  }
+  Graph& graph() { return graph_; }
+
+  /// One number for each column, or an array of any shape.
+  std::string row(std::vector<double> numbers) {
+    const auto size = static_cast<std::int64_t>(numbers.size());
+    return graph_.constant({size}, std::move(numbers));
+  }
+
+  /// phi(t), element by element.
+  std::string link(Link link, const std::string& t);
+
+  /// x / unit and |x| / unit along the last axis, which is kept; unit is the largest magnitude there or, if
+  /// that is smaller, the smallest normal number.
+  struct Length {
+    std::string direction, relative, unit;
+  };
+  Length length(const std::string& x);
+
+  /// (x - offset) / scale, column by column.
+  std::string scaled(const std::string& x, const std::vector<Affine>& maps);
+
+  std::string sum_over(int axis, const std::string& x) {
+    return add("ReduceSum", {x, graph_.whole_numbers({axis})}, {{"keepdims", {0}}});
+  }
+
+ private:
+  bool is_float() const { return precision_ == OnnxPrecision::float32; }
+  std::string power(const std::string& t, int degree);
+  std::string normal_cdf(const std::string& t);
+  std::string softplus(const std::string& t);
+  std::string silu(const std::string& t);
+
+  Graph& graph_;
+  OnnxPrecision precision_;
+};
+
+std::string Writer::power(const std::string& t, int degree) {
+  std::string result = t;
+  for (int i = 1; i < degree; ++i) {
+    result = add("Mul", {result, t});
+  }
+  return result;
+}
+
+/// Phi(t). In float64 by its table, as the kernel does.
+std::string Writer::normal_cdf(const std::string& t) {
+  if (is_float()) {
+    const std::string erf = add("Erf", {add("Mul", {t, graph_.number(std::sqrt(0.5))})});
+    return add("Mul", {add("Add", {erf, graph_.number(1)}), graph_.number(0.5)});
+  }
+  const std::string one = graph_.number(1);
+  const std::string centre = graph_.number(kNormalTailCentre);
+  const std::string u = add("Min", {add("Abs", {t}), graph_.number(kNormalTailEnd)});
+  const std::string w = add("Div", {add("Sub", {u, centre}), add("Add", {u, centre})});
+  std::string p = graph_.number(*std::rbegin(kNormalTailCoefficients));
+  std::for_each(std::next(std::rbegin(kNormalTailCoefficients)), std::rend(kNormalTailCoefficients),
+                [&](double coefficient) {
+                  p = add("Add", {add("Mul", {p, w}), graph_.number(coefficient)});
+                });
+  const std::string decay = add("Exp", {add("Mul", {add("Mul", {u, graph_.number(-0.5)}), u})});
+  const std::string growth = add("Add", {add("Mul", {u, graph_.number(std::sqrt(2.0))}), one});
+  const std::string tail = add("Div", {add("Mul", {decay, p}), growth});
+  return add("Where", {add("Less", {t, graph_.number(0)}), tail, add("Sub", {one, tail})});
+}
+
+/// log(1 + e^t) = max(t, 0) + log(1 + e), e = e^-|t|. In float64 with what the rounding of 1 + e loses.
+std::string Writer::softplus(const std::string& t) {
+  if (is_float()) {
+    return add("Softplus", {t});
+  }
+  const std::string one = graph_.number(1);
+  const std::string e = add("Exp", {add("Neg", {add("Abs", {t})})});
+  const std::string whole = add("Add", {e, one});
+  const std::string lost = add("Div", {add("Sub", {e, add("Sub", {whole, one})}), whole});
+  const std::string log1p = add("Add", {add("Log", {whole}), lost});
+  return add("Add", {add("Relu", {t}), log1p});
+}
+
+/// t / (1 + e^-t). ONNX Runtime makes one operator of t times its sigmoid, which it has in float32 only.
+std::string Writer::silu(const std::string& t) {
+  if (is_float()) {
+    return add("Mul", {t, add("Sigmoid", {t})});
+  }
+  const std::string decay = add("Exp", {add("Neg", {t})});
+  return add("Div", {t, add("Add", {decay, graph_.number(1)})});
+}
+
+std::string Writer::link(Link link, const std::string& t) {
+  switch (link) {
+    case Link::identity:
+      return t;
+    case Link::square:
+      return power(t, 2);
+    case Link::cube:
+      return power(t, 3);
+    case Link::fourth_power:
+      return power(t, 4);
+    case Link::fifth_power:
+      return power(t, 5);
+    case Link::sixth_power:
+      return power(t, 6);
+    case Link::sigmoid:
+      return add("Sigmoid", {t});
+    case Link::tanh:
+      return add("Tanh", {t});
+    case Link::gelu:
+      return add("Mul", {t, normal_cdf(t)});
+    case Link::silu:
+      return silu(t);
+    case Link::softplus:
+      return softplus(t);
+    case Link::log_sigmoid:
+      return add("Neg", {softplus(add("Neg", {t}))});
+    case Link::relu:
+      return add("Relu", {t});
+    case Link::negative_distance:
+      break;
+  }
+  throw ContractError("a distance is computed from its centre, not from a square", __FILE__, __LINE__);
+}
+
+Writer::Length Writer::length(const std::string& x) {
+  const double least = is_float() ? std::numeric_limits<float>::min() : std::numeric_limits<double>::min();
+  const std::string largest = add("ReduceMax", {add("Abs", {x})}, {{"axes", {-1}, true}, {"keepdims", {1}}});
+  const std::string unit = add("Max", {largest, graph_.number(least)});
+  const std::string direction = add("Div", {x, unit});
+  const std::string square =
+      add("ReduceSum", {add("Mul", {direction, direction}), graph_.whole_numbers({-1})}, {{"keepdims", {1}}});
+  return {direction, add("Sqrt", {square}), unit};
+}
+
+std::string Writer::scaled(const std::string& x, const std::vector<Affine>& maps) {
+  std::vector<double> offsets, remainders, scales;
+  for (const Affine& map : maps) {
+    const double near = is_float() ? static_cast<float>(map.offset) : map.offset;
+    if (is_float() && !(std::abs(static_cast<float>(map.scale)) >= std::numeric_limits<float>::min())) {
+      throw InputError("the model cannot be exported in float",
+                       fmt::format("its scaling divides by {}, which is 0 or rounds badly there", map.scale),
+                       "Export it with --precision double.");
+    }
+    offsets.push_back(near);
+    remainders.push_back(map.offset - near);
+    scales.push_back(map.scale);
+  }
+  std::string centred = add("Sub", {x, row(offsets)});
+  if (std::any_of(remainders.begin(), remainders.end(), [](double part) { return part != 0; })) {
+    centred = add("Sub", {centred, row(remainders)});
+  }
+  return add("Div", {centred, row(scales)});
+}
+
+/// The graph of one model.
+class ModelWriter {
+ public:
+  ModelWriter(const Model& model, Writer& writer)
+      : spec_(model.spec), model_(model), writer_(writer), k_(spec_.num_experts), m_(spec_.num_outputs) {
+    spec_.gate.temperature.learned = false;  // it is known now
+    measure_ = measure_in_chart(spec_, model.measure());
+  }
+
+  /// w (n x k) of the scaled inputs.
+  std::string weights(const std::string& x);
+  /// f (n x m), in the targets' units.
+  std::string mean(const std::string& x, const std::string& weights);
+
+ private:
+  std::string gate_features(const std::string& seen);
+  std::string affine_scores(const std::string& z, const std::vector<Atom>& atoms);
+  std::string distance_scores(const std::string& seen);
+  std::string softmax_of_largest(const std::string& scores);
+  std::string hierarchical_weights(const std::string& z);
+  std::string neurons(const std::string& x);
+  std::string experts(const std::string& x);
+
+  std::vector<std::int64_t> shape(std::initializer_list<int> sizes) { return {sizes.begin(), sizes.end()}; }
+
+  MixtureSpec spec_;
+  const Model& model_;
+  Writer& writer_;
+  int k_, m_;
+  Measure measure_;
+};
+
+/// z (n x p), as the gate of that kind has it.
+std::string ModelWriter::gate_features(const std::string& seen) {
+  const std::string& kind = spec_.gate.kind;
+  const bool are_inputs = visit_gate(kind, [](auto gate) { return decltype(gate)::kFeaturesAreInputs; });
+  if (are_inputs) {
+    return seen;
+  }
+  if (kind == CosineGate::kInfo.name) {
+    const Writer::Length length = writer_.length(seen);
+    return writer_.add("Div", {length.direction, length.relative});
+  }
+  if (kind == PerturbedCosineGate::kInfo.name) {
+    const Writer::Length length = writer_.length(seen);
+    const std::string norm = writer_.add("Mul", {length.relative, length.unit});
+    return writer_.add("Div", {seen, writer_.add("Add", {norm, writer_.graph().number(spec_.gate.tau2)})});
+  }
+  if (kind == QuadraticGate::kInfo.name || kind == MonomialGate::kInfo.name) {
+    std::vector<std::int64_t> first, second;
+    std::vector<double> counts;
+    for (int u = 0; u < spec_.num_inputs; ++u) {
+      for (int v = u; v < spec_.num_inputs; ++v) {
+        first.push_back(u);
+        second.push_back(v);
+        counts.push_back(u == v ? 1 : 2);
+      }
+    }
+    const auto pick = [&](const std::vector<std::int64_t>& columns) {
+      return writer_.add("Gather", {seen, writer_.graph().whole_numbers(columns)}, {{"axis", {1}}});
+    };
+    const std::string products =
+        writer_.add("Mul", {writer_.add("Mul", {pick(first), pick(second)}), writer_.row(counts)});
+    return kind == QuadraticGate::kInfo.name ? writer_.add("Concat", {products, seen}, {{"axis", {1}}})
+                                             : products;
+  }
+  throw InputError(fmt::format("a model with the {} gate cannot be exported", kind),
+                   "its features have no graph of operators", "Fit a model with another gate.");
+}
+
+/// r(v_i . z + b_i) or, where the bias is outside, r(v_i . z) / temperature + b_i.
+std::string ModelWriter::affine_scores(const std::string& z, const std::vector<Atom>& atoms) {
+  const std::size_t size = atoms.size();
+  const std::size_t num_features = atoms.front().gate.size();
+  std::vector<double> slopes(num_features * size);
+  std::vector<double> biases;
+  for (std::size_t i = 0; i < size; ++i) {
+    for (std::size_t j = 0; j < num_features; ++j) {
+      slopes[j * size + i] = atoms[i].gate[j];
+    }
+    biases.push_back(atoms[i].bias);
+  }
+  const std::string matrix = writer_.graph().constant(
+      {static_cast<std::int64_t>(num_features), static_cast<std::int64_t>(size)}, std::move(slopes));
+  const std::string bias = writer_.row(std::move(biases));
+  const Link link = gate_link(spec_.gate);
+  if (!gate_bias_is_outside(spec_.gate)) {
+    return writer_.link(link, writer_.add("Gemm", {z, matrix, bias}));
+  }
+  const std::string value = writer_.link(link, writer_.add("MatMul", {z, matrix}));
+  const std::string factor = writer_.graph().number(1 / spec_.gate.temperature.value);
+  return writer_.add("Add", {writer_.add("Mul", {value, factor}), bias});
+}
+
+/// b_i - |omega_i - x|.
+std::string ModelWriter::distance_scores(const std::string& seen) {
+  std::vector<double> centres, biases;
+  for (const Atom& atom : measure_.atoms) {
+    centres.insert(centres.end(), atom.gate.begin(), atom.gate.end());
+    biases.push_back(atom.bias);
+  }
+  const std::string points = writer_.add("Unsqueeze", {seen, writer_.graph().whole_numbers({1})});
+  const std::string centre = writer_.graph().constant(shape({k_, spec_.num_inputs}), std::move(centres));
+  const Writer::Length length = writer_.length(writer_.add("Sub", {points, centre}));  // n x k x 1
+  const std::string distance = writer_.add("Mul", {length.relative, length.unit});
+  return writer_.add("Sub", {writer_.row(std::move(biases)), writer_.sum_over(2, distance)});
+}
+
+/// The softmax of the top_k largest scores; TopK prefers the lower index among equal ones, as the model does.
+std::string ModelWriter::softmax_of_largest(const std::string& scores) {
+  const std::vector<GraphAttribute> of_row{{"axis", {1}}};
+  if (spec_.gate.top_k == 0 || spec_.gate.top_k == k_) {
+    return writer_.add("Softmax", {scores}, of_row);
+  }
+  Graph& graph = writer_.graph();
+  const std::vector<std::string> largest =
+      graph.add_many("TopK", {scores, graph.whole_numbers({spec_.gate.top_k})}, 2, of_row);
+  const std::string kept = writer_.add("Softmax", {largest[0]}, of_row);
+  const std::string zeros = writer_.add("Expand", {graph.number(0), writer_.add("Shape", {scores})});
+  return writer_.add("ScatterElements", {zeros, largest[1], kept}, of_row);
+}
+
+std::string ModelWriter::hierarchical_weights(const std::string& z) {
+  const std::vector<GraphAttribute> of_row{{"axis", {1}}};
+  const auto softmax = [&](const std::vector<Atom>& atoms) {
+    return writer_.add("Softmax", {affine_scores(z, atoms)}, of_row);
+  };
+  std::vector<std::string> inside;
+  std::vector<std::int64_t> group_of_expert;
+  auto next = measure_.atoms.begin();
+  for (const int size : group_sizes(spec_)) {
+    group_of_expert.insert(group_of_expert.end(), static_cast<std::size_t>(size),
+                           static_cast<std::int64_t>(inside.size()));
+    inside.push_back(softmax({next, next + size}));
+    next += size;
+  }
+  const std::string shares = writer_.add(
+      "Gather", {softmax(measure_.groups), writer_.graph().whole_numbers(group_of_expert)}, of_row);
+  return writer_.add("Mul", {writer_.add("Concat", inside, of_row), shares});
+}
+
+std::string ModelWriter::weights(const std::string& x) {
+  const std::string seen = spec_.gate.input_map == "tanh" ? writer_.add("Tanh", {x}) : x;
+  if (gate_link(spec_.gate) == Link::negative_distance) {
+    return softmax_of_largest(distance_scores(seen));
+  }
+  const std::string z = gate_features(seen);
+  switch (gate_combiner(spec_.gate)) {
+    case Combiner::softmax:
+      return softmax_of_largest(affine_scores(z, measure_.atoms));
+    case Combiner::hierarchical:
+      return hierarchical_weights(z);
+    case Combiner::separate:
+      break;
+  }
+  return affine_scores(z, measure_.atoms);
+}
+
+/// a . x + b of all neurons: n x m x k or, of networks, n x (m, or 1 where outputs share them) x k x H. Of
+/// experts that do not look at x, m x k.
+std::string ModelWriter::neurons(const std::string& x) {
+  const ExpertForm form = expert_form(spec_.expert);
+  const ExpertPlaces places = expert_places(spec_);
+  const int copies = places.shares_neurons() ? 1 : m_;
+  std::vector<std::vector<double>> slopes(static_cast<std::size_t>(form.uses_inputs ? spec_.num_inputs : 0));
+  std::vector<double> biases;
+  for (int copy = 0; copy < copies; ++copy) {
+    for (const Atom& atom : measure_.atoms) {
+      for (int neuron = 0; neuron < form.num_neurons; ++neuron) {
+        auto next = static_cast<std::size_t>(places.inner(copy, neuron));
+        for (std::vector<double>& of_input : slopes) {
+          of_input.push_back(atom.expert[next++]);
+        }
+        biases.push_back(form.bias ? atom.expert[next] : 0);
+      }
+    }
+  }
+  if (slopes.empty()) {
+    return writer_.graph().constant(shape({m_, k_}), std::move(biases));
+  }
+  const auto width = static_cast<std::int64_t>(biases.size());
+  std::vector<double> matrix;
+  for (const std::vector<double>& of_input : slopes) {
+    matrix.insert(matrix.end(), of_input.begin(), of_input.end());
+  }
+  std::vector<std::string> factors{x, writer_.graph().constant({spec_.num_inputs, width}, std::move(matrix))};
+  if (form.bias) {
+    factors.push_back(writer_.row(std::move(biases)));
+  }
+  const std::string t = writer_.add("Gemm", std::move(factors));
+  // In a shape, 0 stands for the size that is there.
+  const std::vector<std::int64_t> sizes =
+      form.is_network ? shape({0, copies, k_, form.num_neurons}) : shape({0, m_, k_});
+  return writer_.add("Reshape", {t, writer_.graph().whole_numbers(sizes)});
+}
+
+/// h (n x m x k, or m x k), in scaled units.
+std::string ModelWriter::experts(const std::string& x) {
+  const ExpertForm form = expert_form(spec_.expert);
+  const ExpertPlaces places = expert_places(spec_);
+  std::vector<double> outer, offsets;
+  for (int output = 0; output < m_; ++output) {
+    for (const Atom& atom : measure_.atoms) {
+      for (int neuron = 0; form.weight && neuron < form.num_neurons; ++neuron) {
+        outer.push_back(atom.expert[static_cast<std::size_t>(places.weight(output, neuron))]);
+      }
+      if (form.offset) {
+        offsets.push_back(atom.expert[static_cast<std::size_t>(places.offset(output))]);
+      }
+    }
+  }
+  std::string value = writer_.link(form.shape.link, neurons(x));
+  if (form.weight) {
+    const std::vector<std::int64_t> sizes =
+        form.is_network ? shape({m_, k_, form.num_neurons}) : shape({m_, k_});
+    value = writer_.add("Mul", {value, writer_.graph().constant(sizes, std::move(outer))});
+  }
+  if (form.is_network) {
+    value = writer_.sum_over(3, value);
+  }
+  if (form.offset) {
+    value = writer_.add("Add", {value, writer_.graph().constant(shape({m_, k_}), std::move(offsets))});
+  }
+  return value;
+}
+
+std::string ModelWriter::mean(const std::string& x, const std::string& weights) {
+  const std::string of_each = writer_.add("Unsqueeze", {weights, writer_.graph().whole_numbers({1})});
+  std::string mean = writer_.sum_over(2, writer_.add("Mul", {of_each, experts(x)}));
+  if (model_.scaling) {
+    std::vector<double> scales, offsets;
+    for (const Affine& map : model_.scaling->targets) {
+      scales.push_back(map.scale);
+      offsets.push_back(map.offset);
+    }
+    mean = writer_.add("Add", {writer_.add("Mul", {mean, writer_.row(scales)}), writer_.row(offsets)});
+  }
+  if (!model_.target_ranges.empty()) {
+    std::vector<double> lows, highs;
+    for (const TargetRange& range : model_.target_ranges) {
+      lows.push_back(range.low);
+      highs.push_back(range.high);
+    }
+    mean = writer_.add("Min", {writer_.add("Max", {mean, writer_.row(lows)}), writer_.row(highs)});
+  }
+  return mean;
+}
+
+}  // namespace
+
+Graph mixture_graph(const Ensemble& ensemble, OnnxPrecision precision) {
+  MOEST_EXPECT(!ensemble.members.empty());
+  MOEST_EXPECT(ensemble.weights.empty() || ensemble.weights.size() == ensemble.members.size());
+  const bool is_single = ensemble.members.size() == 1;
+  const auto count = static_cast<double>(ensemble.members.size());
+  const double total = ensemble.weights.empty()
+                           ? count
+                           : std::accumulate(ensemble.weights.begin(), ensemble.weights.end(), 0.0);
+  Graph graph;
+  Writer writer(graph, precision);
+  std::vector<std::string> means;
+  for (std::size_t i = 0; i < ensemble.members.size(); ++i) {
+    const Model& model = ensemble.members[i];
+    check(model);
+    const std::string x = model.scaling ? writer.scaled(kGraphInputs, model.scaling->inputs) : kGraphInputs;
+    ModelWriter member(model, writer);
+    const std::string weights = member.weights(x);
+    std::string mean = member.mean(x, weights);
+    if (is_single) {
+      graph.give_out(weights, kGraphWeights);
+    } else {
+      const double share = (ensemble.weights.empty() ? 1 : ensemble.weights[i]) / total;
+      mean = writer.add("Mul", {mean, graph.number(share)});
+    }
+    means.push_back(std::move(mean));
+  }
+  graph.give_out(is_single ? means.front() : writer.add("Sum", std::move(means)), kGraphMean);
+  return graph;
+}
+
+}  // namespace moest
