@@ -27,9 +27,12 @@ class CMakeBuild(build_ext):
             }
             defined = [f"-D{name}={value}" for name, value in options.items()]
             subprocess.run(["cmake", "-G", "Ninja", "-S", ROOT, "-B", folder, *defined], check=True)
-        subprocess.run(["cmake", "--build", folder, "--target", "moest_python", "--parallel"], check=True)
+        subprocess.run(["cmake", "--build", folder, "--target", "moest_python"], check=True)
         library.parent.mkdir(parents=True, exist_ok=True)
         self.copy_file(str(folder / "python" / "moest" / library.name), str(library))
 
 
-setup(ext_modules=[Extension("moest._core", sources=[])], cmdclass={"build_ext": CMakeBuild})
+# What setuptools writes while it builds goes where builds go.
+(ROOT / "build").mkdir(exist_ok=True)
+extensions = [Extension(f"moest.{name}", sources=[]) for name in ("_core", "_onnx")]
+setup(ext_modules=extensions, cmdclass={"build_ext": CMakeBuild}, options={"egg_info": {"egg_base": "build"}})

@@ -9,7 +9,7 @@ from sklearn.model_selection import GridSearchCV
 
 import moest
 
-AXIS = np.linspace(-2, 2, 160)
+AXIS = np.linspace(-2, 2, 100)
 
 
 def rings(n: int) -> "tuple[moest.Array, moest.Array]":

@@ -6,6 +6,7 @@
 
 #include "moest/base/build_info.h"
 #include "moest/base/error.h"
+#include "moest/base/file.h"
 #include "moest/model/catalogue.h"
 #include "moest/model/model_json.h"
 #include "moest/model/predict.h"
@@ -100,6 +101,9 @@ void bind_model(py::module_& module) {
     return py::dict(py::arg("version") = info.version, py::arg("git_revision") = info.git_revision,
                     py::arg("compiler") = info.compiler, py::arg("simd_target") = info.simd_target);
   });
+  module.def(
+      "write_file", [](const std::string& path, const py::bytes& content) { write_output(path, content); },
+      py::arg("path"), py::arg("content"));
   module.def("gate_names", &gate_names);
   module.def("expert_names", &expert_names);
   py::class_<Mixture>(module, "Mixture")

@@ -136,6 +136,29 @@ class Model:
         """Targets drawn at X: f(x) plus normal noise of the model's variance. The same seed gives the same bits."""
         return flat(self._core.sample(self._array(X), seed, threads_of(n_jobs)))
 
+    def to_onnx(self, path: Union[None, str, os.PathLike[str]] = None, *, precision: str = "float") -> bytes:
+        """The model for ONNX runtimes: scaling, gate and experts as standard operators.
+
+        Parameters
+        ----------
+        path : str or path, optional
+            Where it is written, too; whole or not at all.
+        precision : {"float", "double"}
+            Of its numbers.
+
+        Returns
+        -------
+        bytes
+            The ONNX model. Its input ``x`` has the columns of `inputs`, in the data's units; its outputs are ``y`` and,
+            of a single model, ``weights``. Raises ValueError where standard operators do not suffice.
+        """
+        from . import _onnx
+
+        content = _onnx.onnx_bytes(self._core.to_json(), precision)
+        if path is not None:
+            _core.write_file(os.fspath(path), content)
+        return content
+
     def _array(self, X: Any) -> npt.NDArray[Any]:
         if hasattr(X, "columns"):
             missing = [name for name in self.inputs if name not in X.columns]

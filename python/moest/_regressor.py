@@ -383,6 +383,10 @@ class MoERegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         """Write the model file, which the command line reads, too."""
         self._model().save(path)
 
+    def to_onnx(self, path: Union[None, str, "os.PathLike[str]"] = None, *, precision: str = "float") -> bytes:
+        """The fitted model for ONNX runtimes, as `Model.to_onnx`; its input has the columns of ``model_.inputs``."""
+        return self._model().to_onnx(path, precision=precision)
+
     def _model(self) -> Model:
         check_is_fitted(self)
         return self.model_

@@ -44,7 +44,7 @@ TEST(ArrayDataset, LeavesOutInputsThatDoNotVaryWithANote) {
   EXPECT_EQ(data.inputs, (Eigen::MatrixXd{{1, 0}, {2, 1}, {3, 4}, {4, 9}}));
   EXPECT_EQ(data.target, example.target);
   EXPECT_EQ(data.weights.size(), 0);
-  EXPECT_THAT(data.notes, ElementsAre("input b left out: it is 5 in every row"));
+  EXPECT_THAT(data.notes, ElementsAre("input `b` left out: it is 5 in every row"));
 }
 
 TEST(ArrayDataset, LeavesOutRowsOfWeightZero) {
@@ -60,7 +60,7 @@ TEST(ArrayDataset, KeepsAConstantTargetWithANote) {
   example.target.setConstant(3);
   const Dataset data = make_dataset(example.arrays());
   EXPECT_EQ(data.target, example.target);
-  EXPECT_THAT(data.notes.back(), HasSubstr("target y is 3 in every row"));
+  EXPECT_THAT(data.notes.back(), HasSubstr("target `y` is 3 in every row"));
 }
 
 TEST(ArrayDataset, RefusesWhatCannotBeUsedWithItsPlace) {
@@ -70,17 +70,17 @@ TEST(ArrayDataset, RefusesWhatCannotBeUsedWithItsPlace) {
     return refusal(example.weighted());
   };
   EXPECT_EQ(refused([](Example&) {}), "accepted");
-  EXPECT_THAT(refused([](Example& e) { e.inputs(2, 0) = std::nan(""); }), HasSubstr("a, row 2: nan"));
+  EXPECT_THAT(refused([](Example& e) { e.inputs(2, 0) = std::nan(""); }), HasSubstr("`a`, row 2: nan"));
   EXPECT_THAT(refused([](Example& e) { e.target(1, 0) = std::numeric_limits<double>::infinity(); }),
-              HasSubstr("y, row 1: inf"));
-  EXPECT_THAT(refused([](Example& e) { e.inputs(0, 2) = -1e151; }), HasSubstr("c, row 0: -1e+151"));
+              HasSubstr("`y`, row 1: inf"));
+  EXPECT_THAT(refused([](Example& e) { e.inputs(0, 2) = -1e151; }), HasSubstr("`c`, row 0: -1e+151"));
   EXPECT_THAT(refused([](Example& e) { e.weights(3, 0) = -1; }), HasSubstr("row 3: -1 is a negative weight"));
   EXPECT_THAT(refused([](Example& e) { e.weights.setZero(); }), HasSubstr("all weights are 0"));
   EXPECT_THAT(refused([](Example& e) { e.inputs.setConstant(1); }), HasSubstr("no input varies"));
   Example example;
   Arrays twice = example.arrays();
   twice.input_names = {"a", "a", "c"};
-  EXPECT_THAT(refusal(twice), HasSubstr("two columns have the name a"));
+  EXPECT_THAT(refusal(twice), HasSubstr("two columns have the name `a`"));
 }
 
 }  // namespace

@@ -74,6 +74,17 @@ def test_files_and_pickles_keep_every_bit(tmp_path):
     assert "perturbed_cosine" in model.describe() and "2 tanh experts" in repr(model)
 
 
+def test_onnx(tmp_path):
+    model = moest.Model(RECORD)
+    content = model.to_onnx(tmp_path / "model.onnx", precision="double")
+    assert (tmp_path / "model.onnx").read_bytes() == content and b"Softmax" in content or b"Exp" in content
+    assert len(model.to_onnx()) < len(content)
+    with pytest.raises(ValueError, match="half"):
+        model.to_onnx(precision="half")
+    with pytest.raises(RuntimeError, match="no_folder"):
+        model.to_onnx(tmp_path / "no_folder" / "model.onnx")
+
+
 def test_simulates_as_the_command_line_does(tmp_path):
     import os
     import subprocess

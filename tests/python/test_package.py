@@ -1,6 +1,7 @@
 """The package as a whole: docstrings, types, pictures, the time to import it."""
 import doctest
 import importlib
+import os
 import pathlib
 import pkgutil
 import subprocess
@@ -73,3 +74,20 @@ def test_gallery(script, tmp_path):
     subprocess.run([sys.executable, ROOT / "examples" / "python" / script, "--output", tmp_path, "--quick"], check=True)
     picture = tmp_path / script.replace(".py", ".svg")
     assert picture.stat().st_size > 5000
+
+
+def test_pip_installs_it(tmp_path):
+    environment = tmp_path / "venv"
+    subprocess.run([sys.executable, "-m", "venv", "--system-site-packages", environment], check=True)
+    python = environment / "bin" / "python"
+    run = subprocess.run(
+        [python, "-m", "pip", "install", "--quiet", "--no-build-isolation", "--no-deps", "--no-index", ROOT],
+        capture_output=True, text=True,
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+    code = "import moest; print(moest.__file__); moest.Study.shipped(); from moest import MoERegressor, _onnx"
+    clean = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    shown = subprocess.run([python, "-c", code], check=True, capture_output=True, text=True, env=clean, cwd=tmp_path)
+    assert str(environment) in shown.stdout
+    listed = subprocess.run([python, "-m", "pip", "show", "moest"], capture_output=True, text=True, env=clean, cwd=tmp_path)
+    assert f"Version: {moest.__version__}" in listed.stdout
