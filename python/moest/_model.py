@@ -72,16 +72,34 @@ class Model:
         return self._core.n_members
 
     def to_dict(self) -> dict[str, Any]:
-        """The JSON of its file."""
+        """Return the JSON of the model file.
+
+        Returns
+        -------
+        dict
+            Its fields.
+        """
         record: dict[str, Any] = json.loads(self._core.to_json())
         return record
 
     def describe(self) -> str:
-        """Formulas, options and coefficients, for people."""
+        """Describe the model for people.
+
+        Returns
+        -------
+        str
+            Formulas, options and coefficients.
+        """
         return self._core.describe()
 
     def save(self, path: Union[str, os.PathLike[str]]) -> None:
-        """Write the model file, whole or not at all."""
+        """Write the model file.
+
+        Parameters
+        ----------
+        path : str or path
+            The file, written whole or not at all.
+        """
         self._core.write(os.fspath(path))
 
     def predict(self, X: npt.ArrayLike, *, n_jobs: Optional[int] = None) -> Array:
@@ -102,11 +120,37 @@ class Model:
         return flat(self._core.predict(self._array(X), threads_of(n_jobs)))
 
     def predict_gate(self, X: npt.ArrayLike, *, n_jobs: Optional[int] = None) -> Array:
-        """The weights w_i(x) of the experts: shape (n, k). Raises ValueError for an ensemble."""
+        """Predict the weights of the experts.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d)
+            Inputs in the data's units.
+        n_jobs : int, optional
+            Threads; None is one, -1 all.
+
+        Returns
+        -------
+        ndarray of shape (n, k)
+            w_i(x) at each row. Raises ValueError for an ensemble.
+        """
         return self._core.gate(self._array(X), threads_of(n_jobs))
 
     def predict_experts(self, X: npt.ArrayLike, *, n_jobs: Optional[int] = None) -> Array:
-        """The experts h_i(x): shape (n, k), of several targets (n, m, k). Raises ValueError for an ensemble."""
+        """Predict the values of the experts.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d)
+            Inputs in the data's units.
+        n_jobs : int, optional
+            Threads; None is one, -1 all.
+
+        Returns
+        -------
+        ndarray of shape (n, k), of several targets (n, m, k)
+            h_i(x) at each row. Raises ValueError for an ensemble.
+        """
         experts = self._core.experts(self._array(X), threads_of(n_jobs))
         m = len(self.targets)
         return experts if m == 1 else experts.reshape(experts.shape[0], m, -1)
@@ -133,7 +177,22 @@ class Model:
         return flat(lower), flat(upper)
 
     def sample(self, X: npt.ArrayLike, *, seed: int = 0, n_jobs: Optional[int] = None) -> Array:
-        """Targets drawn at X: f(x) plus normal noise of the model's variance. The same seed gives the same bits."""
+        """Draw targets at given inputs.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d)
+            Inputs in the data's units.
+        seed : int
+            The same seed gives the same bits.
+        n_jobs : int, optional
+            Threads; None is one, -1 all.
+
+        Returns
+        -------
+        ndarray of the shape of `predict`
+            f(x) plus normal noise of the model's variance.
+        """
         return flat(self._core.sample(self._array(X), seed, threads_of(n_jobs)))
 
     def to_onnx(self, path: Union[None, str, os.PathLike[str]] = None, *, precision: str = "float") -> bytes:
@@ -182,12 +241,31 @@ def flat(values: Array) -> Array:
 
 
 def load(path: Union[str, os.PathLike[str]]) -> Model:
-    """Read a model file, of this package or of the command line."""
+    """Read a model file, of this package or of the command line.
+
+    Parameters
+    ----------
+    path : str or path
+        The file; "-" is standard input.
+
+    Returns
+    -------
+    Model
+        A model or an ensemble.
+    """
     return Model(_core.Mixture.read(os.fspath(path)))
 
 
 def save(model: Any, path: Union[str, os.PathLike[str]]) -> None:
-    """Write a `Model` or a fitted `MoERegressor` as a model file, which the command line reads, too."""
+    """Write a model file, which the command line reads, too.
+
+    Parameters
+    ----------
+    model : Model or fitted MoERegressor
+        What is written.
+    path : str or path
+        The file, written whole or not at all.
+    """
     model_of(model).save(path)
 
 

@@ -23,7 +23,17 @@ class Selection(Report):
     """How many experts the data need, as each criterion sees it.
 
     A `Report` with `rows`, one for each number of experts, and what BIC, AIC, the dendrogram and cross-validation
-    choose; `models` holds the fits, by their number of experts.
+    choose.
+
+    Parameters
+    ----------
+    record, text : str
+        As of `Report`.
+
+    Attributes
+    ----------
+    models : dict of int to Model
+        The fits, by their number of experts.
     """
 
     models: Dict[int, Model]
@@ -175,19 +185,19 @@ class MoERegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         expert: str = "tanh",
         n_experts: int = 3,
         *,
-        temperature: Union[None, float, str] = None,
-        router: str = "identity",
-        groups: Union[None, int, Sequence[int]] = None,
         tau1: float = 0.1,
         tau2: float = 0.1,
-        top_k: int = 0,
+        temperature: Union[None, float, str] = None,
         input_map: str = "identity",
-        bias: bool = True,
-        output_weight: bool = False,
-        output_offset: bool = False,
+        top_k: int = 0,
+        router: str = "identity",
+        groups: Union[None, int, Sequence[int]] = None,
         degree: int = 2,
         hidden: int = 4,
         activation: str = "tanh",
+        bias: bool = True,
+        output_weight: bool = False,
+        output_offset: bool = False,
         starts: Optional[int] = None,
         bound: float = 200,
         tolerance: float = 1e-6,
@@ -212,19 +222,19 @@ class MoERegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         self.gate = gate
         self.expert = expert
         self.n_experts = n_experts
-        self.temperature = temperature
-        self.router = router
-        self.groups = groups
         self.tau1 = tau1
         self.tau2 = tau2
-        self.top_k = top_k
+        self.temperature = temperature
         self.input_map = input_map
-        self.bias = bias
-        self.output_weight = output_weight
-        self.output_offset = output_offset
+        self.top_k = top_k
+        self.router = router
+        self.groups = groups
         self.degree = degree
         self.hidden = hidden
         self.activation = activation
+        self.bias = bias
+        self.output_weight = output_weight
+        self.output_offset = output_offset
         self.starts = starts
         self.bound = bound
         self.tolerance = tolerance
@@ -291,17 +301,50 @@ class MoERegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         return self
 
     def predict(self, X: Any) -> Array:
-        """The regression function at each row of X: shape (n,) or (n, m), as y had it."""
+        """Predict the regression function.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d)
+            Inputs in the data's units.
+
+        Returns
+        -------
+        ndarray of shape (n,) or (n, m)
+            f(x) at each row, in the shape that y had.
+        """
         X = self._used(X)
         values = self.model_._core.predict(X, threads_of(self.n_jobs))
         return values.reshape(len(values), *self._target_shape)
 
     def predict_gate(self, X: Any) -> Array:
-        """The weights of the experts at each row of X: shape (n, n_experts)."""
+        """Predict the weights of the experts.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d)
+            Inputs in the data's units.
+
+        Returns
+        -------
+        ndarray of shape (n, n_experts)
+            w_i(x) at each row. Raises ValueError for an ensemble.
+        """
         return self._model().predict_gate(self._used(X), n_jobs=self.n_jobs)
 
     def predict_experts(self, X: Any) -> Array:
-        """The experts' values at each row of X: shape (n, n_experts), of several targets (n, m, n_experts)."""
+        """Predict the values of the experts.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d)
+            Inputs in the data's units.
+
+        Returns
+        -------
+        ndarray of shape (n, n_experts), of several targets (n, m, n_experts)
+            h_i(x) at each row. Raises ValueError for an ensemble.
+        """
         return self._model().predict_experts(self._used(X), n_jobs=self.n_jobs)
 
     def predict_interval(self, X: Any, confidence: Optional[float] = None) -> Tuple[Array, Array]:
@@ -336,7 +379,13 @@ class MoERegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         return self._model().sample(self._used(X), seed=seed, n_jobs=self.n_jobs)
 
     def summary(self) -> str:
-        """The summary of the fit, as the command line prints it."""
+        """Return the summary of the fit.
+
+        Returns
+        -------
+        str
+            What the command line prints.
+        """
         self._model()
         return self.summary_.text
 
@@ -347,8 +396,12 @@ class MoERegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
 
         Parameters
         ----------
-        X, y, sample_weight
-            The data of the fit, which should have more experts than are needed.
+        X : array-like of shape (n, d)
+            The inputs of the fit, which should have more experts than are needed.
+        y : array-like of shape (n,) or (n, m)
+            Its targets.
+        sample_weight : array-like of shape (n,), optional
+            Its weights.
         folds : int, default=5
             Of the cross-validation; 0 leaves it out.
         starts : int, optional
@@ -380,11 +433,30 @@ class MoERegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         return selection
 
     def save(self, path: Union[str, "os.PathLike[str]"]) -> None:
-        """Write the model file, which the command line reads, too."""
+        """Write the model file, which the command line reads, too.
+
+        Parameters
+        ----------
+        path : str or path
+            The file, written whole or not at all.
+        """
         self._model().save(path)
 
     def to_onnx(self, path: Union[None, str, "os.PathLike[str]"] = None, *, precision: str = "float") -> bytes:
-        """The fitted model for ONNX runtimes, as `Model.to_onnx`; its input has the columns of ``model_.inputs``."""
+        """Export the fitted model for ONNX runtimes.
+
+        Parameters
+        ----------
+        path : str or path, optional
+            Where it is written, too.
+        precision : {"float", "double"}
+            Of its numbers.
+
+        Returns
+        -------
+        bytes
+            As of `Model.to_onnx`; the input ``x`` has the columns of ``model_.inputs``.
+        """
         return self._model().to_onnx(path, precision=precision)
 
     def _model(self) -> Model:

@@ -10,6 +10,13 @@ from typing import Any, Callable, Dict, Optional
 class Report(Dict[str, Any]):
     """A record of the core, a dict with the fields of the command line's JSON.
 
+    Parameters
+    ----------
+    record : str
+        The record, as JSON.
+    text : str
+        The text.
+
     Attributes
     ----------
     text : str

@@ -55,7 +55,18 @@ class Study:
 
     @classmethod
     def open(cls, store: Path) -> "Study":
-        """The study that a store holds, with its trials."""
+        """Open the study that a store holds, with its trials.
+
+        Parameters
+        ----------
+        store : str or path
+            The SQLite database that a run wrote.
+
+        Returns
+        -------
+        Study
+            The same study, which goes on in this store.
+        """
         core = _core.Study.stored(os.fspath(store))
         if core is None:
             raise ValueError(f"{os.fspath(store)} holds no study yet (its first run ended before it began)")
@@ -65,7 +76,13 @@ class Study:
 
     @staticmethod
     def shipped() -> List[str]:
-        """Names of the studies that come with the package, one for each claim."""
+        """List the studies that come with the package.
+
+        Returns
+        -------
+        list of str
+            Their names, one for each claim.
+        """
         return _core.shipped_studies()
 
     def __repr__(self) -> str:
@@ -73,23 +90,38 @@ class Study:
 
     @property
     def name(self) -> str:
+        """What the study is called."""
         return self._core.name
 
     @property
     def claim(self) -> str:
+        """What the study shows."""
         return self._core.claim
 
     @property
     def n_trials(self) -> int:
+        """Number of trials of the whole study."""
         return self._core.n_trials
 
     def to_dict(self) -> Dict[str, Any]:
-        """The fields of its TOML, with models in place of their files."""
+        """Return the study as a dict.
+
+        Returns
+        -------
+        dict
+            The fields of its TOML, with models in place of their files.
+        """
         record: Dict[str, Any] = json.loads(self._core.document)
         return record
 
     def plan(self) -> str:
-        """What the study can show, before it is run: predicted errors and warnings."""
+        """Say what the study can show, before it is run.
+
+        Returns
+        -------
+        str
+            The design, predicted errors, and warnings.
+        """
         return self._core.plan()
 
     def run(
@@ -157,22 +189,40 @@ class Study:
         return _framed(table, as_frame)
 
     def rates_report(self) -> str:
-        """The rates as the command line prints them."""
+        """Return the rates as a table for people.
+
+        Returns
+        -------
+        str
+            What the command line prints.
+        """
         text: str = self._core.rates(self._store())["report"]
         return text
 
     def points(self) -> List[Dict[str, Any]]:
-        """For each rate the arm, atom and metric, and `points`: size, value, standard error."""
+        """Return the points behind the slopes.
+
+        Returns
+        -------
+        list of dict
+            For each rate `arm`, `atom`, `metric`, `slope` and the rest of ``moest study rates --json``, with `points`: size,
+            value, standard error.
+        """
         rows: List[Dict[str, Any]] = json.loads(self._core.rates(self._store())["rows"])
         return rows
 
     def trials(self, *, as_frame: bool = False) -> Any:
-        """The trials of the store, one row each: key, status, metrics, times.
+        """Return the trials of the store.
 
         Parameters
         ----------
         as_frame : bool
             A pandas DataFrame in place of a list of dicts.
+
+        Returns
+        -------
+        list of dict or DataFrame
+            One row for each trial: key, status, metrics, times.
         """
         rows = json.loads(self._core.trials(self._store()))
         if not as_frame:
@@ -182,7 +232,13 @@ class Study:
         return pd.DataFrame(rows)
 
     def report(self, folder: Path) -> None:
-        """Write a page, figures and tables into a folder; a former report is written over. Needs gnuplot."""
+        """Write a page, figures and tables. Needs gnuplot.
+
+        Parameters
+        ----------
+        folder : str or path
+            Where they go; a former report is written over.
+        """
         self._core.report(self._store(), os.fspath(folder))
 
     def _store(self) -> str:

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
+
 #include "moest/fit/starts.h"
 #include "tests/fit/test_problems.h"
 
@@ -146,6 +148,28 @@ TEST(Multistart, KeepsTheTimeLimit) {
   const auto result = run_starts(test.truth.spec, blocks, std::nullopt, {}, monitor);
   EXPECT_EQ(result.stopped, FitStatus::time_limit);
   EXPECT_GE(result.best, 0);
+}
+
+// The experts that are still missing are copies: the function is that of the experts there were.
+TEST(Multistart, KeepsTheFunctionOfAGreedyStartThatEndsEarly) {
+  const TestProblem test = random_problem("softmax", "tanh", 3, 6, 500, 0.1, 5);
+  const std::atomic<bool> interrupt{true};
+  const FitControl control{&interrupt, {}};
+  FitOptions options;
+  options.starts = 1;
+  const auto objective = [&](int num_experts) {
+    MixtureSpec spec = test.truth.spec;
+    spec.num_experts = num_experts;
+    Monitor monitor(control, std::nullopt);
+    const auto result =
+        run_starts(spec, blocks_of(MixtureChart(spec, 200), test.data), std::nullopt, options, monitor);
+    EXPECT_EQ(result.starts[0].kind, StartKind::greedy);
+    EXPECT_EQ(result.starts[0].fit.status, FitStatus::interrupted);
+    return result.starts[0].fit.objective;
+  };
+  const double one = objective(1);
+  EXPECT_NEAR(objective(2), one, 1e-9 * one);
+  EXPECT_NEAR(objective(6), one, 1e-9 * one);
 }
 
 }  // namespace

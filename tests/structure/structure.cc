@@ -74,14 +74,15 @@ std::string room_of(const fs::path& relative) {
 std::string include_problem(const fs::path& root, const fs::path& file, const std::string& included,
                             const std::vector<std::string>& rooms) {
   const std::string room = room_of(fs::relative(file, root));
-  const bool in_app = room.empty();
-  if (included.starts_with("app/") ? !in_app : !included.starts_with("moest/")) {
-    return in_app ? "is neither moest/... nor app/..." : "is not moest/...";
+  const std::string folder = fs::relative(file, root).begin()->string();
+  const bool in_library = folder == "moest";
+  if (!included.starts_with("moest/") && (in_library || !included.starts_with(folder + "/"))) {
+    return in_library ? "is not moest/..." : fmt::format("is neither moest/... nor {}/...", folder);
   }
   if (!fs::is_regular_file(root / included)) {
     return "does not exist";
   }
-  if (in_app) {
+  if (!in_library) {
     return {};
   }
   const auto own = std::find(rooms.begin(), rooms.end(), room);
@@ -138,7 +139,7 @@ Violations include_order_violations(const fs::path& root) {
   static const std::regex kInclude("^\\s*#\\s*include\\s*([\"<])([^\">]+)[\">].*");
   const std::vector<std::string> rooms = listed_rooms(root);
   Violations violations;
-  for (const std::string_view folder : {"moest", "app"}) {
+  for (const std::string_view folder : {"moest", "app", "python"}) {
     for (const fs::path& file : files_under(root, folder)) {
       if (!is_cpp(file)) {
         continue;
@@ -169,7 +170,7 @@ Violations header_violations(const fs::path& root) {
   constexpr std::string_view kTargetToggle =
       "#if defined(MOEST_KERNEL_VECTOR_MATH_H) == defined(HWY_TARGET_TOGGLE)";
   Violations violations;
-  for (const std::string_view folder : {"moest", "app", "tests", "tools", "bench"}) {
+  for (const std::string_view folder : {"moest", "app", "python", "tests", "tools", "bench"}) {
     for (const fs::path& file : files_under(root, folder)) {
       if (file.extension() == ".h") {
         const std::vector<std::string> lines = lines_of(file);
@@ -193,7 +194,8 @@ Violations forbidden_text_violations(const fs::path& root) {
   static const std::regex kUnfinished(std::string("\\b(TO") + "DO|FIX" + "ME)\\b");
   static constexpr std::array kSourceExtensions{".h", ".cc", ".cmake", ".in", ""};
   Violations violations;
-  for (const std::string_view folder : {"moest", "app", "tools", "tests", "bench", "cmake", ".ci"}) {
+  for (const std::string_view folder :
+       {"moest", "app", "python", "tools", "tests", "bench", "cmake", ".ci"}) {
     for (const fs::path& file : files_under(root, folder)) {
       const std::string extension = file.extension().string();
       const bool is_source =
