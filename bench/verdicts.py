@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The table of verdicts of `moest analyze`: gates times experts, over random truths.
 
-  bench/verdicts.py [--dims 1,2] [--extra 1,2] [--truths 12] [--program PATH]
+  bench/verdicts.py [--dims 1,2] [--extra 1,2] [--truths 12] [--gate NAME]... [--program PATH]
 
 For each gate and expert, each number of inputs, and one extra atom beside two true ones and two beside three: at how
 many of the random truths the over-specified setting is what, the smallest certificate of the regular ones, and the
@@ -70,6 +70,7 @@ def main():
     parser.add_argument("--extra", default="1,2")
     parser.add_argument("--truths", type=int, default=12)
     parser.add_argument("--program", default="build/release/bin/moest")
+    parser.add_argument("--gate", action="append", choices=[name for name, _ in GATES], help="only this one; may be repeated")
     given = parser.parse_args()
     print("| gate | expert | inputs | true + extra | verdicts | certificate or relation | seconds per truth |")
     print("|---|---|---:|---:|---|---|---:|")
@@ -77,7 +78,7 @@ def main():
         for extra in map(int, given.extra.split(",")):
             for gate, gate_options in GATES:
                 for expert, expert_options in EXPERTS:
-                    if gate == "cosine" and dim < 2:
+                    if (gate == "cosine" and dim < 2) or (given.gate and gate not in given.gate):
                         continue
                     true = 4 if gate == "hierarchical" else 1 + extra
                     begin = time.time()

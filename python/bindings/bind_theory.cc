@@ -82,14 +82,28 @@ py::dict analyze_question(const std::string& text, const std::optional<Mixture>&
     check(family.spec);
   }
   const AnalysisRequest request = request_of(question, family.spec.num_experts);
-  // The analysis cannot be ended early: Ctrl-C is seen when it is done.
-  const auto outcome = interruptible(
-      [&](const std::atomic<bool>* /*interrupt*/) { return full_analysis(family, measure, request); });
+  struct Interrupted {};
+  // Between two truths it can be ended.
+  const auto outcome = interruptible([&](const std::atomic<bool>* interrupt) -> std::optional<Analysis> {
+    try {
+      return full_analysis(family, measure, request, [&](double /*share*/) {
+        if (*interrupt) {
+          throw Interrupted{};
+        }
+      });
+    } catch (const Interrupted&) {
+      return std::nullopt;
+    }
+  });
+  if (outcome.was_interrupted || !outcome.result) {
+    PyErr_SetNone(PyExc_KeyboardInterrupt);
+    throw py::error_already_set();
+  }
+  const Analysis& analysis = *outcome.result;
   using namespace py::literals;
-  return py::dict("record"_a = to_json(outcome.result).dump(),
-                  "report"_a = analysis_report(outcome.result, Notation::text),
-                  "latex"_a = analysis_report(outcome.result, Notation::latex),
-                  "was_interrupted"_a = outcome.was_interrupted);
+  return py::dict("record"_a = to_json(analysis).dump(),
+                  "report"_a = analysis_report(analysis, Notation::text),
+                  "latex"_a = analysis_report(analysis, Notation::latex));
 }
 
 }  // namespace

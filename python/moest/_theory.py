@@ -128,8 +128,6 @@ def analyze(
     }
     truth = None if model is None else model_of(model)._core
     answer = _core.analyze(json.dumps(question), truth)
-    if answer["was_interrupted"]:
-        raise KeyboardInterrupt
     report = Report(answer["record"], answer["report"])
     report.latex = answer["latex"]
     return report

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "moest/base/build_info.h"
 #include "moest/base/error.h"
 #include "moest/base/random.h"
 #include "tests/kernel/reference_links.h"
@@ -229,6 +230,7 @@ INSTANTIATE_TEST_SUITE_P(EveryTarget, FusedPassOn, testing::ValuesIn(supported_t
 
 TEST_P(FusedPassOn, UsesTheInstructionSetThatIsForced) {
   EXPECT_EQ(simd_target(), hwy::TargetName(GetParam()));
+  EXPECT_EQ(build_info().simd_target, simd_target());
 }
 
 TEST_P(FusedPassOn, AgreesWithADenseJacobianForEveryShapeOfLayout) {
