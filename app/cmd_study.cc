@@ -201,6 +201,13 @@ int lead_study(const StudyCommand& command, Ranks& ranks) {
   return kDone;
 }
 
+/// Who waits for a lost rank at the very end waits forever.
+void end_with_all(Ranks& ranks) {
+  if (end_study(ranks, ranks.has_given_up_others() ? 0 : kSilentSeconds) > 0) {
+    ranks.give_up_others();
+  }
+}
+
 int run_study(const StudyCommand& given) {
   const std::unique_ptr<Ranks> ranks = make_ranks();
   StudyCommand command = given;
@@ -212,10 +219,10 @@ int run_study(const StudyCommand& given) {
   }
   try {
     const int status = lead_study(command, *ranks);
-    end_study(*ranks);
+    end_with_all(*ranks);
     return status;
   } catch (...) {
-    end_study(*ranks);
+    end_with_all(*ranks);
     throw;
   }
 }

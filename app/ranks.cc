@@ -56,6 +56,7 @@ class MpiRanks : public Ranks {
   int rank() const override { return rank_; }
   int size() const override { return size_; }
   void give_up_others() override { others_given_up_ = true; }
+  bool has_given_up_others() const override { return others_given_up_; }
 
   int num_threads(int requested) const override {
     return requested > 0 ? requested : std::max(1, resolve_threads(0) / num_on_node_);

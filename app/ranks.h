@@ -14,6 +14,7 @@ class Ranks : public Communicator {
   virtual int num_threads(int requested) const;
   /// From now on nothing waits for other ranks: what follows is the end of this process.
   virtual void give_up_others() {}
+  virtual bool has_given_up_others() const { return false; }
 };
 
 /// All of them under mpirun, which this starts to use, else this process alone. To be destroyed before the

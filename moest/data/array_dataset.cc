@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <span>
 #include <unordered_set>
 
 #include "moest/base/error.h"
@@ -28,12 +29,15 @@ Eigen::VectorXd checked_column(const MatrixView& columns, Eigen::Index j, const 
       "Correct it, leave the row out, or use a larger unit.");
 }
 
-void check_names(std::span<const std::string> names) {
+/// Of inputs and targets together.
+void check_names(std::vector<std::string> names, std::span<const std::string> target_names) {
+  names.insert(names.end(), target_names.begin(), target_names.end());
   std::unordered_set<std::string_view> seen;
   for (const std::string& name : names) {
-    if (!seen.insert(name).second) {
-      throw InputError(fmt::format("two columns have the name {}", shown(name)),
-                       "the model tells its inputs and targets apart by their names", "Rename one of them.");
+    if (name.empty() || !seen.insert(name).second) {
+      throw InputError(name.empty() ? "a column has an empty name"
+                                    : fmt::format("two columns have the name {}", shown(name)),
+                       "the model tells its inputs and targets apart by their names", "Rename it.");
     }
   }
 }
@@ -94,8 +98,7 @@ Dataset make_dataset(const Arrays& arrays) {
   MOEST_EXPECT(!arrays.weights || arrays.weights->rows() == arrays.inputs.rows());
   MOEST_EXPECT(static_cast<Eigen::Index>(arrays.input_names.size()) == arrays.inputs.cols());
   MOEST_EXPECT(static_cast<Eigen::Index>(arrays.target_names.size()) == arrays.target.cols());
-  check_names(arrays.input_names);
-  check_names(arrays.target_names);
+  check_names(arrays.input_names, arrays.target_names);
   MOEST_EXPECT(arrays.inputs.rows() > 0);
   Dataset data;
   std::optional<std::vector<Eigen::Index>> kept;

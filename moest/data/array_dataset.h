@@ -26,7 +26,7 @@ struct Arrays {
 /// rows are left out, with a note. A constant target stays, with a note.
 ///
 /// Throws InputError, naming column and row, for: nan, infinity or a number beyond kLargestValue; a negative
-/// weight; no row or no input left; two names that are the same.
+/// weight; no row or no input left; an empty name, or two that are the same.
 Dataset make_dataset(const Arrays& arrays);
 
 }  // namespace moest

@@ -213,7 +213,8 @@ Inference infer(Problem& problem, const Eigen::VectorXd& theta, const Model& mod
   const Eigen::MatrixXd covariance =
       correction * inverse * scatter_of(problem, theta, in_kernel, options.covariance, noise_variance) *
       inverse;
-  result.covariance = {in_kernel * covariance * in_kernel.transpose(), degrees};
+  const Eigen::MatrixXd rounded = in_kernel * covariance * in_kernel.transpose();
+  result.covariance = {(rounded + rounded.transpose()) / 2, degrees};
 
   Coefficients rates_of(chart, model);
   const auto num_coefficients = static_cast<Eigen::Index>(result.coefficients.size());

@@ -7,6 +7,7 @@
 #include <deque>
 #include <map>
 #include <set>
+#include <thread>
 #include <utility>
 
 #include "moest/base/error.h"
@@ -214,13 +215,28 @@ StudyRun run_trials(const Study& study, StudyStore& store, const std::vector<Tri
   return Controller(study, store, keys, options, ranks).run();
 }
 
-void end_study(Communicator& ranks) {
+int end_study(Communicator& ranks, double silent_seconds) {
+  std::set<int> expected;
   for (int rank = 1; rank < ranks.size(); ++rank) {
     ranks.send(rank, Json{{"end", true}}.dump());
+    expected.insert(rank);
   }
+  for (Clock::time_point heard = Clock::now(); !expected.empty() && seconds_since(heard) < silent_seconds;) {
+    while (const std::optional<RankMessage> message = ranks.receive()) {
+      if (Json::parse(message->text).contains("goodbye")) {
+        expected.erase(message->from);
+        heard = Clock::now();
+      }
+    }
+    std::this_thread::sleep_for(std::chrono::duration<double>(kPause));
+  }
+  return static_cast<int>(expected.size());
 }
 
-void work_for_study(const RunOptions& options, Communicator& ranks) {
+namespace {
+
+/// What a rank does until it is told that there is no more, or is interrupted.
+void work(const RunOptions& options, Communicator& ranks) {
   std::optional<Study> study;
   std::optional<Crew> crew;
   Clock::time_point spoken = Clock::now();
@@ -262,6 +278,13 @@ void work_for_study(const RunOptions& options, Communicator& ranks) {
       say({{"alive", true}});
     }
   }
+}
+
+}  // namespace
+
+void work_for_study(const RunOptions& options, Communicator& ranks) {
+  work(options, ranks);
+  ranks.send(0, Json{{"goodbye", true}}.dump());
 }
 
 }  // namespace moest

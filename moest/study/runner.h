@@ -22,11 +22,14 @@ struct StudyProgress {
   double seconds = 0;
 };
 
+/// A rank that is not heard of for so long is lost; they speak every second.
+inline constexpr double kSilentSeconds = 15;
+
 struct RunOptions {
   int threads = 0;  // of each process
   const std::atomic<bool>* interrupt = nullptr;
   std::function<void(const StudyProgress&)> progress;
-  double silent_seconds = 15;  // a rank that is not heard of for so long is lost; they speak every second
+  double silent_seconds = kSilentSeconds;
 };
 
 /// How a run ended.
@@ -56,7 +59,8 @@ StudyRun run_trials(const Study& study, StudyStore& store, const std::vector<Tri
 /// What the other ranks do until end_study(): they run what rank 0 hands out.
 void work_for_study(const RunOptions& options, Communicator& ranks);
 
-/// Tells the other ranks that there is no more to do. Called by rank 0, also after a failure.
-void end_study(Communicator& ranks);
+/// Tells the other ranks that there is no more to do, and waits for their goodbyes until none has come for so
+/// long. Returns how many are missing: those ranks are lost. Called by rank 0, also after a failure.
+int end_study(Communicator& ranks, double silent_seconds = kSilentSeconds);
 
 }  // namespace moest

@@ -61,18 +61,6 @@ MixtureSpec spec_of(const std::string& gate, const std::string& expert, int num_
   return spec;
 }
 
-/// Calls a Python function from whatever thread the fit reports from; what it raises is dropped, since the
-/// fit must not die of it.
-template <class... Arguments>
-void report_to(const py::object& progress, Arguments... arguments) {
-  const py::gil_scoped_acquire locked;
-  try {
-    progress(arguments...);
-  } catch (py::error_already_set& error) {
-    error.discard_as_unraisable("the progress of a fit");
-  }
-}
-
 FitControl control_of(const std::atomic<bool>* interrupt, const py::object& progress) {
   FitControl control{interrupt, {}};
   if (!progress.is_none()) {
@@ -92,6 +80,10 @@ py::dict fit_arrays(const py::object& x, const py::object& y, const py::object& 
   const ArrayArguments arguments(x, y, weights, inputs, targets);
   const FitOptions options = options_of(options_text);
   const MixtureSpec spec = spec_of(gate, expert, num_experts);
+  if (options.starts == 0 && !start) {
+    throw InputError("starts = 0 leaves nothing to do", "there is no start either",
+                     "Give starts a positive number, or leave it out.");
+  }
   struct Found {
     FitResult fit;
     std::vector<std::string> notes;
@@ -137,7 +129,13 @@ py::dict select_arrays(const Mixture& mixture, const py::object& x, const py::ob
     if (!progress.is_none()) {
       report = [&](int done, int planned, double seconds) { report_to(progress, done, planned, seconds); };
     }
-    return select(model, arguments.dataset(), options, {interrupt, {}}, report);
+    const Dataset data = arguments.dataset();
+    if (data.input_names != model.inputs || data.target_names != model.targets) {
+      throw InputError(fmt::format("the data have the inputs {}", listed(data.input_names)),
+                       fmt::format("those of the fit that vary are {}", listed(model.inputs)),
+                       "Give the data of the fit.");
+    }
+    return select(model, data, options, {interrupt, {}}, report);
   });
   const Selection& selection = outcome.result;
   py::list models;

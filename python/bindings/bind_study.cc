@@ -34,12 +34,8 @@ StudyRun run(const Study& study, const std::string& path, bool extends, int thre
     RunOptions options{threads, interrupt, {}};
     if (!progress.is_none()) {
       options.progress = [&progress](const StudyProgress& state) {
-        const py::gil_scoped_acquire locked;
-        try {
-          progress(state.num_done, state.num_planned, state.num_failed, state.share_done, state.seconds);
-        } catch (py::error_already_set& error) {
-          error.discard_as_unraisable("the progress of a study");
-        }
+        report_to(progress, state.num_done, state.num_planned, state.num_failed, state.share_done,
+                  state.seconds);
       };
     }
     Communicator alone;

@@ -32,43 +32,68 @@ py::dict loss_between(const Mixture& fitted, const Mixture& truth, double power)
   return py::dict("record"_a = record.dump(), "report"_a = loss_report(title, raw, reduced, power));
 }
 
-/// The gate, and the expert's options, from their JSON; the expert's kind is left to family_with().
-MixtureSpec spec_of(const nlohmann::ordered_json& question) {
-  MixtureSpec spec;
-  spec.gate = gate_from_json(question.at("gate"), "gate");
-  ObjectReader reader(question.at("expert_options"), "expert", "question");
-  read_options(reader, expert_options(), spec.expert, [](std::string_view) { return true; });
-  reader.refuse_the_rest();
-  spec.num_inputs = question.at("n_inputs").get<int>();
-  spec.num_experts = question.at("n_true").get<int>();
-  return spec;
-}
+/// What moest/_theory.py makes of the arguments of analyze().
+class Question {
+ public:
+  explicit Question(const nlohmann::ordered_json& json) : reader_(json, "", "question") {}
 
-template <class T>
-std::optional<T> find(const nlohmann::ordered_json& question, const char* name) {
-  const nlohmann::ordered_json& value = question.at(name);
-  return value.is_null() ? std::nullopt : std::optional(value.get<T>());
-}
-
-AnalysisRequest request_of(const nlohmann::ordered_json& question, int num_true) {
-  AnalysisRequest request;
-  request.options.num_experts = find<int>(question, "n_experts").value_or(num_true + 1);
-  request.options.num_truths = question.at("truths").get<int>();
-  request.options.half_width = question.at("half_width").get<double>();
-  request.options.seed = question.at("seed").get<std::uint64_t>();
-  request.options.num_threads = question.at("threads").get<int>();
-  request.num_samples = find<double>(question, "n_samples");
-  request.noise = find<double>(question, "noise");
-  request.inputs = parse_distribution(question.at("inputs").get<std::string>());
-  if (const auto gates = find<std::vector<int>>(question, "merge_gates")) {
-    request.merge_gates = {gates->at(0), gates->at(1)};
+  bool has(const char* name) { return !reader_.require(name).is_null(); }
+  double number(const char* name) { return number_of(reader_.require(name), name); }
+  int whole(const char* name) { return whole_of(reader_.require(name), name); }
+  std::string text(const char* name) { return string_of(reader_.require(name), name); }
+  std::optional<double> optional_number(const char* name) {
+    return has(name) ? std::optional(number(name)) : std::nullopt;
   }
-  return request;
-}
+  std::optional<std::string> optional_text(const char* name) {
+    return has(name) ? std::optional(text(name)) : std::nullopt;
+  }
 
-/// `question`: what moest/_theory.py makes of the arguments of analyze().
+  /// The gate, and the expert's options; the expert's kind is left to family_with().
+  MixtureSpec spec() {
+    MixtureSpec spec;
+    spec.gate = gate_from_json(reader_.require("gate"), "gate");
+    ObjectReader options(reader_.require("expert_options"), "expert", "question");
+    read_options(options, expert_options(), spec.expert, [](std::string_view) { return true; });
+    options.refuse_the_rest();
+    spec.num_inputs = whole("n_inputs");
+    spec.num_experts = whole("n_true");
+    return spec;
+  }
+
+  ExpertText expert() {
+    return {optional_text("expert"), optional_text("activation"),
+            list_of(reader_.require("parameters"), "parameters", string_of)};
+  }
+
+  AnalysisRequest request(int num_true) {
+    constexpr double kMostSeed = 9.007199254740992e15;
+    AnalysisRequest request;
+    request.options.num_experts = has("n_experts") ? whole("n_experts") : num_true + 1;
+    request.options.num_truths = whole("truths");
+    request.options.half_width = number("half_width");
+    check_range("seed", number("seed"), 0, kMostSeed);
+    request.options.seed = static_cast<std::uint64_t>(number("seed"));
+    request.options.num_threads = whole("threads");
+    request.num_samples = optional_number("n_samples");
+    request.noise = optional_number("noise");
+    request.inputs = parse_distribution(text("inputs"));
+    if (has("merge_gates")) {
+      const nlohmann::ordered_json& gates = reader_.require("merge_gates");
+      if (!is_list_of_numbers(gates, 2)) {
+        refuse_type("merge_gates", gates, "two experts");
+      }
+      request.merge_gates = {gates[0].get<int>(), gates[1].get<int>()};
+    }
+    return request;
+  }
+
+ private:
+  ObjectReader reader_;
+};
+
 py::dict analyze_question(const std::string& text, const std::optional<Mixture>& truth) {
-  const nlohmann::ordered_json question = json_of(text);
+  const nlohmann::ordered_json json = json_of(text);
+  Question question(json);
   std::optional<Measure> measure;
   MixtureFamily family;
   if (truth) {
@@ -76,12 +101,10 @@ py::dict analyze_question(const std::string& text, const std::optional<Mixture>&
     measure = model.measure();
     family.spec = model.spec;
   } else {
-    family = family_with(spec_of(question),
-                         {find<std::string>(question, "expert"), find<std::string>(question, "activation"),
-                          question.at("parameters").get<std::vector<std::string>>()});
+    family = family_with(question.spec(), question.expert());
     check(family.spec);
   }
-  const AnalysisRequest request = request_of(question, family.spec.num_experts);
+  const AnalysisRequest request = question.request(family.spec.num_experts);
   struct Interrupted {};
   // Between two truths it can be ended.
   const auto outcome = interruptible([&](const std::atomic<bool>* interrupt) -> std::optional<Analysis> {

@@ -50,9 +50,19 @@ struct Outcome {
   bool was_interrupted = false;
 };
 
+/// Whether the interpreter is on its way out, when no thread may ask for its lock any more.
+inline bool interpreter_ends() {
+#if PY_VERSION_HEX >= 0x030D0000
+  return Py_IsFinalizing() != 0;
+#else
+  return _Py_IsFinalizing() != 0;
+#endif
+}
+
 /// Runs work(interrupt) on a thread of its own without the interpreter's lock, while this one looks out for
-/// signals. A signal sets the flag `interrupt`, whereupon work should return what it has; the exception of
-/// the signal is dropped, and the caller told. Exceptions of the work arrive here.
+/// signals. One that raises an exception sets the flag `interrupt`, whereupon work should return what it has.
+/// The first KeyboardInterrupt is dropped, and the caller told; any other exception, and a second one, is
+/// thrown when the work has ended. Exceptions of the work arrive here, too.
 template <class Work>
 auto interruptible(const Work& work) {
   using Result = decltype(work(std::declval<const std::atomic<bool>*>()));
@@ -74,13 +84,21 @@ auto interruptible(const Work& work) {
     is_done = true;
     ended.notify_one();
   });
+  std::exception_ptr raised;
   std::unique_lock lock(mutex);
   while (!ended.wait_for(lock, kBetweenLooks, [&] { return is_done; })) {
     lock.unlock();
+    while (interpreter_ends()) {
+      interrupt = true;  // a daemon's fit: nobody will ask for its result
+      std::this_thread::sleep_for(kBetweenLooks);
+    }
     {
       const pybind11::gil_scoped_acquire locked;
       if (PyErr_CheckSignals() != 0) {
-        PyErr_Clear();
+        const pybind11::error_already_set signal;
+        if (outcome.was_interrupted || !signal.matches(PyExc_KeyboardInterrupt)) {
+          raised = std::make_exception_ptr(signal);
+        }
         interrupt = true;
         outcome.was_interrupted = true;
       }
@@ -89,10 +107,25 @@ auto interruptible(const Work& work) {
   }
   lock.unlock();
   worker.join();
-  if (error) {
-    std::rethrow_exception(error);
+  if (raised || error) {
+    std::rethrow_exception(raised ? raised : error);
   }
   return outcome;
+}
+
+/// Calls a Python function from whatever thread the work reports from; what it raises is dropped, since the
+/// work must not die of it.
+template <class... Arguments>
+void report_to(const pybind11::object& progress, Arguments... arguments) {
+  if (interpreter_ends()) {
+    return;
+  }
+  const pybind11::gil_scoped_acquire locked;
+  try {
+    progress(arguments...);
+  } catch (pybind11::error_already_set& error) {
+    error.discard_as_unraisable("the progress of moest");
+  }
 }
 
 void bind_model(pybind11::module_& module);

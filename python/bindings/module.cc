@@ -34,7 +34,8 @@ Array::Array(const pybind11::object& array) : array_(pybind11::array_t<double>::
   const auto is_plain = [&](int axis) {
     return array_.strides(axis) >= 0 && array_.strides(axis) % kSize == 0;
   };
-  if (!is_plain(0) || !is_plain(1)) {
+  const bool is_aligned = (array_.flags() & pybind11::detail::npy_api::NPY_ARRAY_ALIGNED_) != 0;
+  if (!is_aligned || !is_plain(0) || !is_plain(1)) {
     array_ = pybind11::array_t<double, pybind11::array::c_style | pybind11::array::forcecast>(array_);
   }
 }

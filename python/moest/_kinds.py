@@ -28,5 +28,7 @@ def gate_record(kind: str, options: Mapping[str, Any]) -> Dict[str, Any]:
 
 def own_record(owner: str, kind: str, options: Mapping[str, Any]) -> Dict[str, Any]:
     """A gate or expert as a model file has it: with those of the options that belong to the kind."""
+    if not isinstance(kind, str):
+        raise ValueError(f"{owner} = {kind!r} cannot be used (it is the name of a kind)")
     own = kinds()[owner].get(kind, {"options": []})["options"]
     return {"kind": kind, **{name: options[name] for name in own if options.get(name) is not None}}

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import _core
-from ._report import threads_of
+from ._report import json_text, threads_of, whole
 
 Array = npt.NDArray[np.float64]
 
@@ -39,7 +39,7 @@ class Model:
         if isinstance(source, _core.Mixture):
             self._core = source
         else:
-            self._core = _core.Mixture.from_json(source if isinstance(source, str) else json.dumps(source))
+            self._core = _core.Mixture.from_json(source if isinstance(source, str) else json_text(source))
 
     def __repr__(self) -> str:
         record = self.to_dict()
@@ -193,7 +193,7 @@ class Model:
         ndarray of the shape of `predict`
             f(x) plus normal noise of the model's variance.
         """
-        return flat(self._core.sample(self._array(X), seed, threads_of(n_jobs)))
+        return flat(self._core.sample(self._array(X), whole("seed", seed), threads_of(n_jobs)))
 
     def to_onnx(self, path: Union[None, str, os.PathLike[str]] = None, *, precision: str = "float") -> bytes:
         """The model for ONNX runtimes: scaling, gate and experts as standard operators.
@@ -219,17 +219,47 @@ class Model:
         return content
 
     def _array(self, X: Any) -> npt.NDArray[Any]:
-        if hasattr(X, "columns"):
-            missing = [name for name in self.inputs if name not in X.columns]
-            if missing:
-                raise ValueError(f"the frame has no column {missing[0]} (the model's inputs are {', '.join(self.inputs)})")
-            X = X[self.inputs]
+        if hasattr(X, "columns") and all(isinstance(name, str) for name in X.columns):
+            X = self._named_columns(X)
+        if hasattr(X, "toarray"):
+            raise TypeError("A sparse matrix was passed, but dense data is required. Use X.toarray().")
+        if np.iscomplexobj(X):
+            raise ValueError("Complex data not supported")
         array = np.asarray(X, dtype=np.float64)
         if array.ndim == 1 and len(self.inputs) == 1:
             array = array.reshape(-1, 1)
         if array.ndim != 2:
             raise ValueError(f"Expected 2D array, got {array.ndim}D array instead: X has a row for each sample")
+        if not np.isfinite(array.sum()) and not np.isfinite(array).all():
+            raise ValueError("Input X contains NaN or infinity.")
         return array
+
+    def _named_columns(self, X: Any) -> Any:
+        """The inputs by their names; ``COLUMN=LEVEL`` is 1 where the column has that level, and 0 elsewhere."""
+        if set(self.inputs) <= set(X.columns):
+            return X[self.inputs]
+        categories = self._categories
+        columns = []
+        for name in self.inputs:
+            if name in X.columns:
+                columns.append(np.asarray(X[name], dtype=np.float64))
+                continue
+            column, _, level = name.partition("=")
+            if column not in categories or column not in X.columns:
+                raise ValueError(f"the frame has no column {name} (the model's inputs are {', '.join(self.inputs)})")
+            labels = X[column].astype(str)
+            unknown = set(labels) - set(categories[column])
+            if unknown:
+                known = ", ".join(categories[column])
+                raise ValueError(f"{column} = {min(unknown)} is no level of the model (its levels are {known})")
+            columns.append(np.asarray(labels == level, dtype=np.float64))
+        return np.column_stack(columns) if columns else np.empty((len(X), 0))
+
+    @property
+    def _categories(self) -> dict[str, list[str]]:
+        record = self.to_dict()
+        found: dict[str, list[str]] = record.get("members", [record])[0].get("categories", {})
+        return found
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Model, (self._core.to_json(),)
@@ -316,5 +346,6 @@ def simulate(
     ((100, 1), (100,))
     """
     levels = None if noise is None else [float(value) for value in np.atleast_1d(np.asarray(noise, dtype=float))]
+    n_samples, seed = whole("n_samples", n_samples), whole("seed", seed)
     X, y = model_of(model)._core.simulate(n_samples, inputs, levels, seed, threads_of(n_jobs))
     return X, flat(y)

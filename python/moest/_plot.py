@@ -17,7 +17,14 @@ _POINTS = 400
 
 
 def plot_fit(
-    model: Any, X: Any, y: Any = None, *, feature: int = 0, confidence: Optional[float] = None, ax: Optional["Axes"] = None
+    model: Any,
+    X: Any,
+    y: Any = None,
+    *,
+    feature: int = 0,
+    target: int = 0,
+    confidence: Optional[float] = None,
+    ax: Optional["Axes"] = None,
 ) -> "Axes":
     """The regression function along one input, with the data, the experts where they lead, and a confidence band.
 
@@ -28,9 +35,12 @@ def plot_fit(
     model : fitted MoERegressor or Model
     X : array-like of shape (n, d)
         Where it is drawn: over the range of its column `feature`.
-    y : array-like of shape (n,), optional
+    y : array-like of shape (n,) or (n, m), optional
         Targets, as points.
     feature : int
+        The input along which it is drawn, by its column.
+    target : int
+        Which of several targets.
     confidence : float, optional
         Of a band around the curve, 0.95 say.
     ax : matplotlib Axes, optional
@@ -45,10 +55,11 @@ def plot_fit(
     grid = _grid_along(columns, feature)
     along = grid[:, feature]
     if y is not None:
-        ax.scatter(columns[:, feature], np.asarray(y, dtype=float), s=9, color="0.65", zorder=1, label="data")
+        ax.scatter(columns[:, feature], _of_target(np.asarray(y, dtype=float), target), s=9, color="0.65", zorder=1, label="data")
     used = _used(model, grid)
-    if fitted.n_members == 1 and len(fitted.targets) == 1:
+    if fitted.n_members == 1:
         weights, experts = fitted.predict_gate(used), fitted.predict_experts(used)
+        experts = experts if experts.ndim == 2 else experts[:, target, :]
         leader = weights.argmax(axis=1)
         for i in range(weights.shape[1]):
             ax.plot(
@@ -57,10 +68,11 @@ def plot_fit(
             )
     if confidence is not None:
         lower, upper = fitted.predict_interval(used, confidence)
-        ax.fill_between(along, lower, upper, color="0.3", alpha=0.2, linewidth=0, zorder=3, label=f"{confidence:.0%} band")
-    ax.plot(along, fitted.predict(used), color="black", linewidth=1.2, zorder=4, label="fit")
+        band = _of_target(lower, target), _of_target(upper, target)
+        ax.fill_between(along, *band, color="0.3", alpha=0.2, linewidth=0, zorder=3, label=f"{confidence:.0%} band")
+    ax.plot(along, _of_target(fitted.predict(used), target), color="black", linewidth=1.2, zorder=4, label="fit")
     ax.set_xlabel(_names(model)[feature])
-    ax.set_ylabel(", ".join(fitted.targets))
+    ax.set_ylabel(fitted.targets[target])
     ax.legend(frameon=False, fontsize="small")
     return ax
 
@@ -115,8 +127,9 @@ def plot_rates(study: "Study", metric: str = "regression_l2", *, ax: Optional["A
     for i, row in enumerate(rows):
         sizes = np.array([point["size"] for point in row["points"]], dtype=float)
         values = np.array([point["value"] for point in row["points"]], dtype=float)
-        errors = np.array([point["standard_error"] for point in row["points"]], dtype=float)
-        slope = "" if row["slope"] is None else f": slope {row['slope']:.2f} ({row['slope_se']:.2f})"
+        errors = np.array([point["standard_error"] or 0.0 for point in row["points"]], dtype=float)
+        slope = "" if row["slope"] is None else f": slope {row['slope']:.2f}"
+        slope += "" if row["slope_se"] is None else f" ({row['slope_se']:.2f})"
         ax.errorbar(sizes, values, 2 * errors, fmt="o", markersize=3, color=f"C{i}", label=row["arm"] + slope)
         if row["slope"] is not None:
             middle = np.exp(np.mean(np.log(values)) + row["slope"] * (np.log(sizes) - np.mean(np.log(sizes))))
@@ -129,8 +142,17 @@ def plot_rates(study: "Study", metric: str = "regression_l2", *, ax: Optional["A
     return ax
 
 
+def _of_target(values: Any, target: int) -> Any:
+    return values if values.ndim == 1 else values[:, target]
+
+
 def _columns(model: Any, X: Any) -> Any:
-    """All inputs of the data, as numbers."""
+    """All inputs of the data, as numbers; of a frame those that the model was fitted to, by their names."""
+    names = list(_names(model))
+    if hasattr(X, "columns") and set(names) <= set(X.columns):
+        X = X[names]
+    elif hasattr(X, "columns") and not (hasattr(model, "n_features_in_") and not hasattr(model, "feature_names_in_")):
+        raise ValueError(f"the frame lacks columns (the inputs are {', '.join(names)})")
     columns = np.asarray(X, dtype=float)
     return columns.reshape(-1, 1) if columns.ndim == 1 else columns
 

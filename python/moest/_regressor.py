@@ -1,7 +1,6 @@
 """The estimator for scikit-learn."""
 from __future__ import annotations
 
-import json
 import os
 import warnings
 from typing import Any, Dict, List, Optional, Sequence, Tuple, Union
@@ -16,7 +15,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 from . import _core
 from ._kinds import option_names, own_record
 from ._model import Array, Model, model_of
-from ._report import Report, progress_line, threads_of
+from ._report import Report, json_text, progress_line, threads_of, whole
 
 
 class Selection(Report):
@@ -124,8 +123,8 @@ class MoERegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         One of sandwich, classical.
     fix : sequence of str, default=()
         Equations ``PATH=VALUE`` or ``PATH=PATH`` of numbers of the model file, as ``--fix`` of the command line.
-    start : Model or fitted MoERegressor, optional
-        A model that adds one start; with ``starts=0`` the only one.
+    start : Model, optional
+        A model that adds one start, ``model_`` of another fit say; with ``starts=0`` the only one.
     random_state : int, RandomState instance or None, default=None
         An int gives the same bits for any number of threads, on one instruction set.
     n_jobs : int, optional
@@ -259,7 +258,8 @@ class MoERegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "MoERegressor":
         """Fit the mixture.
 
-        Ctrl-C ends the fit with the best so far and a `ConvergenceWarning`.
+        Ctrl-C ends the fit with the best so far and a `ConvergenceWarning`, or where there is nothing yet with a
+        KeyboardInterrupt, as a second Ctrl-C does.
 
         Parameters
         ----------
@@ -274,28 +274,31 @@ class MoERegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         -------
         self
         """
-        target_names = _target_names(y)
+        named = _target_names(y)
         X, y = self._validate_data(X, y, dtype=np.float64, multi_output=True, y_numeric=True, ensure_min_samples=2)
         y = np.asarray(y, dtype=np.float64)
-        self._target_shape = y.shape[1:]
-        self._target_names = target_names if target_names is not None else _numbered("y", *y.shape[1:])
-        self.n_outputs_ = len(self._target_names)
-        self.seed_ = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
+        inputs = self._input_names()
+        targets = _free_names(named if named is not None else _numbered("y", *y.shape[1:]), inputs)
+        seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
+        parameters = self.get_params(deep=False)
         answer = _core.fit(
             X,
             y.reshape(len(y), -1),
             self._weights(sample_weight, X),
-            self._input_names(),
-            self._target_names,
-            json.dumps(own_record("gate", self.gate, self._gate_options())),
-            json.dumps(own_record("expert", self.expert, _plain(self.get_params(deep=False)))),
-            int(self.n_experts),
-            json.dumps(self._fit_options()),
+            inputs,
+            targets,
+            json_text(own_record("gate", self.gate, parameters)),
+            json_text(own_record("expert", self.expert, parameters)),
+            whole("n_experts", self.n_experts),
+            json_text(self._fit_options(seed)),
             None if self.start is None else model_of(self.start)._core,
             self._progress(),
         )
         if answer["mixture"] is None:
             raise KeyboardInterrupt
+        self.seed_ = seed
+        self.n_outputs_ = len(targets)
+        self._target_shape = y.shape[1:]
         self._remember(answer)
         self._warn(answer)
         return self
@@ -314,8 +317,7 @@ class MoERegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
             f(x) at each row, in the shape that y had.
         """
         X = self._used(X)
-        values = self.model_._core.predict(X, threads_of(self.n_jobs))
-        return values.reshape(len(values), *self._target_shape)
+        return self._as_predicted(self.model_._core.predict(X, threads_of(self.n_jobs)))
 
     def predict_gate(self, X: Any) -> Array:
         """Predict the weights of the experts.
@@ -361,7 +363,8 @@ class MoERegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         lower, upper : ndarrays of the shape of `predict`
         """
         level = self.confidence if confidence is None else confidence
-        return self._model().predict_interval(self._used(X), level, n_jobs=self.n_jobs)
+        lower, upper = self._model().predict_interval(self._used(X), level, n_jobs=self.n_jobs)
+        return self._as_predicted(lower), self._as_predicted(upper)
 
     def sample(self, X: Any, random_state: Union[None, int, np.random.RandomState] = None) -> Array:
         """Targets drawn at X: the regression function plus normal noise of the fitted variance.
@@ -376,7 +379,7 @@ class MoERegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         ndarray of the shape of `predict`
         """
         seed = int(check_random_state(random_state).randint(np.iinfo(np.int32).max))
-        return self._model().sample(self._used(X), seed=seed, n_jobs=self.n_jobs)
+        return self._as_predicted(self._model().sample(self._used(X), seed=seed, n_jobs=self.n_jobs))
 
     def summary(self) -> str:
         """Return the summary of the fit.
@@ -415,15 +418,19 @@ class MoERegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         model = self._model()
         X, y = self._validate_data(X, y, reset=False, dtype=np.float64, multi_output=True, y_numeric=True)
         y = np.asarray(y, dtype=np.float64)
+        if y.shape[1:] != self._target_shape:
+            raise ValueError(f"y has shape {y.shape}, but MoERegressor was fitted to {self.n_outputs_} target(s)")
         options = {"folds": folds, "starts": starts, "seed": self.seed_, "threads": threads_of(self.n_jobs)}
-        show = progress_line("fits") if self.verbose else None
         progress = None
-        if show is not None:
-            line = show
-            progress = lambda done, planned, seconds: line(done, planned, done / planned, seconds)  # noqa: E731
+        if self.verbose:
+            show = progress_line("fits")
+
+            def progress(done: int, planned: int, seconds: float) -> None:
+                show(done, planned, done / planned, seconds)
+
         answer = _core.select(
-            model._core, X, y.reshape(len(y), -1), self._weights(sample_weight, X), self._input_names(),
-            self._target_names, json.dumps(options), progress,
+            model._core, self._used_columns(X), y.reshape(len(y), -1), self._weights(sample_weight, X), model.inputs,
+            model.targets, json_text(options), progress,
         )
         if answer["was_interrupted"]:
             raise KeyboardInterrupt
@@ -466,9 +473,14 @@ class MoERegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
     def _used(self, X: Any) -> Array:
         """The columns that the fit used."""
         self._model()
-        X = self._validate_data(X, reset=False, dtype=np.float64)
-        used: Array = X if len(self._columns) == X.shape[1] else X[:, self._columns]
-        return used
+        return self._used_columns(self._validate_data(X, reset=False, dtype=np.float64))
+
+    def _used_columns(self, X: Array) -> Array:
+        return X if len(self._columns) == X.shape[1] else X[:, self._columns]
+
+    def _as_predicted(self, values: Array) -> Array:
+        """In the shape that y had."""
+        return values.reshape(len(values), *self._target_shape)
 
     def _input_names(self) -> List[str]:
         names = getattr(self, "feature_names_in_", None)
@@ -481,17 +493,10 @@ class MoERegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         weights: Array = _check_sample_weight(sample_weight, X, dtype=np.float64, only_non_negative=True)
         return weights.reshape(-1, 1)
 
-    def _gate_options(self) -> Dict[str, Any]:
-        options = _plain(self.get_params(deep=False))
-        groups = self.groups
-        options["groups"] = groups if groups is None or isinstance(groups, int) else [int(size) for size in groups]
-        return options
-
-    def _fit_options(self) -> Dict[str, Any]:
-        parameters = _plain(self.get_params(deep=False))
-        options = {name: parameters[name] for name in option_names("fit") if name not in ("seed", "threads")}
-        options.update(seed=self.seed_, threads=threads_of(self.n_jobs), fix=list(self.fix))
-        return options
+    def _fit_options(self, seed: int) -> Dict[str, Any]:
+        options = {name: getattr(self, name) for name in option_names("fit") if name not in ("seed", "threads")}
+        fix = [self.fix] if isinstance(self.fix, str) else list(self.fix)
+        return {**options, "seed": seed, "threads": threads_of(self.n_jobs), "fix": fix}
 
     def _progress(self) -> Any:
         if not self.verbose:
@@ -530,11 +535,6 @@ class MoERegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         return {"multioutput": True}
 
 
-def _plain(parameters: Dict[str, Any]) -> Dict[str, Any]:
-    """NumPy's scalars as Python's, for JSON."""
-    return {name: value.item() if isinstance(value, np.generic) else value for name, value in parameters.items()}
-
-
 def _numbered(prefix: str, number: int = 1) -> List[str]:
     return [prefix] if prefix == "y" and number == 1 else [f"{prefix}{j + 1}" for j in range(number)]
 
@@ -545,3 +545,15 @@ def _target_names(y: Any) -> Optional[List[str]]:
         return [str(name) for name in y.columns]
     name = getattr(y, "name", None)
     return [str(name)] if name is not None else None
+
+
+def _free_names(targets: List[str], inputs: List[str]) -> List[str]:
+    """The targets' names, or where an input or another target has one, or it is empty, with _ behind."""
+    taken = set(inputs)
+    free = []
+    for name in targets:
+        while not name or name in taken:
+            name = name + "_" if name else "y"
+        taken.add(name)
+        free.append(name)
+    return free

@@ -2,6 +2,8 @@
 from __future__ import annotations
 
 import json
+import math
+import operator
 import os
 import sys
 from typing import Any, Callable, Dict, Optional
@@ -35,13 +37,44 @@ class Report(Dict[str, Any]):
         return self.text
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Report, (json.dumps(dict(self)), self.text)
+        return type(self), (json.dumps(dict(self)), self.text), self.__dict__
+
+
+def json_text(record: Any) -> str:
+    """JSON for the core, of NumPy's numbers and arrays, too. Raises ValueError that names a number that is none."""
+    import numpy as np
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, (np.generic, np.ndarray)):
+            return value.tolist()
+        if isinstance(value, (set, frozenset, range)):
+            return list(value)
+        raise TypeError(f"{value!r} cannot be used (a number, a text, a list or a dict is needed)")
+
+    try:
+        return json.dumps(record, default=plain, allow_nan=False)
+    except ValueError:
+        for name, value in record.items() if isinstance(record, dict) else ():
+            if isinstance(value, (float, np.floating)) and not math.isfinite(value):
+                raise ValueError(f"{name} = {value} cannot be used (it must be a finite number)") from None
+        raise ValueError("a number cannot be used (it must be finite)") from None
+
+
+def whole(name: str, value: Any) -> int:
+    """A whole number. Raises ValueError that names it."""
+    try:
+        if isinstance(value, bool):
+            raise TypeError
+        return operator.index(value)
+    except TypeError:
+        raise ValueError(f"{name} = {value!r} cannot be used (it must be a whole number)") from None
 
 
 def threads_of(n_jobs: Optional[int]) -> int:
     """The core's number of threads: None is 1, -1 all processors, -2 all but one."""
     if n_jobs is None:
         return 1
+    n_jobs = whole("n_jobs", n_jobs)
     if n_jobs == 0:
         raise ValueError("n_jobs == 0 has no meaning")
     return n_jobs if n_jobs > 0 else max(1, (os.cpu_count() or 1) + 1 + n_jobs)

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import _core
-from ._report import progress_line, threads_of
+from ._report import json_text, progress_line, threads_of
 
 Path = Union[str, "os.PathLike[str]"]
 
@@ -69,7 +69,7 @@ class Study:
         """
         core = _core.Study.stored(os.fspath(store))
         if core is None:
-            raise ValueError(f"{os.fspath(store)} holds no study yet (its first run ended before it began)")
+            raise ValueError(f"{os.fspath(store)} holds no study yet (its first run ended before it began). Run it again.")
         study = cls.__new__(cls)
         study.store, study._core = os.fspath(store), core
         return study
@@ -84,6 +84,9 @@ class Study:
             Their names, one for each claim.
         """
         return _core.shipped_studies()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Study, (self.to_dict(), self.store)
 
     def __repr__(self) -> str:
         return f"<moest.Study {self.name}: {self.n_trials} trials>"
@@ -154,9 +157,9 @@ class Study:
             def progress(done: int, planned: int, failed: int, share: float, seconds: float) -> None:
                 line(done, planned, share, seconds, f", {failed} failed" if failed else "")
 
-        if store is not None:
-            self.store = os.fspath(store)
-        answer = self._core.run(self._store(), extend, threads_of(n_jobs), progress)
+        path = self._store() if store is None else os.fspath(store)
+        answer = self._core.run(path, extend, threads_of(n_jobs), progress)
+        self.store = path
         if answer.pop("was_interrupted"):
             raise KeyboardInterrupt
         return answer
@@ -172,8 +175,8 @@ class Study:
         Returns
         -------
         structured ndarray or DataFrame
-            Fields `arm`, `atom` (-1 where the metric has none), `metric`, `slope`, `slope_se`, `expected` (nan where
-            there is none), `verdict` (``agrees``, ``differs``, ``too_noisy`` or empty), `num_sizes`, `num_replicates`.
+            Fields `arm`, `atom` (-1 where the metric has none), `metric`, `slope`, `slope_se`, `mean`, `mean_se` (of
+            chi_square, which has no slope), `expected` (nan where there is none), `verdict` (``agrees``, ``differs``, ``too_noisy`` or empty), `num_sizes`, `num_replicates`.
         """
         rows = json.loads(self._core.rates(self._store())["rows"])
         fields = [
@@ -243,13 +246,13 @@ class Study:
 
     def _store(self) -> str:
         if self.store is None:
-            raise ValueError("the study has no store (its trials need a place) Give one: study.run('results.db')")
+            raise ValueError("the study has no store (its trials need a place). Give one: study.run('results.db')")
         return self.store
 
 
 def _study_of(source: Union[Path, Dict[str, Any]]) -> _core.Study:
     if isinstance(source, dict):
-        return _core.Study.of_json(json.dumps(source))
+        return _core.Study.of_json(json_text(source))
     text = os.fspath(source)
     if "\n" in text:
         return _core.Study.parse(text)

@@ -1,13 +1,12 @@
 """What theory says: identifiability and Voronoi losses."""
 from __future__ import annotations
 
-import json
 from typing import Any, Optional, Sequence, Tuple
 
 from . import _core
 from ._kinds import gate_record, option_names
 from ._model import model_of
-from ._report import Report, threads_of
+from ._report import Report, json_text, threads_of
 
 
 def voronoi_loss(fitted: Any, truth: Any, *, power: float = 2) -> Report:
@@ -76,7 +75,7 @@ def analyze(
     parameters : sequence of str
         Names in the formula that are parameters.
     model : Model or fitted MoERegressor, optional
-        A truth to analyse, in place of a kind at random ones.
+        A truth to analyse, in place of a kind at random ones: `gate`, `expert`, `n_inputs` and `n_true` are its own.
     truths : int
         Number of random truths.
     half_width : float
@@ -127,7 +126,7 @@ def analyze(
         "threads": threads_of(n_jobs),
     }
     truth = None if model is None else model_of(model)._core
-    answer = _core.analyze(json.dumps(question), truth)
+    answer = _core.analyze(json_text(question), truth)
     report = Report(answer["record"], answer["report"])
     report.latex = answer["latex"]
     return report

@@ -81,6 +81,10 @@ TEST(ArrayDataset, RefusesWhatCannotBeUsedWithItsPlace) {
   Arrays twice = example.arrays();
   twice.input_names = {"a", "a", "c"};
   EXPECT_THAT(refusal(twice), HasSubstr("two columns have the name `a`"));
+  twice.input_names = {"a", "y", "c"};
+  EXPECT_THAT(refusal(twice), HasSubstr("two columns have the name `y`"));
+  twice.input_names = {"a", "", "c"};
+  EXPECT_THAT(refusal(twice), HasSubstr("an empty name"));
 }
 
 }  // namespace

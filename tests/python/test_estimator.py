@@ -5,6 +5,8 @@ import os
 import pickle
 import re
 import signal
+import subprocess
+import sys
 import threading
 import time
 import warnings
@@ -82,8 +84,6 @@ def test_same_as_the_command_line(hinge, tmp_path):
     table, model, predictions = tmp_path / "t.csv", tmp_path / "m.json", tmp_path / "p.csv"
     pd.DataFrame({"x1": X[:, 0], "y": y}).to_csv(table, index=False, float_format="%.17g")
     regressor = MoERegressor(gate="perturbed_cosine", tau1=0.3, expert="gelu", n_experts=2, random_state=1).fit(X, y)
-    import subprocess
-
     subprocess.run(
         [program, "fit", table, "--target", "y", "--gate", "perturbed_cosine", "--tau1", "0.3", "--expert", "gelu",
          "--experts", "2", "--seed", str(regressor.seed_), "--output", model, "--quiet"],
@@ -206,6 +206,11 @@ def test_warns_of_what_cannot_be_trusted():
         ({"starts": "many"}, "starts"),
         ({"fix": ["atoms[9].bias=0"]}, "atoms"),
         ({"n_jobs": 0}, "n_jobs"),
+        ({"n_experts": 2.7}, "n_experts = 2.7"),
+        ({"n_experts": True}, "n_experts = True"),
+        ({"ridge": float("nan")}, "ridge = nan"),
+        ({"gate": ["softmax"]}, "gate = ['softmax']"),
+        ({"starts": 0}, "starts = 0"),
         ({"gate": "cosine"}, "cosine"),
     ],
 )
@@ -246,6 +251,86 @@ def test_an_interrupt_leaves_the_best_so_far():
     assert time.monotonic() - begin < 20
     assert any(issubclass(w.category, ConvergenceWarning) and "interrupted" in str(w.message) for w in caught)
     assert regressor.score(X, y) > 0.05 and not regressor.converged_
+
+
+def during_a_fit(handler_signal, count=1):
+    """Sends signals to this process while a fit runs that would take minutes."""
+    rng = np.random.default_rng(1)
+    X = rng.normal(size=(20000, 6))
+    for i in range(count):
+        threading.Timer(1 + i / 2, os.kill, (os.getpid(), handler_signal)).start()
+    MoERegressor(n_experts=12, starts=1000, random_state=0).fit(X, X[:, 0] * X[:, 1])
+
+
+def test_other_exceptions_of_signals_are_raised():
+    class Stop(Exception):
+        pass
+
+    def stop(*_):
+        raise Stop
+
+    before = signal.signal(signal.SIGUSR1, stop)
+    try:
+        with pytest.raises(Stop):
+            during_a_fit(signal.SIGUSR1)
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+
+
+def test_a_daemons_fit_does_not_keep_the_interpreter():
+    code = """
+import numpy as np, threading, time
+from moest import MoERegressor
+X = np.random.default_rng(0).normal(size=(20000, 6))
+fit = lambda: MoERegressor(n_experts=6, starts=400, verbose=1, random_state=0).fit(X, X[:, 0])
+threading.Thread(target=fit, daemon=True).start()
+time.sleep(0.5)
+"""
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert run.returncode == 0, run.stderr
+
+
+def test_names_that_are_taken_are_made_different(hinge):
+    X, y = hinge
+    frame = pd.DataFrame({"x": X[:, 0], "y": X[:, 0] ** 2})
+    for target, expected in ((y, "y_"), (pd.Series(y, name="x"), "x_"), (pd.Series(y, name=""), "y_")):
+        regressor = MoERegressor(expert="linear", n_experts=2, random_state=0).fit(frame, target)
+        assert regressor.model_.targets == [expected]
+        np.testing.assert_array_equal(pickle.loads(pickle.dumps(regressor)).predict(frame), regressor.predict(frame))
+
+
+def test_numbers_of_numpy_are_numbers(hinge):
+    X, y = hinge
+    grid = {"n_experts": np.array([2, 4]), "groups": np.array([2]), "ridge": np.array([0.1]), "n_jobs": np.array([2])}
+    search = GridSearchCV(MoERegressor(gate="hierarchical", expert="linear", starts=2, random_state=0), grid, cv=2)
+    assert search.fit(X, y).best_params_["n_experts"] in (2, 4)
+
+
+def test_a_failed_fit_leaves_the_former_one(hinge):
+    X, y = hinge
+    regressor = MoERegressor(expert="linear", n_experts=2, random_state=0).fit(X, y)
+    expected = regressor.predict(X)
+    with pytest.raises(ValueError, match="cannot be used"):
+        regressor.fit(X, np.column_stack([y, y * 1e200]))
+    np.testing.assert_array_equal(regressor.predict(X), expected)
+
+
+def test_shapes_are_those_of_y(hinge):
+    X, y = hinge
+    regressor = MoERegressor(expert="linear", n_experts=2, random_state=0).fit(X, y[:, None])
+    for values in (regressor.predict(X), regressor.sample(X, random_state=0), *regressor.predict_interval(X)):
+        assert values.shape == (len(y), 1)
+
+
+def test_selections_keep_their_models(hinge):
+    X, y = hinge
+    regressor = MoERegressor(expert="linear", n_experts=3, random_state=0).fit(X, y)
+    selection = pickle.loads(pickle.dumps(regressor.select(X, y, folds=0)))
+    assert isinstance(selection, moest.Selection) and sorted(selection.models) == [1, 2, 3]
+    with pytest.raises(ValueError, match="fitted to 1 target"):
+        regressor.select(X, np.column_stack([y, y]))
+    with pytest.raises(ValueError, match="no input varies"):
+        regressor.select(np.ones_like(X), y)
 
 
 def test_progress_goes_to_standard_error(hinge, capfd):

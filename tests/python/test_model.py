@@ -105,6 +105,20 @@ def test_simulates_as_the_command_line_does(tmp_path):
     assert abs((y - model.predict(X)).std() / 0.2 - 1) < 4 / np.sqrt(2 * 100_000)
 
 
+def test_frames_are_read_by_name():
+    import pandas as pd
+
+    model = moest.Model({**RECORD, "inputs": ["u", "color=green"], "categories": {"color": ["blue", "green", "red"]}})
+    frame = pd.DataFrame({"color": ["green", "red", "blue"], "other": [7, 8, 9], "u": [1.0, 2.0, 3.0]})
+    np.testing.assert_array_equal(model.predict(frame), model.predict([[1, 1], [2, 0], [3, 0]]))
+    with pytest.raises(ValueError, match="color = pink is no level"):
+        model.predict(frame.assign(color="pink"))
+    with pytest.raises(ValueError, match="no column u"):
+        model.predict(frame.drop(columns="u"))
+    with pytest.raises(ValueError, match="NaN"):
+        model.predict([[np.nan, 1]])
+
+
 def test_refuses_what_is_no_model(tmp_path):
     with pytest.raises(ValueError, match="0 experts"):
         moest.Model({**RECORD, "atoms": []})

@@ -1,4 +1,5 @@
 """Studies: run, resumed, read."""
+import pickle
 import sqlite3
 
 import numpy as np
@@ -46,6 +47,13 @@ def test_goes_on_and_is_extended(tmp_path):
     fresh = moest.Study({**small, "replicates": 5})
     fresh.run(tmp_path / "fresh.db")
     assert [t["rss"] for t in fresh.trials()] == [t["rss"] for t in larger.trials()]
+
+
+def test_pickles(tmp_path):
+    study = moest.Study({**STUDY, "sizes": np.array([100]), "replicates": 2}, tmp_path / "s.db")
+    study.run()
+    again = pickle.loads(pickle.dumps(study))
+    assert again.to_dict() == study.to_dict() and again.trials() == study.trials()
 
 
 def test_knows_the_shipped_studies():

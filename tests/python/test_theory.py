@@ -50,6 +50,11 @@ def test_formulas_of_ones_own():
         moest.analyze("softmax", "tanh", slope=3)
     with pytest.raises(ValueError, match="truths"):
         moest.analyze("softmax", "tanh", truths=0)
+    for bad in ({"n_true": 2.7}, {"n_inputs": "a"}, {"half_width": "a"}, {"merge_gates": (0,)}, {"seed": -1},
+                {"inputs": 3}, {"parameters": [1]}, {"n_samples": float("nan"), "noise": 1}):
+        with pytest.raises(ValueError, match=next(iter(bad))):
+            moest.analyze("softmax", "tanh", **bad)
+    assert moest.analyze("softmax", "tanh", n_inputs=np.int64(1), truths=np.int64(1))["over"]["verdict"] == "regular"
 
 
 def test_a_given_truth():

@@ -103,7 +103,7 @@ TEST_F(StudyRanks, MakeTheSameRowsHoweverManyTheyAre) {
     const std::vector<TrialKey> keys = trial_keys(study_);
     run_trials(study_, made, {keys.begin(), keys.begin() + 3}, {1, nullptr, {}}, ranks);
     const StudyRun run = run_trials(study_, made, keys, {1, nullptr, {}}, ranks);
-    end_study(ranks);
+    EXPECT_EQ(end_study(ranks), 0);
     for (std::thread& other : others) {
       other.join();
     }
@@ -149,7 +149,7 @@ TEST_F(StudyRanks, LoseOnlyTheTrialsThatADeadOneHad) {
   // Longer than a working rank is ever silent, one second and a trial.
   options.silent_seconds = 2.5;
   const StudyRun run = run_trials(study_, made, trial_keys(study_), options, ranks);
-  end_study(ranks);
+  EXPECT_EQ(end_study(ranks, 0.5), 1);
   silent.join();
   other.join();
   EXPECT_EQ(run.num_lost_ranks, 1);
