@@ -41,7 +41,7 @@ MixtureFamily family_of(const CLI::App& parser, const AnalyzeCommand& command) {
   if (parser.count("--activation") > 0) {
     text.activation = command.activation;
   }
-  const MixtureFamily family = family_with(command.spec, text);
+  MixtureFamily family = family_with(command.spec, text);
   check_mixture_options(parser, family.spec, family.activation ? "--activation" : "");
   check(family.spec);
   return family;

@@ -214,7 +214,9 @@ int run_study(const StudyCommand& given) {
   command.threads = ranks->num_threads(given.threads);
   if (ranks->rank() != 0) {
     const InterruptGuard guard;
-    work_for_study({command.threads, guard.flag(), {}}, *ranks);
+    if (!work_for_study({command.threads, guard.flag(), {}}, *ranks)) {
+      ranks->give_up_others();
+    }
     return kDone;
   }
   try {

@@ -230,6 +230,9 @@ int end_study(Communicator& ranks, double silent_seconds) {
     }
     std::this_thread::sleep_for(std::chrono::duration<double>(kPause));
   }
+  for (int rank = 1; rank < ranks.size(); ++rank) {
+    ranks.send(rank, Json{{"all_are_there", expected.empty()}}.dump());
+  }
   return static_cast<int>(expected.size());
 }
 
@@ -282,9 +285,20 @@ void work(const RunOptions& options, Communicator& ranks) {
 
 }  // namespace
 
-void work_for_study(const RunOptions& options, Communicator& ranks) {
+bool work_for_study(const RunOptions& options, Communicator& ranks) {
   work(options, ranks);
   ranks.send(0, Json{{"goodbye", true}}.dump());
+  // Rank 0 waits as long for the others before it says who is there.
+  for (const Clock::time_point begin = Clock::now(); seconds_since(begin) < 2 * options.silent_seconds;) {
+    while (const std::optional<RankMessage> message = ranks.receive()) {
+      const Json json = Json::parse(message->text);
+      if (json.contains("all_are_there")) {
+        return json["all_are_there"].get<bool>();
+      }
+    }
+    std::this_thread::sleep_for(std::chrono::duration<double>(kPause));
+  }
+  return false;
 }
 
 }  // namespace moest

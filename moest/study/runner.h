@@ -56,11 +56,13 @@ std::vector<TrialKey> missing_keys(const Study& study, const StudyStore& store);
 StudyRun run_trials(const Study& study, StudyStore& store, const std::vector<TrialKey>& keys,
                     const RunOptions& options, Communicator& ranks);
 
-/// What the other ranks do until end_study(): they run what rank 0 hands out.
-void work_for_study(const RunOptions& options, Communicator& ranks);
+/// What the other ranks do until end_study(): they run what rank 0 hands out. Returns whether all ranks are
+/// still there in the end.
+bool work_for_study(const RunOptions& options, Communicator& ranks);
 
-/// Tells the other ranks that there is no more to do, and waits for their goodbyes until none has come for so
-/// long. Returns how many are missing: those ranks are lost. Called by rank 0, also after a failure.
+/// Tells the other ranks that there is no more to do, waits for their goodbyes until none has come for so
+/// long, and tells them whether all came. Returns how many are missing: those ranks are lost. Called by rank
+/// 0, also after a failure.
 int end_study(Communicator& ranks, double silent_seconds = kSilentSeconds);
 
 }  // namespace moest

@@ -25,9 +25,10 @@ struct ExpertText {
   std::vector<std::string> parameters = {};
 };
 
-/// The family of `spec`, which need not be legal (see check()) but must pass check_size(), and whose expert gets its kind and activation from the text. Throws InputError for a
-/// formula that goes wrong, with the character; for one without parameters or with one that it does not use;
-/// for a name that is taken; for an activation of an expert that has a link of its own.
+/// The family of `spec`, which need not be legal (see check()) but must pass check_size(), and whose expert
+/// gets its kind and activation from the text. Throws InputError for a formula that goes wrong, with the
+/// character; for one without parameters or with one that it does not use; for a name that is taken; for an
+/// activation of an expert that has a link of its own.
 MixtureFamily family_with(MixtureSpec spec, const ExpertText& text);
 
 }  // namespace moest

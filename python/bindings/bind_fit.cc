@@ -106,11 +106,10 @@ py::dict fit_arrays(const py::object& x, const py::object& y, const py::object& 
     return found;
   });
   const Found& found = outcome.result;
-  using namespace py::literals;
-  return py::dict("mixture"_a = found.fit.model.atoms.empty() ? py::object(py::none())
-                                                              : py::cast(Mixture{found.fit.ensemble}),
-                  "summary"_a = to_json(found.fit.summary).dump(), "report"_a = found.report,
-                  "notes"_a = found.notes, "was_interrupted"_a = outcome.was_interrupted);
+  return py::dict(py::arg("mixture") = found.fit.model.atoms.empty() ? py::object(py::none())
+                                                                     : py::cast(Mixture{found.fit.ensemble}),
+                  py::arg("summary") = to_json(found.fit.summary).dump(), py::arg("report") = found.report,
+                  py::arg("notes") = found.notes, py::arg("was_interrupted") = outcome.was_interrupted);
 }
 
 py::dict select_arrays(const Mixture& mixture, const py::object& x, const py::object& y,
@@ -142,9 +141,9 @@ py::dict select_arrays(const Mixture& mixture, const py::object& x, const py::ob
   for (const SelectionRow& row : selection.rows) {
     models.append(Mixture{row.fit.ensemble});
   }
-  using namespace py::literals;
-  return py::dict("record"_a = to_json(selection).dump(), "report"_a = selection_report(selection, "X, y"),
-                  "mixtures"_a = models, "was_interrupted"_a = outcome.was_interrupted);
+  return py::dict(py::arg("record") = to_json(selection).dump(),
+                  py::arg("report") = selection_report(selection, "X, y"), py::arg("mixtures") = models,
+                  py::arg("was_interrupted") = outcome.was_interrupted);
 }
 
 /// [{"name", "default", "sentence", "unit", "choices"}, ..]: what the signatures and docstrings are held to.

@@ -55,6 +55,7 @@ std::vector<double> noise_of(const Mixture& mixture) {
                      "Give the noise, or fit with more samples.");
   }
   std::vector<double> deviations;
+  deviations.reserve(model.noise_variance.size());
   for (const double variance : model.noise_variance) {
     deviations.push_back(std::sqrt(variance));
   }

@@ -57,7 +57,6 @@ StudyResults results_of(const Study& study, const std::string& path) {
 }  // namespace
 
 void bind_study(py::module_& module) {
-  using namespace py::literals;
   module.def("shipped_studies", [] {
     std::vector<std::string> names;
     for (const ShippedStudy& shipped : shipped_studies()) {
@@ -93,17 +92,17 @@ void bind_study(py::module_& module) {
              const py::object& progress) {
             bool was_interrupted = false;
             const StudyRun done = run(self, store, extends, threads, progress, was_interrupted);
-            return py::dict("n_run"_a = done.num_run, "n_failed"_a = done.num_failed,
-                            "n_missing"_a = done.num_missing, "seconds"_a = done.seconds,
-                            "was_interrupted"_a = was_interrupted);
+            return py::dict(py::arg("n_run") = done.num_run, py::arg("n_failed") = done.num_failed,
+                            py::arg("n_missing") = done.num_missing, py::arg("seconds") = done.seconds,
+                            py::arg("was_interrupted") = was_interrupted);
           },
           py::arg("store"), py::arg("extends"), py::arg("threads"), py::arg("progress"))
       .def(
           "rates",
           [](const Study& self, const std::string& store) {
             const StudyResults results = results_of(self, store);
-            return py::dict("rows"_a = list_text(results.rates),
-                            "report"_a = rates_text(self, results.rates));
+            return py::dict(py::arg("rows") = list_text(results.rates),
+                            py::arg("report") = rates_text(self, results.rates));
           },
           py::arg("store"))
       .def(

@@ -28,8 +28,8 @@ py::dict loss_between(const Mixture& fitted, const Mixture& truth, double power)
   const VoronoiLoss reduced = voronoi_loss(first, second, {Coordinates::reduced, power});
   const nlohmann::ordered_json record{{"power", power}, {"raw", to_json(raw)}, {"reduced", to_json(reduced)}};
   const std::string title = fmt::format("{}; against the truth: {}", model_title(first), model_title(second));
-  using namespace py::literals;
-  return py::dict("record"_a = record.dump(), "report"_a = loss_report(title, raw, reduced, power));
+  return py::dict(py::arg("record") = record.dump(),
+                  py::arg("report") = loss_report(title, raw, reduced, power));
 }
 
 /// What moest/_theory.py makes of the arguments of analyze().
@@ -123,10 +123,9 @@ py::dict analyze_question(const std::string& text, const std::optional<Mixture>&
     throw py::error_already_set();
   }
   const Analysis& analysis = *outcome.result;
-  using namespace py::literals;
-  return py::dict("record"_a = to_json(analysis).dump(),
-                  "report"_a = analysis_report(analysis, Notation::text),
-                  "latex"_a = analysis_report(analysis, Notation::latex));
+  return py::dict(py::arg("record") = to_json(analysis).dump(),
+                  py::arg("report") = analysis_report(analysis, Notation::text),
+                  py::arg("latex") = analysis_report(analysis, Notation::latex));
 }
 
 }  // namespace

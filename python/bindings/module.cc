@@ -14,7 +14,7 @@ namespace {
 void translate(std::exception_ptr thrown) {
   try {
     if (thrown) {
-      std::rethrow_exception(thrown);
+      std::rethrow_exception(std::move(thrown));
     }
   } catch (const InputError& error) {
     PyErr_SetString(PyExc_ValueError, error.what());

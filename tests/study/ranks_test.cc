@@ -94,7 +94,7 @@ TEST_F(StudyRanks, MakeTheSameRowsHoweverManyTheyAre) {
     for (int rank = 1; rank < size; ++rank) {
       others.emplace_back([&post, rank, size] {
         ThreadRank ranks(post, rank, size);
-        work_for_study({1, nullptr, {}}, ranks);
+        EXPECT_TRUE(work_for_study({1, nullptr, {}}, ranks));
       });
     }
     StudyStore made = store(std::to_string(size) + ".db");
@@ -141,7 +141,7 @@ TEST_F(StudyRanks, LoseOnlyTheTrialsThatADeadOneHad) {
   });
   std::thread other([&post] {
     ThreadRank ranks(post, 2, 3);
-    work_for_study({1, nullptr, {}}, ranks);
+    EXPECT_FALSE(work_for_study({1, nullptr, {}}, ranks)) << "rank 1 is lost";
   });
   StudyStore made = store("lost.db");
   ThreadRank ranks(post, 0, 3);
