@@ -112,7 +112,8 @@ void bind_model(py::module_& module) {
           "from_json", [](const std::string& text) { return Mixture{parse_ensemble(text, "model")}; },
           py::arg("text"))
       .def_static(
-          "read", [](const std::string& path) { return Mixture{read_ensemble(path)}; }, py::arg("path"))
+          "read", [](const std::string& path) { return Mixture{read_ensemble(path)}; }, py::arg("path"),
+          Released())
       .def("to_json", [](const Mixture& self) { return to_json(self.ensemble).dump(); })
       .def(
           "write", [](const Mixture& self, const std::string& path) { write_ensemble(path, self.ensemble); },

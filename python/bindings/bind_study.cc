@@ -1,4 +1,5 @@
 // Studies: run, resumed, read.
+#include <map>
 #include <memory>
 #include <optional>
 
@@ -16,6 +17,7 @@ namespace moest::python {
 namespace {
 
 namespace py = pybind11;
+using Released = py::call_guard<py::gil_scoped_release>;
 
 template <class Row>
 std::string list_text(const std::vector<Row>& rows) {
@@ -85,7 +87,8 @@ void bind_study(py::module_& module) {
       .def_readonly("claim", &Study::claim)
       .def_property_readonly("document", [](const Study& self) { return self.document.dump(); })
       .def_property_readonly("n_trials", [](const Study& self) { return trial_keys(self).size(); })
-      .def("plan", [](const Study& self) { return plan_text(self, plan(self)); })
+      .def(
+          "plan", [](const Study& self) { return plan_text(self, plan(self)); }, Released())
       .def(
           "run",
           [](const Study& self, const std::string& store, bool extends, int threads,
@@ -101,23 +104,23 @@ void bind_study(py::module_& module) {
           "rates",
           [](const Study& self, const std::string& store) {
             const StudyResults results = results_of(self, store);
-            return py::dict(py::arg("rows") = list_text(results.rates),
-                            py::arg("report") = rates_text(self, results.rates));
+            return std::map<std::string, std::string>{{"rows", list_text(results.rates)},
+                                                      {"report", rates_text(self, results.rates)}};
           },
-          py::arg("store"))
+          py::arg("store"), Released())
       .def(
           "trials",
           [](const Study&, const std::string& store) {
             return list_text(StudyStore(store, StudyStore::Access::read).rows());
           },
-          py::arg("store"))
+          py::arg("store"), Released())
       .def(
           "report",
           [](const Study& self, const std::string& store, const std::string& folder) {
             check_report_folder(folder);
             write_study_report(results_of(self, store), folder);
           },
-          py::arg("store"), py::arg("folder"));
+          py::arg("store"), py::arg("folder"), Released());
 }
 
 }  // namespace moest::python

@@ -1,6 +1,7 @@
 // Losses against a truth, and the identifiability analysis.
 #include <fmt/format.h>
 
+#include <map>
 #include <optional>
 
 #include "moest/base/error.h"
@@ -21,15 +22,14 @@ namespace {
 
 namespace py = pybind11;
 
-py::dict loss_between(const Mixture& fitted, const Mixture& truth, double power) {
+std::map<std::string, std::string> loss_between(const Mixture& fitted, const Mixture& truth, double power) {
   const Model& first = fitted.single("a loss");
   const Model& second = truth.single("a loss");
   const VoronoiLoss raw = voronoi_loss(first, second, {Coordinates::raw, power});
   const VoronoiLoss reduced = voronoi_loss(first, second, {Coordinates::reduced, power});
   const nlohmann::ordered_json record{{"power", power}, {"raw", to_json(raw)}, {"reduced", to_json(reduced)}};
   const std::string title = fmt::format("{}; against the truth: {}", model_title(first), model_title(second));
-  return py::dict(py::arg("record") = record.dump(),
-                  py::arg("report") = loss_report(title, raw, reduced, power));
+  return {{"record", record.dump()}, {"report", loss_report(title, raw, reduced, power)}};
 }
 
 /// What moest/_theory.py makes of the arguments of analyze().
@@ -131,7 +131,8 @@ py::dict analyze_question(const std::string& text, const std::optional<Mixture>&
 }  // namespace
 
 void bind_theory(py::module_& module) {
-  module.def("loss", &loss_between, py::arg("fitted"), py::arg("truth"), py::arg("power"));
+  module.def("loss", &loss_between, py::arg("fitted"), py::arg("truth"), py::arg("power"),
+             py::call_guard<py::gil_scoped_release>());
   module.def("analyze", &analyze_question, py::arg("question"), py::arg("truth"));
 }
 
