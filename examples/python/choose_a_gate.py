@@ -9,7 +9,7 @@ from sklearn.model_selection import GridSearchCV
 
 import moest
 
-AXIS = np.linspace(-2, 2, 100)
+AXIS = np.linspace(-2, 2, 60)
 
 
 def rings(n: int) -> "tuple[moest.Array, moest.Array]":
@@ -36,7 +36,7 @@ def main(folder: pathlib.Path, quick: bool) -> None:
     grid = np.stack(np.meshgrid(AXIS, AXIS), axis=-1).reshape(-1, 2)
     straight = moest.MoERegressor(gate="softmax", expert="linear", n_experts=2, random_state=0).fit(X, y)
     for ax, model in zip(axes, (straight, best)):
-        levels = ax.contourf(AXIS, AXIS, model.predict_gate(grid)[:, 0].reshape(len(AXIS), -1), np.linspace(0, 1, 11))
+        levels = ax.contourf(AXIS, AXIS, model.predict_gate(grid)[:, 0].reshape(len(AXIS), -1), np.linspace(0, 1, 6))
         rmse = np.sqrt(np.mean((model.predict(X) - y) ** 2))
         ax.set_title(f"{model.gate}, {model.n_experts} experts: rmse {rmse:.2f}", fontsize="medium")
         ax.set_xlabel("x1")

@@ -2,185 +2,20 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <cmath>
-#include <iterator>
-#include <limits>
 #include <numeric>
 #include <utility>
 
 #include "moest/base/error.h"
-#include "moest/kernel/normal_law.h"
 #include "moest/model/catalogue.h"
 #include "moest/model/groups.h"
 
 namespace moest {
 namespace {
 
-/// A graph with the arithmetic that is made of several operators.
-class Writer {
- public:
-  Writer(Graph& graph, OnnxPrecision precision) : graph_(graph), precision_(precision) {}
-
-  std::string add(std::string_view operation, std::vector<std::string> inputs,
-                  std::vector<GraphAttribute> attributes = {}) {
-    return graph_.add(operation, std::move(inputs), std::move(attributes));
-  }
-  Graph& graph() { return graph_; }
-
-  /// One number for each column, or an array of any shape.
-  std::string row(std::vector<double> numbers) {
-    const auto size = static_cast<std::int64_t>(numbers.size());
-    return graph_.constant({size}, std::move(numbers));
-  }
-
-  /// phi(t), element by element.
-  std::string link(Link link, const std::string& t);
-
-  /// x / unit and |x| / unit along the last axis, which is kept; unit is the largest magnitude there or, if
-  /// that is smaller, the smallest normal number.
-  struct Length {
-    std::string direction, relative, unit;
-  };
-  Length length(const std::string& x);
-
-  /// (x - offset) / scale, column by column.
-  std::string scaled(const std::string& x, const std::vector<Affine>& maps);
-
-  std::string sum_over(int axis, const std::string& x) {
-    return add("ReduceSum", {x, graph_.whole_numbers({axis})}, {{"keepdims", {0}}});
-  }
-
- private:
-  bool is_float() const { return precision_ == OnnxPrecision::float32; }
-  std::string power(const std::string& t, int degree);
-  std::string normal_cdf(const std::string& t);
-  std::string softplus(const std::string& t);
-  std::string silu(const std::string& t);
-
-  Graph& graph_;
-  OnnxPrecision precision_;
-};
-
-std::string Writer::power(const std::string& t, int degree) {
-  std::string result = t;
-  for (int i = 1; i < degree; ++i) {
-    result = add("Mul", {result, t});
-  }
-  return result;
-}
-
-/// Phi(t). In float64 by its table, as the kernel does.
-std::string Writer::normal_cdf(const std::string& t) {
-  if (is_float()) {
-    const std::string erf = add("Erf", {add("Mul", {t, graph_.number(std::sqrt(0.5))})});
-    return add("Mul", {add("Add", {erf, graph_.number(1)}), graph_.number(0.5)});
-  }
-  const std::string one = graph_.number(1);
-  const std::string centre = graph_.number(kNormalTailCentre);
-  const std::string u = add("Min", {add("Abs", {t}), graph_.number(kNormalTailEnd)});
-  const std::string w = add("Div", {add("Sub", {u, centre}), add("Add", {u, centre})});
-  std::string p = graph_.number(*std::rbegin(kNormalTailCoefficients));
-  std::for_each(std::next(std::rbegin(kNormalTailCoefficients)), std::rend(kNormalTailCoefficients),
-                [&](double coefficient) {
-                  p = add("Add", {add("Mul", {p, w}), graph_.number(coefficient)});
-                });
-  const std::string decay = add("Exp", {add("Mul", {add("Mul", {u, graph_.number(-0.5)}), u})});
-  const std::string growth = add("Add", {add("Mul", {u, graph_.number(std::sqrt(2.0))}), one});
-  const std::string tail = add("Div", {add("Mul", {decay, p}), growth});
-  return add("Where", {add("Less", {t, graph_.number(0)}), tail, add("Sub", {one, tail})});
-}
-
-/// log(1 + e^t) = max(t, 0) + log(1 + e), e = e^-|t|. In float64 with what the rounding of 1 + e loses.
-std::string Writer::softplus(const std::string& t) {
-  if (is_float()) {
-    return add("Softplus", {t});
-  }
-  const std::string one = graph_.number(1);
-  const std::string e = add("Exp", {add("Neg", {add("Abs", {t})})});
-  const std::string whole = add("Add", {e, one});
-  const std::string lost = add("Div", {add("Sub", {e, add("Sub", {whole, one})}), whole});
-  const std::string log1p = add("Add", {add("Log", {whole}), lost});
-  return add("Add", {add("Relu", {t}), log1p});
-}
-
-/// t / (1 + e^-t). ONNX Runtime makes one operator of t times its sigmoid, which it has in float32 only.
-std::string Writer::silu(const std::string& t) {
-  if (is_float()) {
-    return add("Mul", {t, add("Sigmoid", {t})});
-  }
-  const std::string decay = add("Exp", {add("Neg", {t})});
-  return add("Div", {t, add("Add", {decay, graph_.number(1)})});
-}
-
-std::string Writer::link(Link link, const std::string& t) {
-  switch (link) {
-    case Link::identity:
-      return t;
-    case Link::square:
-      return power(t, 2);
-    case Link::cube:
-      return power(t, 3);
-    case Link::fourth_power:
-      return power(t, 4);
-    case Link::fifth_power:
-      return power(t, 5);
-    case Link::sixth_power:
-      return power(t, 6);
-    case Link::sigmoid:
-      return add("Sigmoid", {t});
-    case Link::tanh:
-      return add("Tanh", {t});
-    case Link::gelu:
-      return add("Mul", {t, normal_cdf(t)});
-    case Link::silu:
-      return silu(t);
-    case Link::softplus:
-      return softplus(t);
-    case Link::log_sigmoid:
-      return add("Neg", {softplus(add("Neg", {t}))});
-    case Link::relu:
-      return add("Relu", {t});
-    case Link::negative_distance:
-      break;
-  }
-  throw ContractError("a distance is computed from its centre, not from a square", __FILE__, __LINE__);
-}
-
-Writer::Length Writer::length(const std::string& x) {
-  const double least = is_float() ? std::numeric_limits<float>::min() : std::numeric_limits<double>::min();
-  const std::string largest = add("ReduceMax", {add("Abs", {x})}, {{"axes", {-1}, true}, {"keepdims", {1}}});
-  const std::string unit = add("Max", {largest, graph_.number(least)});
-  const std::string direction = add("Div", {x, unit});
-  const std::string square =
-      add("ReduceSum", {add("Mul", {direction, direction}), graph_.whole_numbers({-1})}, {{"keepdims", {1}}});
-  return {direction, add("Sqrt", {square}), unit};
-}
-
-std::string Writer::scaled(const std::string& x, const std::vector<Affine>& maps) {
-  std::vector<double> offsets, remainders, scales;
-  for (const Affine& map : maps) {
-    const double near = is_float() ? static_cast<float>(map.offset) : map.offset;
-    if (is_float() && !(std::abs(static_cast<float>(map.scale)) >= std::numeric_limits<float>::min())) {
-      throw InputError("the model cannot be exported in float",
-                       fmt::format("its scaling divides by {}, which is 0 or rounds badly there", map.scale),
-                       "Export it with --precision double.");
-    }
-    offsets.push_back(near);
-    remainders.push_back(map.offset - near);
-    scales.push_back(map.scale);
-  }
-  std::string centred = add("Sub", {x, row(offsets)});
-  if (std::any_of(remainders.begin(), remainders.end(), [](double part) { return part != 0; })) {
-    centred = add("Sub", {centred, row(remainders)});
-  }
-  return add("Div", {centred, row(scales)});
-}
-
 /// The graph of one model.
 class ModelWriter {
  public:
-  ModelWriter(const Model& model, Writer& writer)
+  ModelWriter(const Model& model, GraphWriter& writer)
       : spec_(model.spec), model_(model), writer_(writer), k_(spec_.num_experts), m_(spec_.num_outputs) {
     spec_.gate.temperature.learned = false;  // it is known now
     measure_ = measure_in_chart(spec_, model.measure());
@@ -204,7 +39,7 @@ class ModelWriter {
 
   MixtureSpec spec_;
   const Model& model_;
-  Writer& writer_;
+  GraphWriter& writer_;
   int k_, m_;
   Measure measure_;
 };
@@ -217,11 +52,11 @@ std::string ModelWriter::gate_features(const std::string& seen) {
     return seen;
   }
   if (kind == CosineGate::kInfo.name) {
-    const Writer::Length length = writer_.length(seen);
+    const GraphWriter::Length length = writer_.length(seen);
     return writer_.add("Div", {length.direction, length.relative});
   }
   if (kind == PerturbedCosineGate::kInfo.name) {
-    const Writer::Length length = writer_.length(seen);
+    const GraphWriter::Length length = writer_.length(seen);
     const std::string norm = writer_.add("Mul", {length.relative, length.unit});
     return writer_.add("Div", {seen, writer_.add("Add", {norm, writer_.graph().number(spec_.gate.tau2)})});
   }
@@ -280,7 +115,7 @@ std::string ModelWriter::distance_scores(const std::string& seen) {
   }
   const std::string points = writer_.add("Unsqueeze", {seen, writer_.graph().whole_numbers({1})});
   const std::string centre = writer_.graph().constant(shape({k_, spec_.num_inputs}), std::move(centres));
-  const Writer::Length length = writer_.length(writer_.add("Sub", {points, centre}));  // n x k x 1
+  const GraphWriter::Length length = writer_.length(writer_.add("Sub", {points, centre}));  // n x k x 1
   const std::string distance = writer_.add("Mul", {length.relative, length.unit});
   return writer_.add("Sub", {writer_.row(std::move(biases)), writer_.sum_over(2, distance)});
 }
@@ -436,7 +271,7 @@ Graph mixture_graph(const Ensemble& ensemble, OnnxPrecision precision) {
                            ? count
                            : std::accumulate(ensemble.weights.begin(), ensemble.weights.end(), 0.0);
   Graph graph;
-  Writer writer(graph, precision);
+  GraphWriter writer(graph, precision);
   std::vector<std::string> means;
   for (std::size_t i = 0; i < ensemble.members.size(); ++i) {
     const Model& model = ensemble.members[i];

@@ -3,14 +3,10 @@
 
 #include <string>
 
-#include "moest/export/graph.h"
+#include "moest/export/graph_writer.h"
 #include "moest/model/model.h"
 
 namespace moest {
-
-/// Of the numbers in an exported graph. The operators of float64 are those that runtimes have for it; in
-/// particular it is done without Erf and Softplus.
-enum class OnnxPrecision { float32, float64 };
 
 /// The arrays of a mixture's graph that are known outside, all in the data's units.
 inline constexpr const char* kGraphInputs = "x";  // n x d

@@ -129,7 +129,6 @@ class Bootstrapping {
     check_record();
     fit_options_.threads = 1;
     fit_options_.ensemble = 1;
-    fit_options_.clipping = false;
     fit_options_.max_seconds.reset();
   }
 

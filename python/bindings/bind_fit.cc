@@ -180,17 +180,6 @@ void bind_fit(py::module_& module) {
              py::arg("start"), py::arg("progress"));
   module.def("select", &select_arrays, py::arg("mixture"), py::arg("x"), py::arg("y"), py::arg("weights"),
              py::arg("inputs"), py::arg("targets"), py::arg("options"), py::arg("progress"));
-  module.def(
-      "num_free_parameters",
-      [](const std::string& gate, const std::string& expert, int num_experts, int num_inputs,
-         int num_outputs) {
-        MixtureSpec spec = spec_of(gate, expert, num_experts);
-        spec.num_inputs = num_inputs;
-        spec.num_outputs = num_outputs;
-        check(spec);
-        return num_free_parameters(spec);
-      },
-      py::arg("gate"), py::arg("expert"), py::arg("n_experts"), py::arg("n_inputs"), py::arg("n_outputs"));
   module.def("kinds", [] {
     const auto expert_info = [](const std::string& name) -> const KindInfo& {
       return expert_kind(name).info;

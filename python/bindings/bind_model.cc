@@ -7,7 +7,6 @@
 #include "moest/base/build_info.h"
 #include "moest/base/error.h"
 #include "moest/base/file.h"
-#include "moest/model/catalogue.h"
 #include "moest/model/model_json.h"
 #include "moest/model/predict.h"
 #include "moest/model/simulate.h"
@@ -105,8 +104,6 @@ void bind_model(py::module_& module) {
   module.def(
       "write_file", [](const std::string& path, const py::bytes& content) { write_output(path, content); },
       py::arg("path"), py::arg("content"));
-  module.def("gate_names", &gate_names);
-  module.def("expert_names", &expert_names);
   py::class_<Mixture>(module, "Mixture")
       .def_static(
           "from_json", [](const std::string& text) { return Mixture{parse_ensemble(text, "model")}; },

@@ -10,6 +10,7 @@
 #include "moest/base/error.h"
 #include "moest/base/random.h"
 #include "moest/fit/fit.h"
+#include "moest/model/predict.h"
 #include "tests/fit/test_problems.h"
 
 namespace moest {
@@ -178,6 +179,23 @@ TEST(Bootstrap, RefitsAsTheModelWasFitted) {
     }
   }
   EXPECT_EQ(fixed.size(), 1U);
+}
+
+// A line through a curve that levels off goes beyond all targets at the ends, where a clipped model does not.
+TEST(Bootstrap, IsThatOfTheFunctionAlsoOfAClippedModel) {
+  TestProblem test;
+  test.truth.spec.num_experts = 1;
+  test.data.input_names = {"x"};
+  test.data.target_names = {"y"};
+  test.data.inputs = Eigen::VectorXd::LinSpaced(60, -1, 1);
+  test.data.target = (4 * test.data.inputs.array()).tanh();
+  FitOptions options;
+  const FitResult free = fitted(test, "sandwich", options);
+  options.clipping = true;
+  const FitResult clipped = fitted(test, "sandwich", options);
+  ASSERT_GT(predict_mean(free.model, test.data.inputs, 1).maxCoeff(), test.data.target.maxCoeff());
+  EXPECT_EQ(bootstrap(clipped.model, test.data, options_of("residual", 10)).estimates,
+            bootstrap(free.model, test.data, options_of("residual", 10)).estimates);
 }
 
 // A neuron's sign is no matter of the model's order where one of its numbers is given.

@@ -85,7 +85,9 @@ def test_files_and_pickles_keep_every_bit(tmp_path):
 def test_onnx(tmp_path):
     model = moest.Model(RECORD)
     content = model.to_onnx(tmp_path / "model.onnx", precision="double")
-    assert (tmp_path / "model.onnx").read_bytes() == content and b"Softmax" in content or b"Exp" in content
+    assert (tmp_path / "model.onnx").read_bytes() == content
+    # Its inputs, outputs and operators by name: tests/export and tools/check_onnx evaluate it.
+    assert all(name in content for name in (b"x", b"y", b"weights", b"Tanh", b'["u","v"]'))
     assert len(model.to_onnx()) < len(content)
     with pytest.raises(ValueError, match="half"):
         model.to_onnx(precision="half")
