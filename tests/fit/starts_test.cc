@@ -89,5 +89,33 @@ TEST(Starts, SplittingLeavesTheOtherExpertsAlone) {
   EXPECT_LT((middle - theta.segment(chart.gate_offset(1), 3)).norm(), 1e-12);
 }
 
+TEST(Starts, CopyingAnExpertLeavesTheFunctionAlone) {
+  for (const std::string& gate : gate_names()) {
+    const TestProblem test = random_problem(gate, "tanh", 2, gate == "hierarchical" ? 4 : 3, 300, 0.1, 3);
+    MixtureSpec more = test.truth.spec;
+    ++more.num_experts;
+    more.gate.groups = {};
+    MixtureSpec spec = with_experts(more, test.truth.spec.num_experts);
+    const MixtureChart chart(spec, 200);
+    const SampleBlocks blocks = blocks_of(chart, test.data);
+    Problem problem(spec, 200, blocks);
+    Problem larger(more, 200, blocks);
+    const Eigen::VectorXd theta = chart.coordinates(test.truth.measure());
+    const double objective = problem.objective(theta);
+    int num_copies = 0;
+    for (int expert = 0; expert < spec.num_experts; ++expert) {
+      if (const std::optional<Growth> grown = growth(spec, more, expert)) {
+        const double copied = larger.objective(copy_expert(problem, larger, theta, *grown));
+        // Where biases stand inside a sigmoid, half the mass is no shift of them.
+        if (gate != "sigmoid" && gate != "normalized_sigmoid") {
+          EXPECT_NEAR(copied, objective, 1e-9 * objective) << gate << " " << expert;
+        }
+        ++num_copies;
+      }
+    }
+    EXPECT_GT(num_copies, 0) << gate;
+  }
+}
+
 }  // namespace
 }  // namespace moest
