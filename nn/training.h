@@ -1,0 +1,146 @@
+// The training loop of all tasks: AdamW, a schedule, evaluations, checkpoints, and exact resumption.
+#pragma once
+
+#include <torch/torch.h>
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "moest/base/option.h"
+
+namespace moest::nn {
+
+/// Options of train(); the sentences, ranges and units are in training_options().
+struct TrainingOptions {
+  int steps = 1000;
+  int batch = 16;
+  double learning_rate = 3e-3;
+  double final_rate = 0.1;
+  int warmup = 50;
+  double weight_decay = 0.1;
+  double beta2 = 0.99;
+  double clip = 1;
+  int evaluate_every = 100;
+  std::uint64_t seed = 0;
+  // From here on: how it is run, which a resumed run may change.
+  std::optional<double> max_seconds = {};
+  std::string device = "auto";
+  std::string precision = "auto";
+};
+
+/// The options in the order of the documentation.
+std::span<const Option<TrainingOptions>> training_options();
+
+/// The options that decide what the numbers are: all but max_seconds, device and precision.
+nlohmann::ordered_json training_specification(const TrainingOptions& options);
+
+/// The device that options.device means: the GPU that LibTorch sees, if any, for `auto`. Throws InputError
+/// for `cuda` where there is none.
+torch::Device training_device(const TrainingOptions& options);
+
+/// The rate of step 0, 1, .. (steps - 1), with r = learning_rate and w = min(warmup, steps):
+///     r (step + 1) / w                                        for step < w,
+///     r (f + (1 - f) (1 + cos(pi (step - w) / (steps - w))) / 2)   after it, f = final_rate.
+double scheduled_rate(const TrainingOptions& options, std::int64_t step);
+
+/// Seeds LibTorch's generators from the stream (seed, key, purpose).
+void seed_torch(std::uint64_t seed, std::int64_t key, std::string_view purpose);
+
+/// What a task says of its model at one step.
+struct Evaluation {
+  double loss = 0;                // the smaller the better: decides which model is kept
+  nlohmann::ordered_json fields;  // what the log tells
+};
+
+/// What is trained. What is random in it depends on (seed, step) alone: batches are drawn from a
+/// moest::Stream, and train() seeds LibTorch before each step. `module()` is on the device of the training.
+class Task {
+ public:
+  virtual ~Task() = default;
+
+  /// Everything besides the training's options that the numbers depend on: a checkpoint whose specification
+  /// differs is refused with the name of the field.
+  virtual nlohmann::ordered_json specification() const = 0;
+  virtual torch::nn::Module& module() = 0;
+  /// The loss of the batch of this step, a scalar with its graph, auxiliary losses included. The module is in
+  /// training mode.
+  virtual torch::Tensor loss(std::int64_t step) = 0;
+  /// Called without gradients, the module in evaluation mode. Must draw nothing from LibTorch's generators.
+  virtual Evaluation evaluate() = 0;
+  /// Before each step and evaluation: the share of the steps that are done.
+  virtual void set_share_done(double /*share*/) {}
+};
+
+/// Why a training ended.
+enum class TrainingStatus {
+  finished,     // all steps
+  time_limit,   // max_seconds
+  interrupted,  // from outside
+  failed,       // the loss was not finite
+};
+
+/// The name of a status in JSON.
+std::string_view name_of(TrainingStatus status);
+
+struct TrainingSummary {
+  TrainingStatus status = TrainingStatus::finished;
+  std::string message;     // a sentence with the numbers
+  std::int64_t steps = 0;  // that the model has made, over all runs
+  double seconds = 0;      // of training and evaluations, over all runs
+  std::int64_t num_parameters = 0;
+  std::int64_t kept_step = 0;  // that of the smallest evaluation loss: the model in model.pt
+  double kept_loss = 0;
+  std::vector<nlohmann::ordered_json> evaluations = {};  // the lines of the log
+};
+
+struct TrainingProgress {
+  std::int64_t step = 0;
+  double loss = 0;        // of the last step
+  double seconds = 0;     // of this run
+  double share_done = 0;  // of this run: of its steps or its time, whichever is further
+};
+
+/// How a training is watched and ended from outside.
+struct TrainingControl {
+  const std::atomic<bool>* interrupt = nullptr;
+  std::function<void(const TrainingProgress&)> progress = {};
+  std::function<void(const nlohmann::ordered_json&)> evaluated = {};  // a new line of the log
+};
+
+/// Where a training begins: at step 0 or at the checkpoint in its folder.
+enum class Beginning { fresh, checkpoint };
+
+/// The files of a training in its folder.
+inline constexpr std::string_view kCheckpointFile = "checkpoint.pt";  // all that it takes to go on
+inline constexpr std::string_view kModelFile = "model.pt";            // the best model, without the optimiser
+inline constexpr std::string_view kLogFile = "log.jsonl";             // one line per evaluation
+
+/// Trains the task's module:
+///   each step: rate from the schedule, loss and gradients (under bfloat16 autocast on a GPU unless told
+///   otherwise), gradients clipped to the norm `clip`, AdamW with decay of matrices only;
+///   at step 0, every evaluate_every steps and at the end: evaluate, a line in log.jsonl, model.pt if it is
+///   the best so far, checkpoint.pt.
+/// Ends at the last step, after max_seconds, when interrupted, or when a loss is not finite; in the last case
+/// nothing is written, so that the last good checkpoint stays. At the other ends too it evaluates and writes,
+/// and a run resumed there makes, on as many threads of the same machine, the same steps to the bit as one
+/// that was never stopped. The folder is made where it is missing; one that holds a training is refused
+/// (InputError) unless it is to be resumed, and any other that is not empty always. Throws EnvironmentError
+/// when a file cannot be written: the files that were there stay.
+TrainingSummary train(Task& task, const TrainingOptions& options, const std::string& folder,
+                      Beginning beginning, const TrainingControl& control = {});
+
+/// The specification that the file `name` of a folder was written with: {"training": .., "task": ..}.
+/// Throws InputError where there is none, or where it is damaged.
+nlohmann::ordered_json read_specification(const std::string& folder, std::string_view name = kCheckpointFile);
+
+/// Puts the parameters of model.pt into the module. Throws InputError as read_specification().
+void load_model(const std::string& folder, torch::nn::Module& module);
+
+}  // namespace moest::nn
