@@ -1,4 +1,4 @@
-// moest completion: scripts that let a shell complete moest's commands and options.
+// The command completion of every program: scripts that let a shell complete its commands and options.
 #include <memory>
 
 #include "app/command.h"
@@ -27,30 +27,33 @@ std::string bash_script(const CLI::App& program, const std::vector<Command>& com
       choices += fmt::format("    \"{} {}\") words=\"{}\" ;;\n", name, flag, fmt::join(words, " "));
     }
   }
+  const std::string program_name = program.get_name();
+  std::string function = "_" + program_name;
+  std::ranges::replace(function, '-', '_');
   return fmt::format(
-      R"(_moest() {{
+      R"({0}() {{
   local current="${{COMP_WORDS[COMP_CWORD]}}" previous="${{COMP_WORDS[COMP_CWORD-1]}}" words=""
   if [[ $COMP_CWORD -eq 1 ]]; then
-    COMPREPLY=($(compgen -W "{} {}" -- "$current"))
+    COMPREPLY=($(compgen -W "{2} {3}" -- "$current"))
     return
   fi
   case "${{COMP_WORDS[1]}} $previous" in
-{}  esac
+{4}  esac
   if [[ -n $words ]]; then
     COMPREPLY=($(compgen -W "$words" -- "$current"))
     return
   fi
   case "${{COMP_WORDS[1]}}" in
-{}  esac
+{5}  esac
   if [[ $current == -* ]]; then
     COMPREPLY=($(compgen -W "$words" -- "$current"))
   else
     COMPREPLY=($(compgen -f -- "$current"))
   fi
 }}
-complete -o filenames -F _moest moest
+complete -o filenames -F {0} {1}
 )",
-      fmt::join(names, " "), fmt::join(flags_of(program), " "), choices, options);
+      function, program_name, fmt::join(names, " "), fmt::join(flags_of(program), " "), choices, options);
 }
 
 std::string zsh_script(const CLI::App& program, const std::vector<Command>& commands) {
@@ -66,31 +69,31 @@ std::string fish_quoted(const std::string& text) {
   return quoted + "'";
 }
 
-std::string fish_options(const Command& command, const CLI::App& parser) {
+std::string fish_options(const std::string& program, const Command& command, const CLI::App& parser) {
   std::string script;
   for (const CLI::Option* option : parser.get_options()) {
     for (const std::string& flag : option->get_lnames()) {
       const auto choices = command.choices.find("--" + flag);
       const std::string values =
           choices == command.choices.end() ? "" : fmt::format(" -x -a '{}'", fmt::join(choices->second, " "));
-      script += fmt::format("complete -c moest -n '__fish_seen_subcommand_from {}' -l {} -d {}{}\n",
+      script += fmt::format("complete -c {} -n '__fish_seen_subcommand_from {}' -l {} -d {}{}\n", program,
                             parser.get_name(), flag, fish_quoted(option->get_description()), values);
     }
   }
   return script;
 }
 
-std::string fish_script(const std::vector<Command>& commands) {
+std::string fish_script(const std::string& program, const std::vector<Command>& commands) {
   std::string script;
   for (const Command& command : commands) {
     const std::string name = command.parser->get_name();
-    script += fmt::format("complete -c moest -n __fish_use_subcommand -a {} -d {}\n", name,
+    script += fmt::format("complete -c {} -n __fish_use_subcommand -a {} -d {}\n", program, name,
                           fish_quoted(command.parser->get_description()));
-    script += fish_options(command, *command.parser);
+    script += fish_options(program, command, *command.parser);
     for (const CLI::App* part : command.parser->get_subcommands([](const CLI::App*) { return true; })) {
-      script += fmt::format("complete -c moest -n '__fish_seen_subcommand_from {}' -a {} -d {}\n", name,
+      script += fmt::format("complete -c {} -n '__fish_seen_subcommand_from {}' -a {} -d {}\n", program, name,
                             part->get_name(), fish_quoted(part->get_description()));
-      script += fish_options(command, *part);
+      script += fish_options(program, command, *part);
     }
   }
   return script;
@@ -102,7 +105,7 @@ int run_completion(const CLI::App& program, const std::vector<Command>& commands
   } else if (shell == "zsh") {
     write_output("-", zsh_script(program, commands));
   } else if (shell == "fish") {
-    write_output("-", fish_script(commands));
+    write_output("-", fish_script(program.get_name(), commands));
   } else {
     throw InputError(fmt::format("no completion for the shell `{}`", shell),
                      fmt::format("known: {}", listed(kShells)), "Name one of these.");
@@ -119,7 +122,7 @@ Command make_completion_command(CLI::App& program, const std::vector<Command>& c
   add_threads_option(*parser, command->threads);
   parser->add_flag("--quiet", command->quiet, "as everywhere; there are no notes here")
       ->disable_flag_override();
-  parser->footer("For bash: source <(moest completion bash)");
+  parser->footer(fmt::format("For bash: source <({} completion bash)", program.get_name()));
   // The shell is the argument after the name of the command itself.
   return {parser,
           [&program, &commands, command] { return run_completion(program, commands, command->shell); },

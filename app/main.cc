@@ -1,150 +1,19 @@
-// The program: declares the subcommands, runs the one that was called, turns errors into exit statuses.
-#include <exception>
-#include <new>
-
-#include "app/command.h"
-#include "app/help.h"
+// moest: its commands, and what its help says of it.
+#include "app/program.h"
 #include "moest/base/build_info.h"
 
-namespace moest::app {
-namespace {
-
-constexpr const char* kExitStatuses =
-    "Exit status: 0 done, 1 failed, 2 wrong command or input, 3 done but no start converged.";
-
-/// Help or version: CLI11 reports them as errors with exit code 0.
-bool is_answer(const CLI::ParseError& error) { return error.get_exit_code() == 0; }
-
-std::vector<std::string> command_names(const CLI::App& program) {
-  std::vector<std::string> names;
-  for (const CLI::App* command : program.get_subcommands([](const CLI::App*) { return true; })) {
-    names.push_back(command->get_name());
-  }
-  return names;
-}
-
-bool has_commands(const CLI::App& parser) { return parser.get_require_subcommand_min() > 0; }
-
-/// The command that was called, or the part of it.
-const CLI::App& innermost(const CLI::App& parser) {
-  const auto called = parser.get_subcommands();
-  return called.empty() ? parser : innermost(*called.front());
-}
-
-/// "moest study run"
-std::string name_of(const CLI::App& parser) {
-  const CLI::App* parent = parser.get_parent();
-  return parent == nullptr ? parser.get_name() : fmt::format("{} {}", name_of(*parent), parser.get_name());
-}
-
-InputError unknown_word(const CLI::App& parser, const std::string& word, const std::string& help) {
-  const std::string flag = word.substr(0, word.find('='));
-  const bool is_flag = word.starts_with("-");
-  const bool is_command = has_commands(parser) && !is_flag;
-  const std::vector<std::string> known = is_command ? command_names(parser) : flags_of(parser);
-  const std::string nearest = is_command || is_flag ? nearest_name(flag, known) : "";
-  const std::string why = is_command             ? fmt::format("known: {}", listed(known))
-                          : has_commands(parser) ? "options follow the name of a command"
-                                                 : fmt::format("`{}` does not take it", name_of(parser));
-  return {fmt::format("unknown {} `{}`",
-                      is_command ? "command"
-                      : is_flag  ? "option"
-                                 : "argument",
-                      word),
-          why, nearest.empty() ? help : fmt::format("Did you mean `{}`?", nearest)};
-}
-
-/// What CLI11 found wrong with the command line, in the grammar of all messages.
-InputError parse_problem(const CLI::App& program, const CLI::ParseError& error) {
-  const CLI::App& parser = innermost(program);
-  const std::string name = name_of(parser);
-  const std::string help = fmt::format("See `{} --help`.", name);
-  const std::vector<std::string> before = program.remaining(false);
-  const std::vector<std::string> unknown = program.remaining(true);
-  if (!before.empty() && &parser != &program) {
-    return {fmt::format("unknown option `{}`", before.front()), "options follow the name of the command",
-            fmt::format("Write `{} ... {}`.", name, before.front())};
-  }
-  if (!unknown.empty()) {
-    return unknown_word(parser, unknown.front(), help);
-  }
-  if (has_commands(parser)) {
-    return {"a command is missing", fmt::format("known: {}", listed(command_names(parser))), help};
-  }
-  for (const CLI::Option* option : parser.get_options()) {
-    if (option->count() > 1) {
-      return {fmt::format("{} is given {} times", display_name(*option), option->count()),
-              "once is all it takes", "Leave out all but one."};
-    }
-  }
-  const std::string what = error.what();
-  if (what.ends_with("disallowed flag override")) {
-    return {fmt::format("--{} takes no value", what.substr(0, what.find(' '))), "it is a switch", help};
-  }
-  if (error.get_name() == "ArgumentMismatch") {
-    const std::string flag = what.substr(0, what.find(':'));
-    const CLI::Option* option = parser.get_option_no_throw(flag);
-    return {fmt::format("{} lacks its value", flag), option == nullptr ? what : option->get_description(),
-            help};
-  }
-  for (const CLI::Option* option : parser.get_options()) {
-    if (option->get_required() && option->count() == 0) {
-      return {fmt::format("{} is missing", display_name(*option)), option->get_description(), help};
-    }
-  }
-  return {"the command line is wrong", what, help};
-}
-
-int run(int argc, char** argv) {
-  CLI::App program("moest fits mixtures of experts by least squares.", "moest");
-  program.formatter(std::make_shared<HelpFormatter>());
-  program.set_help_flag("--help,-h", "print this help");
-  program.set_version_flag("--version", build_line(),
-                           "print version, git revision, compiler and SIMD target");
-  program.require_subcommand(1);
-  // Commands inherit the footer as it is when they are made.
-  program.footer(kExitStatuses);
-  std::vector<Command> commands;
-  for (const auto make :
-       {make_fit_command, make_predict_command, make_simulate_command, make_describe_command,
-        make_plot_command, make_compare_command, make_select_command, make_bootstrap_command,
-        make_loss_command, make_analyze_command, make_study_command, make_export_command}) {
-    commands.push_back(make(program));
-  }
-  commands.push_back(make_completion_command(program, commands));
-  program.footer(std::string(kExitStatuses) + "\n`moest COMMAND --help` tells the options of a command.");
-  try {
-    program.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    if (is_answer(error)) {
-      return program.exit(error);
-    }
-    throw parse_problem(program, error);
-  }
-  for (const Command& command : commands) {
-    if (command.parser->parsed()) {
-      return command.action();
-    }
-  }
-  return kBadInput;
-}
-
-}  // namespace
-}  // namespace moest::app
-
 int main(int argc, char** argv) {
-  try {
-    return moest::app::run(argc, argv);
-  } catch (const moest::InputError& error) {
-    fmt::print(stderr, "moest: {}\n", error.what());
-    return moest::app::kBadInput;
-  } catch (const std::bad_alloc&) {
-    fmt::print(
-        stderr,
-        "moest: out of memory (the data or the model do not fit) Use fewer rows, inputs or experts.\n");
-    return moest::app::kFailed;
-  } catch (const std::exception& error) {
-    fmt::print(stderr, "moest: {}\n", error.what());
-    return moest::app::kFailed;
-  }
+  namespace app = moest::app;
+  const app::Program program{
+      "moest",
+      "moest fits mixtures of experts by least squares.",
+      moest::build_line(),
+      "print version, git revision, compiler and SIMD target",
+      "Exit status: 0 done, 1 failed, 2 wrong command or input, 3 done but no start converged.",
+      "(the data or the model do not fit) Use fewer rows, inputs or experts.",
+      {app::make_fit_command, app::make_predict_command, app::make_simulate_command,
+       app::make_describe_command, app::make_plot_command, app::make_compare_command,
+       app::make_select_command, app::make_bootstrap_command, app::make_loss_command,
+       app::make_analyze_command, app::make_study_command, app::make_export_command}};
+  return app::run_program(program, argc, argv);
 }
