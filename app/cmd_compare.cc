@@ -250,7 +250,7 @@ int run_compare(const CLI::App& parser, const CompareCommand& command) {
     write_ensemble(command.output, comparison.model);
   }
   if (!command.picture.empty()) {
-    plot_comparison(comparison, data.target_names.front(), command.picture);
+    plot_comparison(comparison, command.picture);
   }
   if (command.common.json) {
     nlohmann::ordered_json json{{"command", "compare"}};

@@ -1,6 +1,7 @@
 #include "moest/report/comparison_text.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
@@ -135,6 +136,15 @@ std::string title_of(const Baseline& baseline) {
   return title;
 }
 
+/// What the model predicts each of several targets with, in its own unit.
+std::string targets_text(const Comparison& comparison) {
+  TextTable table({"target", comparison.has_test ? "test error" : "cross-validation"});
+  for (std::size_t j = 0; j < comparison.by_target.size(); ++j) {
+    table.add_row({comparison.targets[j], with_error(comparison.by_target[j])});
+  }
+  return "The model's error of each target, in its own unit:\n\n" + table.text();
+}
+
 std::string baselines_text(const Comparison& comparison) {
   TextTable table({"baseline", "error"});
   for (const Baseline& baseline : comparison.baselines) {
@@ -208,18 +218,30 @@ std::string error_axis(const Comparison& comparison) {
   return range + fmt::format("set logscale y\nset ytics ({})\n", fmt::join(tics, ", "));
 }
 
+std::string error_title(const std::vector<std::string>& targets) {
+  return fmt::format("root mean squared error of {}{}", fmt::join(targets, ", "),
+                     targets.size() > 1 ? " in their standard deviations" : "");
+}
+
 }  // namespace
 
 std::string comparison_report(const Comparison& comparison, const std::string& source,
                               const std::string& command) {
-  std::string text = fmt::format("{}: root mean squared errors, {} folds{}\n\n", source, comparison.num_folds,
-                                 comparison.status == FitStatus::interrupted ? ", interrupted" : "");
+  const std::string unit = comparison.targets.size() > 1
+                               ? " in standard deviations of the targets, mean square over all of them"
+                               : "";
+  std::string text =
+      fmt::format("{}: root mean squared errors{}, {} folds{}\n\n", source, unit, comparison.num_folds,
+                  comparison.status == FitStatus::interrupted ? ", interrupted" : "");
   text += rows_text(comparison);
   if (!comparison.baselines.empty()) {
     text += "\n" + baselines_text(comparison);
   }
   if (comparison.best < 0) {
     return text;
+  }
+  if (!comparison.by_target.empty()) {
+    text += "\n" + targets_text(comparison);
   }
   const auto row = [&](int index) -> const ComparisonRow& {
     return comparison.rows[static_cast<std::size_t>(index)];
@@ -244,7 +266,7 @@ std::string comparison_report(const Comparison& comparison, const std::string& s
   return text + "\n  " + fit_command(command, row(comparison.best), comparison.options) + "\n";
 }
 
-void plot_comparison(const Comparison& comparison, const std::string& target, const std::string& path) {
+void plot_comparison(const Comparison& comparison, const std::string& path) {
   std::vector<std::string> families;
   std::string blocks;
   std::string curves;
@@ -291,7 +313,7 @@ void plot_comparison(const Comparison& comparison, const std::string& target, co
                                 "'experts'\nset ylabel {}\nset key "
                                 "outside right top\nset border 3\nset tics nomirror\n",
                                 0.9 * *numbers.begin(), 1.1 * *numbers.rbegin(), fmt::join(numbers, ", "),
-                                in_quotes("root mean squared error of " + target)) +
+                                in_quotes(error_title(comparison.targets))) +
                             error_axis(comparison);
   run_gnuplot(blocks + style + curves + "\n", path);
 }

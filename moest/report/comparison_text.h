@@ -14,6 +14,6 @@ std::string comparison_report(const Comparison& comparison, const std::string& s
 
 /// Error against the number of experts, a line for each gate and expert, with the baselines. Throws as
 /// run_gnuplot.
-void plot_comparison(const Comparison& comparison, const std::string& target, const std::string& path);
+void plot_comparison(const Comparison& comparison, const std::string& path);
 
 }  // namespace moest

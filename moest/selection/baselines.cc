@@ -2,7 +2,6 @@
 
 #include <Eigen/QR>
 #include <algorithm>
-#include <numeric>
 #include <span>
 #include <utility>
 #include <vector>
@@ -24,18 +23,18 @@ std::vector<Affine> standardisations(const Eigen::MatrixXd& inputs) {
   return maps;
 }
 
-double mean_of(const Dataset& train) {
-  const Eigen::ArrayXd weights = sample_weights(train);
-  return (weights * train.target.col(0).array()).sum() / weights.sum();
+Eigen::RowVectorXd mean_of(const Dataset& train) {
+  const Eigen::VectorXd weights = sample_weights(train);
+  return weights.transpose() * train.target / weights.sum();
 }
 
 }  // namespace
 
-Eigen::VectorXd predict_by_mean(const Dataset& train, const Eigen::MatrixXd& inputs) {
-  return Eigen::VectorXd::Constant(inputs.rows(), mean_of(train));
+Eigen::MatrixXd predict_by_mean(const Dataset& train, const Eigen::MatrixXd& inputs) {
+  return mean_of(train).replicate(inputs.rows(), 1);
 }
 
-Eigen::VectorXd predict_by_regression(const Dataset& train, const Eigen::MatrixXd& inputs) {
+Eigen::MatrixXd predict_by_regression(const Dataset& train, const Eigen::MatrixXd& inputs) {
   const std::vector<Affine> maps = standardisations(train.inputs);
   const auto design = [&](const Eigen::MatrixXd& of) {
     Eigen::MatrixXd matrix(of.rows(), of.cols() + 1);
@@ -44,20 +43,20 @@ Eigen::VectorXd predict_by_regression(const Dataset& train, const Eigen::MatrixX
   };
   const Eigen::VectorXd roots = sample_weights(train).sqrt();
   const Eigen::MatrixXd weighted = roots.asDiagonal() * design(train.inputs);
-  const double mean = mean_of(train);
-  const Eigen::VectorXd target = (train.target.col(0).array() - mean).matrix().cwiseProduct(roots);
-  const Eigen::VectorXd solution = weighted.completeOrthogonalDecomposition().solve(target);
-  return (design(inputs) * solution).array() + mean;
+  const Eigen::RowVectorXd mean = mean_of(train);
+  const Eigen::MatrixXd target = roots.asDiagonal() * (train.target.rowwise() - mean);
+  const Eigen::MatrixXd solution = weighted.completeOrthogonalDecomposition().solve(target);
+  return (design(inputs) * solution).rowwise() + mean;
 }
 
-Eigen::VectorXd predict_by_neighbours(const Dataset& train, const Eigen::MatrixXd& inputs, int num_neighbours,
+Eigen::MatrixXd predict_by_neighbours(const Dataset& train, const Eigen::MatrixXd& inputs, int num_neighbours,
                                       int num_threads) {
   MOEST_EXPECT(num_neighbours >= 1 && train.target.rows() >= 1);
   const std::vector<Affine> maps = standardisations(train.inputs);
   const Eigen::MatrixXd points = scaled(train.inputs, maps);
   const Eigen::MatrixXd queries = scaled(inputs, maps);
   const Eigen::Index used = std::min<Eigen::Index>(num_neighbours, points.rows());
-  Eigen::VectorXd result(inputs.rows());
+  Eigen::MatrixXd result = Eigen::MatrixXd::Zero(inputs.rows(), train.target.cols());
   parallel_for(num_threads, static_cast<int>(inputs.rows()), [&](int row) {
     const Eigen::VectorXd distances = (points.rowwise() - queries.row(row)).rowwise().squaredNorm();
     std::vector<std::pair<double, Eigen::Index>> nearest;
@@ -65,11 +64,10 @@ Eigen::VectorXd predict_by_neighbours(const Dataset& train, const Eigen::MatrixX
       nearest.emplace_back(distances[i], i);
     }
     std::partial_sort(nearest.begin(), nearest.begin() + used, nearest.end());
-    result[row] = std::accumulate(nearest.begin(), nearest.begin() + used, 0.0,
-                                  [&](double sum, const auto& neighbour) {
-                                    return sum + train.target(neighbour.second, 0);
-                                  }) /
-                  static_cast<double>(used);
+    for (Eigen::Index i = 0; i < used; ++i) {
+      result.row(row) += train.target.row(nearest[static_cast<std::size_t>(i)].second);
+    }
+    result.row(row) /= static_cast<double>(used);
   });
   return result;
 }

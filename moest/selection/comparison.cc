@@ -1,7 +1,5 @@
 #include "moest/selection/comparison.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -14,6 +12,7 @@
 #include "moest/model/predict.h"
 #include "moest/selection/baselines.h"
 #include "moest/selection/blend.h"
+#include "moest/selection/held_out.h"
 
 namespace moest {
 namespace {
@@ -22,33 +21,18 @@ using Json = nlohmann::ordered_json;
 
 constexpr int kNeighbours = 5;
 
-/// Of mean squared errors of folds.
-Error error_of_folds(const Eigen::ArrayXd& squares) {
-  const double rmse = std::sqrt(squares.mean());
-  return {rmse, rmse > 0 ? standard_error_of_mean(squares) / (2 * rmse) : 0};
-}
-
-/// Of predictions for samples.
-Error error_of_samples(const Dataset& data, const Eigen::VectorXd& predicted) {
-  const Eigen::ArrayXd weights = sample_weights(data);
-  const Eigen::ArrayXd squares = (data.target.col(0) - predicted).array().square();
-  const double mean = (weights * squares).sum() / weights.sum();
-  const double variance = (weights * (squares - mean)).square().sum() / std::pow(weights.sum(), 2);
-  const double rmse = std::sqrt(mean);
-  return {rmse, rmse > 0 ? std::sqrt(variance) / (2 * rmse) : 0};
-}
-
 /// In the order of the grid: those of one row of the table, which differ in their ridge, follow each other.
 std::vector<Contender> contenders_of(const Grid& grid, const Dataset& train) {
-  constexpr double kMostParameters = 0.2;  // per sample, without a ridge
+  constexpr double kMostParameters = 0.2;  // per number that is learned from, without a ridge
   std::vector<Contender> contenders;
   for (const GateSpec& gate : grid.gates) {
     for (const ExpertSpec& expert : grid.experts) {
       for (const int number : grid.num_experts) {
-        const MixtureSpec spec{gate, expert, static_cast<int>(train.inputs.cols()), number};
+        const MixtureSpec spec{gate, expert, static_cast<int>(train.inputs.cols()), number,
+                               static_cast<int>(train.target.cols())};
         check(spec);
         const bool is_large =
-            num_free_parameters(spec) > kMostParameters * static_cast<double>(train.target.rows());
+            num_free_parameters(spec) > kMostParameters * static_cast<double>(train.target.size());
         for (const double ridge : grid.ridges) {
           check_range("ridge", ridge, 0, 1e9);
           if (ridge > 0 || !is_large || grid.ridges.size() == 1) {
@@ -83,6 +67,7 @@ class Comparing {
  public:
   Comparing(const Grid& grid, const Dataset& data, const Indices& test, const ComparisonOptions& options)
       : train_(subset(data, complement(test, data.target.rows()))),
+        units_(error_units(train_)),
         options_(with_default_effort(options, train_.target.rows())),
         test_(subset(data, test)),
         contenders_(contenders_of(grid, train_)) {}
@@ -91,6 +76,7 @@ class Comparing {
                  const std::function<void(const ContestProgress&)>& progress) {
     const auto begin = std::chrono::steady_clock::now();
     result_.options = options_;
+    result_.targets = train_.target_names;
     result_.num_folds = *options_.folds;
     result_.has_test = test_.target.rows() > 0;
     folds_ = deal_folds(train_.inputs, result_.num_folds, options_.seed,
@@ -113,6 +99,9 @@ class Comparing {
         blend_rows();
       }
       fit_the_best(control);
+      if (train_.target.cols() > 1) {
+        add_errors_by_target();
+      }
       add_baselines();
     }
     if (is_interrupted()) {
@@ -226,7 +215,7 @@ class Comparing {
   }
 
   Error test_error(const Ensemble& model) const {
-    return error_of_samples(test_, predict_mean(model, test_.inputs, options_.threads));
+    return error_of_samples(test_, predict_mean(model, test_.inputs, options_.threads), units_);
   }
 
   void fit_the_best(const FitControl& control) {
@@ -262,10 +251,34 @@ class Comparing {
     model.weights.resize(model.members.size(), 1 / static_cast<double>(of_row.members.size()));
   }
 
+  /// Of the model that was learned in the end, or of its rows in the folds.
+  void add_errors_by_target() {
+    const HeldOut held_out(train_, folds_);
+    const std::vector<int> rows =
+        result_.blend.rows.empty() ? std::vector<int>{result_.best} : result_.blend.rows;
+    Eigen::ArrayXXd residuals = Eigen::ArrayXXd::Zero(train_.target.rows(), train_.target.cols());
+    for (const int row : rows) {
+      residuals +=
+          held_out.residuals(contest_rows_[static_cast<std::size_t>(row)]) / static_cast<double>(rows.size());
+    }
+    for (Eigen::Index j = 0; j < residuals.cols(); ++j) {
+      result_.by_target.push_back(result_.has_test ? test_error_of_target(j)
+                                                   : error_of_folds(held_out.errors_of_target(residuals, j)));
+    }
+  }
+
+  Error test_error_of_target(Eigen::Index target) const {
+    Dataset test = test_;
+    test.target = test_.target.col(target).eval();
+    const Eigen::MatrixXd predicted = predict_mean(result_.model, test_.inputs, options_.threads);
+    return error_of_samples(test, predicted.col(target), Eigen::RowVectorXd::Ones(1));
+  }
+
   void add_baselines() {
     const auto add = [&](const std::string& name, const auto& predict_from) {
       if (result_.has_test) {
-        result_.baselines.push_back({name, error_of_samples(test_, predict_from(train_, test_.inputs))});
+        result_.baselines.push_back(
+            {name, error_of_samples(test_, predict_from(train_, test_.inputs), units_)});
         return;
       }
       Eigen::ArrayXd errors(result_.num_folds);
@@ -273,7 +286,8 @@ class Comparing {
         const Indices& samples = folds_[static_cast<std::size_t>(fold)];
         const Dataset held_out = subset(train_, samples);
         const Dataset rest = subset(train_, complement(samples, train_.target.rows()));
-        errors[fold] = std::pow(error_of_samples(held_out, predict_from(rest, held_out.inputs)).rmse, 2);
+        errors[fold] = mean_square(residuals_of(held_out, predict_from(rest, held_out.inputs), units_),
+                                   sample_weights(held_out));
       }
       result_.baselines.push_back({name, error_of_folds(errors)});
     };
@@ -296,6 +310,7 @@ class Comparing {
   }
 
   Dataset train_;
+  Eigen::RowVectorXd units_;
   ComparisonOptions options_;
   Dataset test_;
   std::vector<Contender> contenders_;
@@ -360,10 +375,6 @@ Comparison compare(const Grid& grid, const Dataset& data, const Indices& test,
                    const ComparisonOptions& options, Journal* journal, const FitControl& control,
                    const std::function<void(const ContestProgress&)>& progress) {
   check_options(options, comparison_options());
-  if (data.target.cols() != 1) {
-    throw InputError(fmt::format("{} targets cannot be compared by one error", data.target.cols()),
-                     "each has units of its own", "Compare models of one target at a time.");
-  }
   return Comparing(grid, data, test, options).run(journal, control, progress);
 }
 
@@ -380,15 +391,21 @@ Json to_json(const Comparison& comparison) {
   const auto row_of = [&](int index) {
     return index < 0 ? Json(nullptr) : rows[static_cast<std::size_t>(index)];
   };
-  return {
-      {"status", name_of(comparison.status)},
-      {"folds", comparison.num_folds},
-      {"rows", rows},
-      {"best", comparison.blend.rows.empty() ? row_of(comparison.best)
-                                             : blend_json(comparison, row_of(comparison.blend.rows.front()))},
-      {"simplest", row_of(comparison.simplest)},
-      {"baselines", baselines},
-      {"seconds", comparison.seconds}};
+  Json best = comparison.blend.rows.empty() ? row_of(comparison.best)
+                                            : blend_json(comparison, row_of(comparison.blend.rows.front()));
+  for (std::size_t j = 0; j < comparison.by_target.size(); ++j) {
+    const Error& error = comparison.by_target[j];
+    best["by_target"][comparison.targets[j]] = {{"test_rmse", error.rmse},
+                                                {"test_rmse_se", error.standard_error}};
+  }
+  return {{"status", name_of(comparison.status)},
+          {"folds", comparison.num_folds},
+          {"unit", comparison.targets.size() > 1 ? "standard deviations of the targets" : "the target's"},
+          {"rows", rows},
+          {"best", best},
+          {"simplest", row_of(comparison.simplest)},
+          {"baselines", baselines},
+          {"seconds", comparison.seconds}};
 }
 
 }  // namespace moest

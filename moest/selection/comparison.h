@@ -12,16 +12,10 @@
 #include "moest/fit/control.h"
 #include "moest/model/model.h"
 #include "moest/selection/contest.h"
+#include "moest/selection/errors.h"
 #include "moest/selection/recipe.h"
 
 namespace moest {
-
-/// A root mean squared error, in the target's units, with its standard error: of the mean squared errors of
-/// the folds or, where there are test samples, of their squared errors, by the delta method.
-struct Error {
-  double rmse = 0;
-  double standard_error = 0;
-};
 
 /// One gate, expert and number of experts, with the ridge and the size of the ensemble that do best by
 /// cross-validation.
@@ -54,6 +48,8 @@ struct ComparisonBlend {
   std::optional<Error> test;
 };
 
+/// All errors are in error_units() of the samples for learning: those of one target in its unit, of several
+/// in their standard deviations.
 struct Comparison {
   FitStatus status = FitStatus::converged;  // or interrupted: then of fewer folds, and without a best model
   int num_folds = 0;
@@ -62,9 +58,13 @@ struct Comparison {
   ComparisonBlend blend;            // of more than one row, if that has less
   int simplest = -1;                // with the fewest parameters within one standard error of it
   std::vector<Baseline> baselines;  // mean, linear, nearest_neighbours, single_expert
-  ComparisonOptions options;        // as used
-  bool has_test = false;            // there are test samples
-  Ensemble model;                   // the blend or else the best, learned from all training samples
+  std::vector<std::string> targets;
+  // Of several targets what the model predicts each with, in the target's own unit: on the test samples where
+  // there are any, else in the folds.
+  std::vector<Error> by_target;
+  ComparisonOptions options;  // as used
+  bool has_test = false;      // there are test samples
+  Ensemble model;             // the blend or else the best, learned from all training samples
   double seconds = 0;
 
   /// What a row is judged by: the test samples where there are any, else the folds; nothing for a row that
@@ -79,8 +79,8 @@ struct Comparison {
 /// row that has not dropped out is fitted to all others and judged on them, and so are the baselines; else
 /// errors are those of the folds. Test samples serve for nothing else.
 ///
-/// Throws InputError for options out of range, several targets, a grid that is empty or of which a mixture is
-/// illegal, too few samples.
+/// Several targets share a model, whose error is the mean over them. Throws InputError for options out of
+/// range, a grid that is empty or of which a mixture is illegal, too few samples.
 Comparison compare(const Grid& grid, const Dataset& data, const Indices& test,
                    const ComparisonOptions& options, Journal* journal = nullptr,
                    const FitControl& control = {},

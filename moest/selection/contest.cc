@@ -20,6 +20,7 @@
 #include "moest/model/catalogue.h"
 #include "moest/model/predict.h"
 #include "moest/selection/elimination.h"
+#include "moest/selection/errors.h"
 
 namespace moest {
 namespace {
@@ -63,7 +64,8 @@ std::string folds_text(const std::vector<Indices>& folds) {
 }
 
 /// Whether a line of a journal has a score as score_json() makes it.
-bool is_whole(const Json& key, const Json& score, const std::vector<Indices>& folds, int ensemble) {
+bool is_whole(const Json& key, const Json& score, const std::vector<Indices>& folds, Eigen::Index num_targets,
+              int ensemble) {
   const auto has_numbers = [&](const char* name, std::size_t number) {
     return score.contains(name) && is_list_of_numbers(score[name], number);
   };
@@ -73,13 +75,22 @@ bool is_whole(const Json& key, const Json& score, const std::vector<Indices>& fo
     return false;
   }
   return has_numbers("held_out", static_cast<std::size_t>(ensemble)) &&
-         has_numbers("predicted", folds[key["fold"].get<std::size_t>()].size()) && has_number("train") &&
-         has_number("optima") && has_number("single") && has_number("pair") && has_number("seconds");
+         has_numbers("predicted",
+                     folds[key["fold"].get<std::size_t>()].size() * static_cast<std::size_t>(num_targets)) &&
+         has_number("train") && has_number("optima") && has_number("single") && has_number("pair") &&
+         has_number("seconds");
+}
+
+/// The mean over the targets of sums of squares, each in its unit.
+double mean_square_of(const std::vector<double>& sums, const Eigen::RowVectorXd& units) {
+  const Eigen::Map<const Eigen::ArrayXd> squares(sums.data(), static_cast<Eigen::Index>(sums.size()));
+  return (squares / units.transpose().array().square()).mean();
 }
 
 /// Fits and judges; nothing if it was interrupted.
 std::optional<FoldScore> judge(const Contender& contender, const Dataset& train, const Dataset& held_out,
-                               FitOptions options, const FitControl& control) {
+                               const Eigen::RowVectorXd& units, FitOptions options,
+                               const FitControl& control) {
   const Clock::time_point begin = Clock::now();
   options.ridge = contender.ridge;
   options.greedy = starts_greedily(contender);
@@ -90,25 +101,23 @@ std::optional<FoldScore> judge(const Contender& contender, const Dataset& train,
   }
   FoldScore score;
   const Eigen::ArrayXd weights = sample_weights(held_out);
-  const Eigen::ArrayXd target = held_out.target.col(0).array();
-  const auto mean = [&](const Eigen::ArrayXd& values) { return (weights * values).sum() / weights.sum(); };
-  Eigen::ArrayXd sum = Eigen::ArrayXd::Zero(target.size());  // of residuals
-  Eigen::ArrayXd squares = sum;
+  Eigen::MatrixXd predictions = Eigen::MatrixXd::Zero(held_out.target.rows(), held_out.target.cols());
+  double squares = 0;  // sums over the members
   for (const Model& member : result.ensemble.members) {
-    const Eigen::ArrayXd residuals = target - predict_mean(member, held_out.inputs, options.threads).array();
-    sum += residuals;
-    squares += residuals.square();
+    const Eigen::MatrixXd predicted = predict_mean(member, held_out.inputs, options.threads);
+    predictions += predicted;
+    squares += mean_square(residuals_of(held_out, predicted, units), weights);
     const auto number = static_cast<double>(score.held_out.size() + 1);
-    score.held_out.push_back(mean((sum / number).square()));
+    score.held_out.push_back(mean_square(residuals_of(held_out, predictions / number, units), weights));
   }
   score.num_optima = static_cast<int>(result.ensemble.members.size());
   const double number = score.num_optima;
-  score.single = mean(squares) / number;
-  score.pair = number > 1 ? mean(sum.square() - squares) / (number * (number - 1)) : score.single;
-  const Eigen::ArrayXd predicted = target - sum / number;
-  score.predicted.assign(predicted.begin(), predicted.end());
+  predictions /= number;
+  score.single = squares / number;
+  score.pair = number > 1 ? (number * score.held_out.back() - score.single) / (number - 1) : score.single;
+  score.predicted.assign(predictions.data(), predictions.data() + predictions.size());
   score.held_out.resize(static_cast<std::size_t>(options.ensemble), score.held_out.back());
-  score.train = result.summary.rss / sample_weights(train).sum();
+  score.train = mean_square_of(result.summary.rss_by_target, units) / sample_weights(train).sum();
   score.seconds = seconds_since(begin);
   return score;
 }
@@ -117,6 +126,7 @@ std::optional<FoldScore> judge(const Contender& contender, const Dataset& train,
 double work_of(const Contender& contender, const Dataset& data) {
   MixtureSpec spec = contender.spec;
   spec.num_inputs = static_cast<int>(data.inputs.cols());
+  spec.num_outputs = static_cast<int>(data.target.cols());
   return std::pow(num_free_parameters(spec), 2);
 }
 
@@ -126,6 +136,7 @@ class Contest {
           const ContestOptions& options, ResultStore& scores, const FitControl& control,
           const std::function<void(const ContestProgress&)>& progress)
       : data_(data),
+        units_(error_units(data)),
         folds_(folds),
         options_(options),
         scores_(scores),
@@ -209,7 +220,7 @@ class Contest {
       if (is_interrupted()) {
         return;
       }
-      scores[i] = judge(rows_[i].contender, train_, held_out_, fit_options, control_);
+      scores[i] = judge(rows_[i].contender, train_, held_out_, units_, fit_options, control_);
       if (scores[i]) {
         scores_.add(key_of(rows_[i].contender, fold), score_json(*scores[i]));
       }
@@ -252,6 +263,7 @@ class Contest {
   }
 
   const Dataset& data_;
+  Eigen::RowVectorXd units_;
   const std::vector<Indices>& folds_;
   const ContestOptions& options_;
   ResultStore& scores_;
@@ -289,11 +301,6 @@ double FoldScore::of_ensemble(double number) const {
   return std::max(pair + (single - pair) / number, kLeastShare * known);
 }
 
-double standard_error_of_mean(const Eigen::ArrayXd& values) {
-  const auto number = static_cast<double>(values.size());
-  return number > 1 ? std::sqrt((values - values.mean()).square().sum() / (number - 1) / number) : 0;
-}
-
 Eigen::ArrayXd ContestRow::errors_of(int number) const {
   Eigen::ArrayXd result(static_cast<Eigen::Index>(scores.size()));
   std::transform(scores.begin(), scores.end(), result.begin(), [&](const FoldScore& score) {
@@ -313,7 +320,7 @@ std::vector<ContestRow> run_contest(const std::vector<Contender>& contenders, co
                                     const std::vector<Indices>& folds, const ContestOptions& options,
                                     Journal* journal, const FitControl& control,
                                     const std::function<void(const ContestProgress&)>& progress) {
-  MOEST_EXPECT(!contenders.empty() && folds.size() >= 2 && data.target.cols() == 1);
+  MOEST_EXPECT(!contenders.empty() && folds.size() >= 2);
   Json fit = options_json(fit_options(), options.fit);
   for (const char* free : {"threads", "ridge", "greedy", "confidence", "covariance"}) {
     fit.erase(free);
@@ -323,7 +330,7 @@ std::vector<ContestRow> run_contest(const std::vector<Contender>& contenders, co
                            {"folds", fingerprint(folds_text(folds))},
                            {"fit", fit}};
   const auto is_score = [&](const Json& key, const Json& score) {
-    return is_whole(key, score, folds, options.fit.ensemble);
+    return is_whole(key, score, folds, data.target.cols(), options.fit.ensemble);
   };
   ResultStore scores(journal, specification, "comparison", is_score);
   return Contest(contenders, data, folds, options, scores, control, progress).run();

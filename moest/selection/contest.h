@@ -31,15 +31,16 @@ bool differ_in_ridge(const Contender& a, const Contender& b);
 /// {"gate", "expert", "experts", "ridge"}: gate and expert with their options.
 nlohmann::ordered_json to_json(const Contender& contender);
 
-/// A contender learned from all folds but one and judged on that one: mean squared errors, in the target's
-/// squared units, by the weights of the samples.
+/// A contender learned from all folds but one and judged on that one: mean squared errors by the weights of
+/// the samples, in error_units() of all samples.
 struct FoldScore {
-  std::vector<double> held_out;   // for an ensemble of the best 1, 2, .. optima
-  double train = 0;               // of the best optimum
-  std::vector<double> predicted;  // by all distinct optima, for the samples of the fold in their order
-  int num_optima = 1;             // distinct ones
-  double single = 0,
-         pair = 0;  // means over the optima a, and over pairs a != b, of mean r_a r_b, r residuals
+  std::vector<double> held_out;  // for an ensemble of the best 1, 2, .. optima
+  double train = 0;              // of the best optimum
+  // By all distinct optima, for the samples of the fold in their order, one target after the other.
+  std::vector<double> predicted;
+  int num_optima = 1;  // distinct ones
+  // Means over the optima a, and over pairs a != b, of mean r_a r_b, r residuals.
+  double single = 0, pair = 0;
   double seconds = 0;
 
   /// Of the mean of so many optima, of which those of the fold are a sample: pair + (single - pair) / number,
@@ -66,9 +67,6 @@ struct ContestRow {
   Eigen::ArrayXd errors_of_all() const;
   Eigen::ArrayXd errors() const { return takes_all ? errors_of_all() : errors_of(ensemble); }
 };
-
-/// sqrt(sum (v - mean)^2 / (n - 1) / n); 0 for a single value.
-double standard_error_of_mean(const Eigen::ArrayXd& values);
 
 struct ContestProgress {
   int num_done = 0;

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "moest/model/student.h"
+#include "moest/selection/errors.h"
 
 namespace moest {
 namespace {

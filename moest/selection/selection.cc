@@ -9,6 +9,7 @@
 #include "moest/base/option_json.h"
 #include "moest/fit/record.h"
 #include "moest/selection/contest.h"
+#include "moest/selection/errors.h"
 #include "moest/selection/folds.h"
 
 namespace moest {

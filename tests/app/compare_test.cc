@@ -85,6 +85,29 @@ TEST_F(Compare, HasTheFieldsThatScriptsRelyOn) {
   EXPECT_LT(document["best"]["test_rmse"], document["baselines"]["linear"]["test_rmse"]);
 }
 
+TEST_F(Compare, TakesSeveralTargetsAndTheirStore) {
+  std::vector<std::vector<double>> rows;
+  for (int i = 0; i < 120; ++i) {
+    const double x = std::sin(1.7 * i) * 2;
+    rows.push_back({x, x < 0 ? 1 - x : 1 + 2 * x, 100 * x + 20 * std::sin(12.9898 * i * i)});
+  }
+  workspace_.write("data.csv", csv("x,y,power", rows));
+  const Words two{"compare",        "data.csv", "--target", "y,power", "--folds", "3",
+                  "--experts",      "1..2",     "--starts", "2",       "--store", "s.store",
+                  "--expert-kinds", "linear",   "--output", "m.json"};
+  const RunResult first = workspace_.moest(two);
+  EXPECT_EQ(first.status, 0) << first.err;
+  EXPECT_THAT(first.out,
+              AllOf(HasSubstr("in standard deviations of the targets"), HasSubstr("in its own unit"),
+                    HasSubstr("moest fit data.csv --target y,power ")));
+  Words again = two;
+  again.insert(again.end(), {"--json", "--quiet"});
+  const Json json = Json::parse(workspace_.moest(again).out);
+  EXPECT_NEAR(json["best"]["by_target"]["power"]["test_rmse"].get<double>(), 14, 4);
+  EXPECT_LT(json["best"]["by_target"]["y"]["test_rmse"].get<double>(), 1);
+  EXPECT_EQ(workspace_.moest({"predict", "m.json", "data.csv"}).status, 0);
+}
+
 TEST_F(Compare, JudgesByTheTestRows) {
   workspace_.write("rows.txt", "0\n7\n8\n119\n");
   const Json document = json({"--test-rows", "rows.txt", "--output", "best.json"});

@@ -14,9 +14,9 @@ Dataset data_of(const Eigen::MatrixXd& inputs, const Eigen::VectorXd& target) {
 
 TEST(Baselines, OfTheMeanCountWeights) {
   Dataset data = data_of(Eigen::VectorXd::LinSpaced(3, 0, 2), Eigen::Vector3d(1, 2, 9));
-  EXPECT_DOUBLE_EQ(predict_by_mean(data, Eigen::VectorXd::Zero(2))[1], 4);
+  EXPECT_DOUBLE_EQ(predict_by_mean(data, Eigen::VectorXd::Zero(2))(1, 0), 4);
   data.weights = Eigen::Vector3d(1, 1, 2);
-  EXPECT_DOUBLE_EQ(predict_by_mean(data, Eigen::VectorXd::Zero(2))[1], 5.25);
+  EXPECT_DOUBLE_EQ(predict_by_mean(data, Eigen::VectorXd::Zero(2))(1, 0), 5.25);
 }
 
 TEST(Baselines, OfRegressionFindALineAndPassOverWhatDependsOnAnotherInput) {
@@ -39,9 +39,26 @@ TEST(Baselines, OfNeighboursAverageTheNearestInStandardisedInputs) {
   inputs << 0, 0, 1, 0, 0, 1000, 5, 5000;
   const Dataset data = data_of(inputs, Eigen::Vector4d(1, 2, 4, 8));
   const Eigen::MatrixXd query = (Eigen::MatrixXd(1, 2) << 0.2, 100).finished();
-  EXPECT_DOUBLE_EQ(predict_by_neighbours(data, query, 1, 1)[0], 1);
-  EXPECT_DOUBLE_EQ(predict_by_neighbours(data, query, 3, 2)[0], 7.0 / 3);
-  EXPECT_DOUBLE_EQ(predict_by_neighbours(data, query, 9, 1)[0], 15.0 / 4);
+  EXPECT_DOUBLE_EQ(predict_by_neighbours(data, query, 1, 1)(0, 0), 1);
+  EXPECT_DOUBLE_EQ(predict_by_neighbours(data, query, 3, 2)(0, 0), 7.0 / 3);
+  EXPECT_DOUBLE_EQ(predict_by_neighbours(data, query, 9, 1)(0, 0), 15.0 / 4);
+}
+
+// Each target of several is predicted as if it were alone.
+TEST(Baselines, PredictEachTargetByItself) {
+  Dataset both = data_of(Eigen::MatrixXd::Random(20, 2), Eigen::VectorXd::Zero(20));
+  both.target = Eigen::MatrixXd::Random(20, 3);
+  both.weights = Eigen::VectorXd::LinSpaced(20, 0.5, 2);
+  const Eigen::MatrixXd queries = Eigen::MatrixXd::Random(7, 2);
+  for (Eigen::Index j = 0; j < 3; ++j) {
+    Dataset one = both;
+    one.target = both.target.col(j).eval();
+    EXPECT_TRUE(predict_by_mean(one, queries).isApprox(predict_by_mean(both, queries).col(j), 1e-12));
+    EXPECT_TRUE(
+        predict_by_regression(one, queries).isApprox(predict_by_regression(both, queries).col(j), 1e-12));
+    EXPECT_TRUE(predict_by_neighbours(one, queries, 3, 1)
+                    .isApprox(predict_by_neighbours(both, queries, 3, 1).col(j), 1e-12));
+  }
 }
 
 }  // namespace

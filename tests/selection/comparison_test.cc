@@ -250,10 +250,74 @@ TEST(Compare, RefusesWhatItCannotCompare) {
   EXPECT_THROW(compare(linear_grid(), data, {}, options), InputError);
   options.folds = 61;
   EXPECT_THROW(compare(linear_grid(), data, {}, options), InputError);
-  Dataset two = data;
-  two.target_names = {"y", "z"};
-  two.target = Eigen::MatrixXd::Random(60, 2);
-  EXPECT_THROW(compare(linear_grid(), two, {}, quick_options()), InputError);
+}
+
+// Of which the second, a line with much noise, has another unit.
+Dataset two_targets(Eigen::Index n, std::uint64_t seed) {
+  Dataset data = two_lines(n, seed);
+  data.target_names = {"y", "load"};
+  data.target.conservativeResize(n, 2);
+  Stream stream(seed, 0, "second target");
+  for (Eigen::Index i = 0; i < n; ++i) {
+    data.target(i, 1) = 5000 + 300 * data.inputs(i, 1) + 200 * stream.normal();
+  }
+  return data;
+}
+
+// An oracle of one fold, for two targets: fits to the others, judged in standard deviations over all samples.
+TEST(Compare, JudgesSeveralTargetsInTheirStandardDeviations) {
+  const Dataset data = two_targets(120, 2);
+  ComparisonOptions options = quick_options();
+  options.clipping = false;
+  const Comparison result = compare({{GateSpec{}}, {ExpertSpec{}}, {1}, {0}}, data, {}, options);
+  const Eigen::RowVectorXd mean = data.target.colwise().mean();
+  const Eigen::RowVectorXd variance = (data.target.rowwise() - mean).array().square().colwise().mean();
+  Eigen::RowVectorXd squares = Eigen::RowVectorXd::Zero(2);
+  for (const Indices& fold : deal_folds(data.inputs, 4, options.seed)) {
+    const Dataset train = subset(data, complement(fold, 120));
+    const Dataset held_out = subset(data, fold);
+    Eigen::MatrixXd design(train.inputs.rows(), 3);
+    design << train.inputs, Eigen::VectorXd::Ones(train.inputs.rows());
+    const Eigen::MatrixXd lines = design.colPivHouseholderQr().solve(train.target);
+    const Eigen::MatrixXd errors =
+        (held_out.target - held_out.inputs * lines.topRows(2)).rowwise() - lines.row(2);
+    squares += errors.array().square().colwise().sum().matrix() / 120;
+  }
+  EXPECT_NEAR(result.rows[0].cv.rmse, std::sqrt((squares.array() / variance.array()).mean()), 1e-8);
+  EXPECT_NEAR(result.baselines[1].error.rmse, result.rows[0].cv.rmse, 1e-8);
+  EXPECT_NEAR(result.baselines[0].error.rmse, 1, 0.05) << "the mean has an error of one standard deviation";
+  ASSERT_EQ(result.by_target.size(), 2U);
+  EXPECT_NEAR(result.by_target[0].rmse, std::sqrt(squares[0]), 1e-8);
+  EXPECT_NEAR(result.by_target[1].rmse, std::sqrt(squares[1]), 1e-5);
+}
+
+TEST(Compare, ChoosesForAllTargetsTogether) {
+  Dataset data = two_targets(300, 5);
+  const Indices test{0, 7, 20, 21, 22, 100, 101, 250, 299};
+  const Comparison result = compare(linear_grid(), data, test, quick_options());
+  const ComparisonRow& best = result.rows[static_cast<std::size_t>(result.best)];
+  EXPECT_GE(best.contender.spec.num_experts, 2) << "the first target has two lines";
+  const int number = best.contender.spec.num_experts;
+  EXPECT_EQ(best.num_parameters, 3 * (number - 1) + 6 * number);
+  // By the definition, on the test samples.
+  const Dataset learned = subset(data, complement(test, 300));
+  const Dataset held_out = subset(data, test);
+  const Eigen::MatrixXd errors = held_out.target - predict_mean(result.model, held_out.inputs, 1);
+  const Eigen::RowVectorXd mean = learned.target.colwise().mean();
+  const Eigen::ArrayXXd variance = (learned.target.rowwise() - mean).array().square().colwise().mean();
+  const Eigen::ArrayXXd squares = errors.array().square().colwise().mean();
+  const Error& judged = result.blend.rows.empty() ? *best.test : *result.blend.test;
+  EXPECT_NEAR(judged.rmse, std::sqrt((squares / variance).mean()), 1e-10);
+  for (Eigen::Index j = 0; j < 2; ++j) {
+    EXPECT_NEAR(result.by_target[static_cast<std::size_t>(j)].rmse, std::sqrt(squares(0, j)), 1e-7);
+  }
+  // In other units all is the same.
+  data.target.col(1) *= 1e-3;
+  const Comparison scaled = compare(linear_grid(), data, test, quick_options());
+  for (std::size_t i = 0; i < result.rows.size(); ++i) {
+    EXPECT_NEAR(scaled.rows[i].cv.rmse, result.rows[i].cv.rmse, 1e-6);
+  }
+  EXPECT_NEAR(scaled.by_target[1].rmse, 1e-3 * result.by_target[1].rmse, 1e-6);
 }
 
 }  // namespace
