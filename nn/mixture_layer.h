@@ -1,0 +1,83 @@
+// A layer of experts of which each token uses a few.
+#pragma once
+
+#include <torch/torch.h>
+
+#include <cstdint>
+#include <span>
+
+#include "moest/base/option.h"
+#include "nn/router.h"
+
+namespace moest::nn {
+
+/// How the experts of a layer are, how they are chosen, and what the training loss gets for it.
+struct MixtureOptions {
+  RouterSpec router;
+  int num_experts = 8;
+  int top_k = 2;
+  int hidden = 0;
+  double capacity = 0;
+  double balance_weight = 0.01;
+  double z_weight = 0.001;
+};
+
+/// The options but for the router's.
+std::span<const Option<MixtureOptions>> mixture_options();
+
+/// Throws InputError for a number out of range, more chosen experts than there are, or a bad router.
+void check(const MixtureOptions& options);
+
+/// What a layer chose for n tokens, without gradients.
+struct Routing {
+  torch::Tensor experts;        // n x top_k, in the order of their scores, the largest first
+  torch::Tensor weights;        // n x top_k
+  torch::Tensor scores;         // n x k
+  torch::Tensor probabilities;  // n x k: the weights among all experts, made to sum to 1
+  torch::Tensor kept;           // n x top_k, false where the expert had no room; undefined without a capacity
+
+  /// Choices that found no room.
+  std::int64_t num_dropped() const;
+};
+
+/// The routing of all tokens of several calls, in that order; at least one.
+Routing joined(std::span<const Routing> parts);
+
+/// f(x) = sum_{i in top_k(x)} w_i(x) (V_i gelu(U_i x + a_i) + c_i): the experts with the top_k largest scores
+/// of the router, with the router's weights over these alone. No token is dropped, unless `capacity` is
+/// positive: then each expert has room for ceil(capacity n top_k / k) tokens of a call, and those that choose
+/// it with the least weight beyond are not seen by it (and the others' weights stay as they are).
+///
+/// Parameters: router.*, inner_weight (k x width x hidden: U'), inner_bias (k x hidden: a), outer_weight
+/// (k x hidden x width: V'), outer_bias (k x width: c); the experts start as torch::nn::Linear does.
+class MixtureLayerImpl : public torch::nn::Module {
+ public:
+  /// Throws InputError as check() does.
+  MixtureLayerImpl(std::int64_t width, const MixtureOptions& options);
+
+  /// x: .. x width. Returns the same shape.
+  torch::Tensor forward(const torch::Tensor& x);
+
+  /// Of the last forward, a scalar with gradients:
+  ///     balance_weight k sum_i f_i P_i + z_weight mean_n (log sum_i e^{s_i})^2,
+  /// f_i the share of choices that fell on expert i, P_i the mean over tokens of its weight among all k
+  /// (sigmoids divided by their sum): the first sum is 1 / k, and its term balance_weight, where all are used
+  /// equally (Switch transformers, arXiv 2101.03961; z loss: ST-MoE, arXiv 2202.08906). 0 before the first.
+  torch::Tensor auxiliary_loss() const;
+
+  /// Of the last forward.
+  const Routing& routing() const { return routing_; }
+
+  Router router() const { return router_; }
+  const MixtureOptions& options() const { return options_; }
+
+ private:
+  MixtureOptions options_;
+  Router router_{nullptr};
+  torch::Tensor inner_weight_, inner_bias_, outer_weight_, outer_bias_;
+  Routing routing_;
+  torch::Tensor auxiliary_loss_;
+};
+TORCH_MODULE(MixtureLayer);
+
+}  // namespace moest::nn

@@ -1,0 +1,31 @@
+// How a mixture layer uses its experts.
+#pragma once
+
+#include <torch/torch.h>
+
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <vector>
+
+#include "nn/mixture_layer.h"
+
+namespace moest::nn {
+
+/// Of the routing of n tokens, K of k experts each; top(t) are those that token t chose.
+struct RoutingStatistics {
+  std::vector<double> load;           // share of all choices that fell on expert i: sums to 1
+  double load_entropy = 0;            // -sum_i load_i log load_i / log k, 1 for equal loads
+  double weight_entropy = 0;          // mean of -sum_i p_i log p_i / log k, p the probabilities of a token
+  std::optional<double> change_rate;  // 1 - mean |top(t) and top(t) before| / K, against an earlier routing
+  std::vector<std::vector<double>> co_activation;  // k x k: share of tokens that chose both i and j
+  std::optional<double> margin;  // mean distance of the K-th largest score and the next; absent for K = k
+  double dropped = 0;            // share of choices that found no room
+};
+
+/// `before` is what `Routing::experts` was for the same tokens earlier, or undefined.
+RoutingStatistics routing_statistics(const Routing& routing, const torch::Tensor& before = {});
+
+/// An object with a field for each; null for one that is absent.
+nlohmann::ordered_json statistics_json(const RoutingStatistics& statistics);
+
+}  // namespace moest::nn
