@@ -1,0 +1,11 @@
+# PNG and JPEG files for moest_nn, which takes stb_image; without it moest-nn refuses such files and reads all others.
+find_path(MOEST_STB_INCLUDE_DIR stb/stb_image.h)
+find_library(MOEST_STB_LIBRARY stb)
+mark_as_advanced(MOEST_STB_INCLUDE_DIR MOEST_STB_LIBRARY)
+if(MOEST_STB_INCLUDE_DIR AND MOEST_STB_LIBRARY)
+  target_include_directories(moest_nn SYSTEM PUBLIC ${MOEST_STB_INCLUDE_DIR})
+  target_link_libraries(moest_nn PUBLIC ${MOEST_STB_LIBRARY})
+  target_compile_definitions(moest_nn PUBLIC MOEST_WITH_STB)
+else()
+  message(STATUS "moest-nn will read no PNG and JPEG files: that needs libstb-dev")
+endif()
