@@ -1,0 +1,426 @@
+#include "nn/training.h"
+
+#include <ATen/autocast_mode.h>
+#include <fmt/format.h>
+#include <torch/version.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cmath>
+#include <filesystem>
+#include <numbers>
+
+#include "moest/base/error.h"
+#include "moest/base/file.h"
+#include "moest/base/journal.h"
+#include "moest/base/json_text.h"
+#include "moest/base/option_json.h"
+#include "moest/base/random.h"
+#include "nn/adamw.h"
+#include "nn/checkpoint.h"
+
+namespace moest::nn {
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::ordered_json;
+using Clock = std::chrono::steady_clock;
+
+constexpr std::array<std::string_view, 3> kDevices{"auto", "cpu", "cuda"};
+constexpr std::array<std::string_view, 3> kPrecisions{"auto", "float32", "bfloat16"};
+constexpr std::array<std::string_view, 3> kFreeToChange{"max_seconds", "device", "precision"};
+
+std::string path_in(const std::string& folder, std::string_view name) {
+  return (fs::path(folder) / name).string();
+}
+
+double seconds_since(Clock::time_point begin) {
+  return std::chrono::duration<double>(Clock::now() - begin).count();
+}
+
+/// While it lives, matrix products on the GPU are done in bfloat16.
+class MixedPrecision {
+ public:
+  explicit MixedPrecision(bool is_on) : is_on_(is_on) { set(true); }
+  MixedPrecision(const MixedPrecision&) = delete;
+  MixedPrecision& operator=(const MixedPrecision&) = delete;
+  ~MixedPrecision() { set(false); }
+
+ private:
+  void set(bool enabled) const {
+    if (!is_on_) {
+      return;
+    }
+#if TORCH_VERSION_MAJOR > 2 || (TORCH_VERSION_MAJOR == 2 && TORCH_VERSION_MINOR >= 4)
+    at::autocast::set_autocast_enabled(at::kCUDA, enabled);
+    at::autocast::set_autocast_dtype(at::kCUDA, at::kBFloat16);
+#else
+    at::autocast::set_enabled(enabled);
+    at::autocast::set_autocast_gpu_dtype(at::kBFloat16);
+#endif
+    at::autocast::clear_cache();
+  }
+
+  bool is_on_;
+};
+
+bool wants_mixed_precision(const TrainingOptions& options, const torch::Device& device) {
+  if (options.precision == "bfloat16" && !device.is_cuda()) {
+    throw InputError("precision bfloat16 needs a GPU", "on a CPU it would be slower", "Leave it at auto.");
+  }
+  return device.is_cuda() && options.precision != "float32";
+}
+
+bool is_own_file(const fs::path& path) {
+  const std::string name = path.filename().string();
+  return std::ranges::any_of(std::array{kCheckpointFile, kModelFile, kLogFile}, [&](std::string_view own) {
+    return name == own || name.starts_with(fmt::format("{}.tmp-", own));
+  });
+}
+
+/// Makes the folder, or throws InputError where a training cannot begin in it.
+void prepare_folder(const std::string& folder) {
+  std::error_code error;
+  if (fs::exists(path_in(folder, kCheckpointFile), error)) {
+    throw InputError(fmt::format("{} holds a training already", folder), "another would overwrite it",
+                     "Go on with it by --resume, or name another folder.");
+  }
+  if (fs::exists(folder, error) && !fs::is_directory(folder, error)) {
+    throw InputError(fmt::format("cannot write to {}", folder), "it is no folder", "Name a folder.");
+  }
+  fs::create_directories(folder, error);
+  if (error) {
+    throw InputError(fmt::format("cannot make the folder {}", folder), error.message(),
+                     "Name a folder that you may write to.");
+  }
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    if (!is_own_file(entry.path())) {
+      throw InputError(
+          fmt::format("{} holds {}, which is of no training", folder, entry.path().filename().string()),
+          "a training has a folder of its own", "Name a new or an empty folder.");
+    }
+  }
+}
+
+/// The lines of a log up to a step, those after it removed from the file.
+std::vector<Json> lines_until(const std::string& path, std::int64_t step) {
+  std::vector<Json> lines;
+  std::string text;
+  for (const std::string& line : Journal(path).lines()) {
+    Json json = parse_json(line, path, "a line of the log of a training", "Remove the line or the file.");
+    if (json.value("step", std::int64_t{0}) <= step) {
+      text += line + "\n";
+      lines.push_back(std::move(json));
+    }
+  }
+  write_output(path, text);
+  return lines;
+}
+
+/// One training from its beginning to one of its ends.
+class Trainer {
+ public:
+  Trainer(Task& task, const TrainingOptions& options, const std::string& folder,
+          const TrainingControl& control)
+      : task_(task),
+        options_(options),
+        folder_(folder),
+        control_(control),
+        specification_{{"training", training_specification(options)}, {"task", task.specification()}},
+        is_mixed_(wants_mixed_precision(options, training_device(options))),
+        optimizer_(task.module(), options.weight_decay, options.beta2) {
+    summary_.kept_loss = std::numeric_limits<double>::infinity();
+    for (const torch::Tensor& parameter : task.module().parameters()) {
+      summary_.num_parameters += parameter.numel();
+    }
+  }
+
+  TrainingSummary run(Beginning beginning) {
+    if (beginning == Beginning::checkpoint) {
+      resume();
+    } else {
+      prepare_folder(folder_);
+      write_output(path_in(folder_, kLogFile), "");
+    }
+    Journal log(path_in(folder_, kLogFile));
+    std::optional<TrainingStatus> status;
+    if (beginning == Beginning::fresh) {
+      status = evaluate(log);
+    }
+    while (!status) {
+      status = reason_to_stop();
+      if (status) {
+        // Not where the last step was followed by an evaluation anyway.
+        status = last_evaluated() == summary_.steps ? status : evaluate(log).value_or(*status);
+      } else {
+        status = make_step();
+        if (!status && summary_.steps % options_.evaluate_every == 0) {
+          status = evaluate(log);
+        }
+      }
+    }
+    summary_.status = *status;
+    summary_.seconds = seconds();
+    summary_.message = message();
+    return summary_;
+  }
+
+ private:
+  void resume() {
+    const std::string path = path_in(folder_, kCheckpointFile);
+    const Checkpoint checkpoint = read_checkpoint(path);
+    check_same_specification(checkpoint.header.at("specification"), specification_, path);
+    copy_tensors(checkpoint.module, tensors_of(task_.module()), path);
+    copy_tensors(checkpoint.optimizer, optimizer_.state(), path);
+    summary_.steps = checkpoint.header.at("step");
+    summary_.kept_step = checkpoint.header.at("kept_step");
+    summary_.kept_loss = checkpoint.header.at("kept_loss");
+    earlier_seconds_ = checkpoint.header.at("seconds");
+    first_step_ = summary_.steps;
+    optimizer_.set_steps_done(summary_.steps);
+    summary_.evaluations = lines_until(path_in(folder_, kLogFile), summary_.steps);
+  }
+
+  std::optional<TrainingStatus> reason_to_stop() const {
+    if (summary_.steps == options_.steps) {
+      return TrainingStatus::finished;
+    }
+    if (control_.interrupt != nullptr && control_.interrupt->load()) {
+      return TrainingStatus::interrupted;
+    }
+    if (options_.max_seconds && seconds_since(begin_) + evaluation_seconds_ >= *options_.max_seconds) {
+      return TrainingStatus::time_limit;
+    }
+    return std::nullopt;
+  }
+
+  std::optional<TrainingStatus> make_step() {
+    task_.set_share_done(share_done());
+    seed_torch(options_.seed, summary_.steps, "training step");
+    task_.module().train();
+    optimizer_.zero_grad();
+    torch::Tensor loss;
+    {
+      const MixedPrecision mixed(is_mixed_);
+      loss = task_.loss(summary_.steps);
+    }
+    const double value = loss.item<double>();
+    if (!std::isfinite(value)) {
+      return TrainingStatus::failed;
+    }
+    loss.backward();
+    torch::nn::utils::clip_grad_norm_(optimizer_.parameters(), options_.clip);
+    optimizer_.step(scheduled_rate(options_, summary_.steps));
+    ++summary_.steps;
+    loss_sum_ += value;
+    ++losses_;
+    report(value);
+    return std::nullopt;
+  }
+
+  /// Evaluates and writes; failed where the loss is not finite.
+  std::optional<TrainingStatus> evaluate(Journal& log) {
+    const Clock::time_point begin = Clock::now();
+    task_.set_share_done(share_done());
+    task_.module().eval();
+    Evaluation evaluation;
+    {
+      const torch::NoGradGuard no_gradients;
+      const MixedPrecision mixed(is_mixed_);
+      evaluation = task_.evaluate();
+    }
+    if (!std::isfinite(evaluation.loss)) {
+      return TrainingStatus::failed;
+    }
+    Json line{{"step", summary_.steps},
+              {"seconds", seconds()},
+              {"rate", scheduled_rate(options_, std::min<std::int64_t>(summary_.steps, options_.steps - 1))},
+              {"batch_loss", losses_ > 0 ? Json(loss_sum_ / static_cast<double>(losses_)) : Json(nullptr)}};
+    line.update(evaluation.fields);
+    loss_sum_ = 0;
+    losses_ = 0;
+    const bool is_best = evaluation.loss < summary_.kept_loss;
+    if (is_best) {
+      summary_.kept_step = summary_.steps;
+      summary_.kept_loss = evaluation.loss;
+    }
+    log.append(line.dump());
+    summary_.evaluations.push_back(std::move(line));
+    write(is_best);
+    evaluation_seconds_ = seconds_since(begin);
+    if (control_.evaluated) {
+      control_.evaluated(summary_.evaluations.back());
+    }
+    return std::nullopt;
+  }
+
+  void write(bool is_best) {
+    Checkpoint checkpoint{{{"moest_nn", 1},
+                           {"specification", specification_},
+                           {"step", summary_.steps},
+                           {"seconds", seconds()},
+                           {"kept_step", summary_.kept_step},
+                           {"kept_loss", summary_.kept_loss}},
+                          tensors_of(task_.module())};
+    if (is_best) {
+      write_checkpoint(path_in(folder_, kModelFile), checkpoint);
+    }
+    checkpoint.optimizer = optimizer_.state();
+    write_checkpoint(path_in(folder_, kCheckpointFile), checkpoint);
+  }
+
+  /// The step of the last line of the log; -1 if it has none.
+  std::int64_t last_evaluated() const {
+    return summary_.evaluations.empty() ? -1 : summary_.evaluations.back().at("step").get<std::int64_t>();
+  }
+  double seconds() const { return earlier_seconds_ + seconds_since(begin_); }
+  double share_done() const { return static_cast<double>(summary_.steps) / options_.steps; }
+
+  void report(double loss) const {
+    if (!control_.progress) {
+      return;
+    }
+    const double elapsed = seconds_since(begin_);
+    const double of_steps =
+        static_cast<double>(summary_.steps - first_step_) / static_cast<double>(options_.steps - first_step_);
+    const double of_time = options_.max_seconds ? elapsed / *options_.max_seconds : 0;
+    control_.progress({summary_.steps, loss, elapsed, std::min(1.0, std::max(of_steps, of_time))});
+  }
+
+  std::string message() const {
+    const std::string done = fmt::format("{} of {} steps", summary_.steps, options_.steps);
+    switch (summary_.status) {
+      case TrainingStatus::finished:
+        return fmt::format("all {} steps are done", options_.steps);
+      case TrainingStatus::time_limit:
+        return fmt::format("the time was up after {}", done);
+      case TrainingStatus::interrupted:
+        return fmt::format("interrupted after {}", done);
+      case TrainingStatus::failed:
+        break;
+    }
+    const std::string kept = last_evaluated() < 0
+                                 ? "Nothing was kept."
+                                 : fmt::format("The checkpoint of step {} is kept.", last_evaluated());
+    return fmt::format(
+        "the loss was not a finite number after {} (the rate is too high, or a router's scores grew beyond "
+        "all bounds). {} Try a smaller learning_rate or clip.",
+        done, kept);
+  }
+
+  Task& task_;
+  const TrainingOptions& options_;
+  const std::string& folder_;
+  const TrainingControl& control_;
+  Json specification_;
+  bool is_mixed_;
+  AdamW optimizer_;
+  Clock::time_point begin_ = Clock::now();
+  double earlier_seconds_ = 0;
+  double evaluation_seconds_ = 0;  // that the last one took
+  std::int64_t first_step_ = 0;
+  double loss_sum_ = 0;  // since the last evaluation
+  std::int64_t losses_ = 0;
+  TrainingSummary summary_;
+};
+
+}  // namespace
+
+std::span<const Option<TrainingOptions>> training_options() {
+  static const std::array kOptions{
+      Option<TrainingOptions>{"steps", &TrainingOptions::steps, 1, 1e9, "",
+                              "number of batches, along which the learning rate follows its schedule"},
+      Option<TrainingOptions>{"batch", &TrainingOptions::batch, 1, 1e6, "", "samples of one step"},
+      Option<TrainingOptions>{"learning_rate", &TrainingOptions::learning_rate, 1e-9, 10, "",
+                              "of AdamW, at the end of the warm-up"},
+      Option<TrainingOptions>{"final_rate", &TrainingOptions::final_rate, 0, 1, "of learning_rate",
+                              "where the cosine that follows the warm-up ends"},
+      Option<TrainingOptions>{"warmup", &TrainingOptions::warmup, 0, 1e9, "steps",
+                              "in which the learning rate grows to its full value"},
+      Option<TrainingOptions>{"weight_decay", &TrainingOptions::weight_decay, 0, 100, "",
+                              "of matrices; biases and norms have none"},
+      Option<TrainingOptions>{"beta2", &TrainingOptions::beta2, 0, 0.99999, "",
+                              "memory of AdamW's mean squares"},
+      Option<TrainingOptions>{"clip", &TrainingOptions::clip, 1e-9, 1e9, "",
+                              "largest norm of the gradient of all parameters; a longer one is shortened"},
+      Option<TrainingOptions>{"evaluate_every", &TrainingOptions::evaluate_every, 1, 1e9, "steps",
+                              "from one evaluation and checkpoint to the next"},
+      Option<TrainingOptions>{"seed", &TrainingOptions::seed, 0, 1.8446744073709552e19, "",
+                              "same seed, same model, on as many threads of the same machine"},
+      Option<TrainingOptions>{"max_seconds", &TrainingOptions::max_seconds, 1e-3, 1e9, "s",
+                              "end after this time; --resume goes on from there"},
+      Option<TrainingOptions>{"device", &TrainingOptions::device, 0, 0, "",
+                              "where to compute: auto takes a GPU if there is one", kDevices},
+      Option<TrainingOptions>{"precision", &TrainingOptions::precision, 0, 0, "",
+                              "of matrix products: auto is bfloat16 on a GPU", kPrecisions},
+  };
+  return kOptions;
+}
+
+Json training_specification(const TrainingOptions& options) {
+  Json json = options_json(training_options(), options);
+  for (const std::string_view name : kFreeToChange) {
+    json.erase(std::string(name));
+  }
+  return json;
+}
+
+torch::Device training_device(const TrainingOptions& options) {
+  const bool has_gpu = torch::cuda::is_available();
+  if (options.device == "cuda" && !has_gpu) {
+    throw InputError("there is no GPU for device cuda", "LibTorch sees none", "Leave device at auto.");
+  }
+  return {options.device != "cpu" && has_gpu ? torch::kCUDA : torch::kCPU};
+}
+
+double scheduled_rate(const TrainingOptions& options, std::int64_t step) {
+  MOEST_EXPECT(step >= 0 && step < options.steps);
+  const int warmup = std::min(options.warmup, options.steps);
+  if (step < warmup) {
+    return options.learning_rate * static_cast<double>(step + 1) / warmup;
+  }
+  const double share = static_cast<double>(step - warmup) / (options.steps - warmup);
+  const double cosine = (1 + std::cos(std::numbers::pi * share)) / 2;
+  return options.learning_rate * (options.final_rate + (1 - options.final_rate) * cosine);
+}
+
+void seed_torch(std::uint64_t seed, std::int64_t key, std::string_view purpose) {
+  torch::manual_seed(Stream(seed, static_cast<std::uint64_t>(key), purpose)());
+}
+
+std::string_view name_of(TrainingStatus status) {
+  switch (status) {
+    case TrainingStatus::finished:
+      return "finished";
+    case TrainingStatus::time_limit:
+      return "time_limit";
+    case TrainingStatus::interrupted:
+      return "interrupted";
+    case TrainingStatus::failed:
+      break;
+  }
+  return "failed";
+}
+
+TrainingSummary train(Task& task, const TrainingOptions& options, const std::string& folder,
+                      Beginning beginning, const TrainingControl& control) {
+  check_options(options, training_options());
+  return Trainer(task, options, folder, control).run(beginning);
+}
+
+Json read_specification(const std::string& folder, std::string_view name) {
+  const std::string path = path_in(folder, name);
+  if (!fs::exists(path)) {
+    throw InputError(fmt::format("there is no training in {}", folder), fmt::format("it holds no {}", name),
+                     "Name the --output of a training.");
+  }
+  return read_checkpoint(path).header.at("specification");
+}
+
+void load_model(const std::string& folder, torch::nn::Module& module) {
+  const std::string path = path_in(folder, kModelFile);
+  copy_tensors(read_checkpoint(path).module, tensors_of(module), path);
+}
+
+}  // namespace moest::nn
