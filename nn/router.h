@@ -85,6 +85,8 @@ class RouterImpl : public torch::nn::Module {
   const RouterSpec& spec() const { return spec_; }
 
  private:
+  torch::Tensor over_temperature(const torch::Tensor& scores) const;
+
   RouterSpec spec_;
   torch::Tensor omega_, bias_, projection_, quadratic_, coefficients_, log_temperature_;
 };
