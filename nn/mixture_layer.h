@@ -72,6 +72,11 @@ class MixtureLayerImpl : public torch::nn::Module {
   const MixtureOptions& options() const { return options_; }
 
  private:
+  void note_routing(const torch::Tensor& scores, const torch::Tensor& experts, const torch::Tensor& weights);
+  bool is_dense(std::int64_t num_tokens) const;
+  torch::Tensor combined_experts(const torch::Tensor& x, const torch::Tensor& experts,
+                                 const torch::Tensor& weights);
+
   MixtureOptions options_;
   Router router_{nullptr};
   torch::Tensor inner_weight_, inner_bias_, outer_weight_, outer_bias_;

@@ -1,0 +1,294 @@
+#include "nn/mixture_layer.h"
+
+#include <ATen/autocast_mode.h>
+#include <c10/core/impl/LocalDispatchKeySet.h>
+#include <fmt/format.h>
+#include <torch/version.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <vector>
+
+#include "moest/base/error.h"
+
+namespace moest::nn {
+
+namespace {
+
+using torch::autograd::AutogradContext;
+using torch::autograd::Variable;
+using torch::autograd::variable_list;
+
+// The choices of n tokens, K each, sorted by expert.
+struct Dispatch {
+  torch::Tensor order;                     // n K: where a sorted choice stands among the choices
+  torch::Tensor inverse;                   // n K: where a choice stands among the sorted ones
+  torch::Tensor kept;                      // n x K: whether the expert has room; undefined where all have it
+  std::vector<std::int64_t> begins, rows;  // of an expert: its first sorted choice, and how many it takes
+};
+
+torch::Tensor sorting_order(const torch::Tensor& values, bool descending) {
+  return std::get<1>(values.sort(/*stable=*/true, 0, descending));
+}
+
+// An expert takes `room` choices at most, those of the largest weights; 0 for no limit.
+Dispatch dispatch_of(const torch::Tensor& experts, const torch::Tensor& weights, std::int64_t num_experts,
+                     std::int64_t room) {
+  const torch::Tensor choices = experts.flatten();
+  Dispatch result;
+  if (room > 0) {
+    const torch::Tensor by_weight = sorting_order(weights.flatten(), true);
+    result.order = by_weight.index_select(0, sorting_order(choices.index_select(0, by_weight), false));
+  } else {
+    result.order = sorting_order(choices, false);
+  }
+  result.inverse = torch::empty_like(result.order)
+                       .scatter_(0, result.order, torch::arange(choices.numel(), choices.options()));
+  const torch::Tensor counts = torch::bincount(choices, {}, num_experts);
+  if (room > 0) {
+    const torch::Tensor begins = counts.cumsum(0) - counts;
+    result.kept = (result.inverse - begins.index_select(0, choices) < room).view_as(experts);
+  }
+  const torch::Tensor counts_here = counts.cpu();
+  std::int64_t begin = 0;
+  for (std::int64_t expert = 0; expert < num_experts; ++expert) {
+    const std::int64_t count = counts_here.data_ptr<std::int64_t>()[expert];
+    result.begins.push_back(begin);
+    result.rows.push_back(room > 0 ? std::min(count, room) : count);
+    begin += count;
+  }
+  return result;
+}
+
+// The experts on their slices of the sorted tokens, and the weighted sums of what they say, as one step of
+// automatic differentiation: its gradients are written in place, slice by slice.
+class SortedExperts : public torch::autograd::Function<SortedExperts> {
+ public:
+  // x: n x width, weights: n x K. Returns n x width.
+  static Variable forward(AutogradContext* context, const Variable& x, const Variable& weights,
+                          const Variable& inner_weight, const Variable& inner_bias,
+                          const Variable& outer_weight, const Variable& outer_bias,
+                          const Dispatch& dispatch) {
+    const auto& [order, inverse, kept, begins, rows] = dispatch;
+    const std::int64_t top_k = weights.size(1);
+    const torch::Tensor tokens = order.div(top_k, "floor");
+    const torch::Tensor sorted = x.index_select(0, tokens);
+    const torch::Tensor before = torch::zeros({order.numel(), inner_weight.size(2)}, x.options());
+    const torch::Tensor said = torch::zeros_like(sorted);
+    for_each_slice(begins, rows, [&](std::int64_t expert, const auto& slice) {
+      torch::Tensor out = slice(before);
+      torch::addmm_out(out, inner_bias[expert], slice(sorted), inner_weight[expert]);
+    });
+    const torch::Tensor hidden = torch::gelu(before);
+    for_each_slice(begins, rows, [&](std::int64_t expert, const auto& slice) {
+      torch::Tensor out = slice(said);
+      torch::addmm_out(out, outer_bias[expert], slice(hidden), outer_weight[expert]);
+    });
+    context->save_for_backward(
+        {weights, inner_weight, outer_weight, order, inverse, tokens, sorted, before, hidden, said});
+    context->saved_data["begins"] = begins;
+    context->saved_data["rows"] = rows;
+    return weighted_sums(said.index_select(0, inverse), weights);
+  }
+
+  static variable_list backward(AutogradContext* context, const variable_list& gradients) {
+    const variable_list saved = context->get_saved_variables();
+    const torch::Tensor &weights = saved[0], &inner_weight = saved[1], &outer_weight = saved[2],
+                        &order = saved[3], &inverse = saved[4], &tokens = saved[5], &sorted = saved[6],
+                        &before = saved[7], &hidden = saved[8], &said = saved[9];
+    const std::vector<std::int64_t> begins = context->saved_data["begins"].toIntVector();
+    const std::vector<std::int64_t> rows = context->saved_data["rows"].toIntVector();
+
+    const torch::Tensor of_said = gradients[0].index_select(0, tokens);
+    const torch::Tensor of_weights = (of_said * said).sum(1).index_select(0, inverse).view_as(weights);
+    const torch::Tensor weighted = of_said * weights.flatten().index_select(0, order).unsqueeze(1);
+
+    const torch::Tensor of_outer_weight = torch::zeros_like(outer_weight);
+    const torch::Tensor of_outer_bias =
+        torch::zeros({outer_weight.size(0), outer_weight.size(2)}, weights.options());
+    const torch::Tensor of_hidden = torch::zeros_like(hidden);
+    for_each_slice(begins, rows, [&](std::int64_t expert, const auto& slice) {
+      torch::Tensor out = of_outer_weight[expert];
+      torch::mm_out(out, slice(hidden).t(), slice(weighted));
+      out = of_outer_bias[expert];
+      torch::sum_out(out, slice(weighted), 0);
+      out = slice(of_hidden);
+      torch::mm_out(out, slice(weighted), outer_weight[expert].t());
+    });
+    const torch::Tensor of_before = torch::gelu_backward(of_hidden, before);
+    const torch::Tensor of_inner_weight = torch::zeros_like(inner_weight);
+    const torch::Tensor of_inner_bias =
+        torch::zeros({inner_weight.size(0), inner_weight.size(2)}, weights.options());
+    const torch::Tensor of_sorted = torch::zeros_like(sorted);
+    for_each_slice(begins, rows, [&](std::int64_t expert, const auto& slice) {
+      torch::Tensor out = of_inner_weight[expert];
+      torch::mm_out(out, slice(sorted).t(), slice(of_before));
+      out = of_inner_bias[expert];
+      torch::sum_out(out, slice(of_before), 0);
+      out = slice(of_sorted);
+      torch::mm_out(out, slice(of_before), inner_weight[expert].t());
+    });
+    const torch::Tensor of_x =
+        of_sorted.index_select(0, inverse).view({weights.size(0), weights.size(1), -1}).sum(1);
+    return {of_x, of_weights, of_inner_weight, of_inner_bias, of_outer_weight, of_outer_bias, {}};
+  }
+
+ private:
+  template <class F>
+  static void for_each_slice(const std::vector<std::int64_t>& begins, const std::vector<std::int64_t>& rows,
+                             F&& f) {
+    for (std::size_t expert = 0; expert < rows.size(); ++expert) {
+      if (rows[expert] > 0) {
+        f(static_cast<std::int64_t>(expert),
+          [&](const torch::Tensor& sorted) { return sorted.narrow(0, begins[expert], rows[expert]); });
+      }
+    }
+  }
+
+  // said: n K x width, weights: n x K. Returns n x width.
+  static torch::Tensor weighted_sums(const torch::Tensor& said, const torch::Tensor& weights) {
+    return torch::bmm(weights.unsqueeze(1), said.view({weights.size(0), weights.size(1), -1})).squeeze(1);
+  }
+};
+
+// The number type of matrix products on x: a shorter one under autocast.
+torch::ScalarType product_type(const torch::Tensor& x) {
+#if TORCH_VERSION_MAJOR > 2 || (TORCH_VERSION_MAJOR == 2 && TORCH_VERSION_MINOR >= 4)
+  const bool is_shortened = at::autocast::is_autocast_enabled(x.device().type());
+  return is_shortened ? at::autocast::get_autocast_dtype(x.device().type()) : x.scalar_type();
+#else
+  if (x.is_cuda()) {
+    return at::autocast::is_enabled() ? at::autocast::get_autocast_gpu_dtype() : x.scalar_type();
+  }
+  return at::autocast::is_cpu_enabled() ? at::autocast::get_autocast_cpu_dtype() : x.scalar_type();
+#endif
+}
+
+// sum_i w_i(x) times expert i at x, all experts at all tokens. x: n x width, weights: n x k. Returns n x
+// width.
+torch::Tensor all_experts(const torch::Tensor& x, const torch::Tensor& weights,
+                          const torch::Tensor& inner_weight, const torch::Tensor& inner_bias,
+                          const torch::Tensor& outer_weight, const torch::Tensor& outer_bias) {
+  const torch::Tensor hidden = torch::gelu(torch::baddbmm(
+      inner_bias.unsqueeze(1), x.unsqueeze(0).expand({weights.size(1), -1, -1}), inner_weight));
+  return torch::addbmm(torch::matmul(weights, outer_bias), hidden * weights.t().unsqueeze(2), outer_weight);
+}
+
+torch::Tensor uniform(at::IntArrayRef sizes, std::int64_t num_inputs) {
+  const double bound = 1 / std::sqrt(static_cast<double>(num_inputs));
+  return torch::rand(sizes) * (2 * bound) - bound;
+}
+
+}  // namespace
+
+std::span<const Option<MixtureOptions>> mixture_options() {
+  static const std::array kOptions{
+      Option<MixtureOptions>{"experts", &MixtureOptions::num_experts, 1, 4096, "", "experts in a layer"},
+      Option<MixtureOptions>{"top_k", &MixtureOptions::top_k, 1, 4096, "", "experts that a token uses"},
+      Option<MixtureOptions>{
+          "expert_hidden", &MixtureOptions::hidden, 0, 1e6, "",
+          "hidden neurons of an expert, 0 for 4 width / top_k: those in use are as many as in "
+          "a dense layer"},
+      Option<MixtureOptions>{
+          "capacity", &MixtureOptions::capacity, 0, 1e6, "",
+          "an expert takes at most so many times its equal share of the tokens of a step, and "
+          "those with the least weight beyond are dropped; 0 for no limit"},
+      Option<MixtureOptions>{"balance_weight", &MixtureOptions::balance_weight, 0, 1e6, "",
+                             "of the load-balancing loss, which is 1 for equal loads"},
+      Option<MixtureOptions>{"z_weight", &MixtureOptions::z_weight, 0, 1e6, "",
+                             "of the squared logarithm of the sum of the scores' exponentials"},
+  };
+  return kOptions;
+}
+
+void check(const MixtureOptions& options) {
+  check_options(options, mixture_options());
+  if (options.top_k > options.num_experts) {
+    throw InputError(fmt::format("--top-k {} is more than --experts {}", options.top_k, options.num_experts),
+                     "a token cannot use more experts than there are", "Lower it, or have more experts.");
+  }
+  check(options.router);
+}
+
+std::int64_t Routing::num_dropped() const {
+  return kept.defined() ? kept.numel() - kept.sum().item<std::int64_t>() : 0;
+}
+
+Routing joined(std::span<const Routing> parts) {
+  MOEST_EXPECT(!parts.empty());
+  const auto joined_field = [parts](torch::Tensor Routing::*field) {
+    std::vector<torch::Tensor> tensors;
+    for (const Routing& part : parts) {
+      tensors.push_back(part.*field);
+    }
+    return tensors.front().defined() ? torch::cat(tensors) : torch::Tensor();
+  };
+  return {joined_field(&Routing::experts), joined_field(&Routing::weights), joined_field(&Routing::scores),
+          joined_field(&Routing::probabilities), joined_field(&Routing::kept)};
+}
+
+MixtureLayerImpl::MixtureLayerImpl(std::int64_t width, const MixtureOptions& options) : options_(options) {
+  MOEST_EXPECT(width >= 1);
+  check(options);
+  const std::int64_t k = options.num_experts;
+  const std::int64_t hidden =
+      options.hidden > 0 ? options.hidden : std::max<std::int64_t>(1, 4 * width / options.top_k);
+  router_ = register_module("router", Router(options.router, width, k));
+  inner_weight_ = register_parameter("inner_weight", uniform({k, width, hidden}, width));
+  inner_bias_ = register_parameter("inner_bias", uniform({k, hidden}, width));
+  outer_weight_ = register_parameter("outer_weight", uniform({k, hidden, width}, hidden));
+  outer_bias_ = register_parameter("outer_bias", uniform({k, width}, hidden));
+}
+
+torch::Tensor MixtureLayerImpl::forward(const torch::Tensor& x) {
+  const torch::Tensor tokens = x.reshape({-1, x.size(-1)});
+  MOEST_EXPECT(tokens.size(0) >= 1);
+  const torch::Tensor scores = router_->scores(tokens);
+  const auto [best_scores, experts] = scores.topk(options_.top_k, 1);
+  const torch::Tensor weights = router_->weights(best_scores);
+  note_routing(scores, experts, weights);
+  return combined_experts(tokens, experts, weights).view_as(x);
+}
+
+void MixtureLayerImpl::note_routing(const torch::Tensor& scores, const torch::Tensor& experts,
+                                    const torch::Tensor& weights) {
+  const std::int64_t k = options_.num_experts;
+  const torch::Tensor open = router_->weights(scores);
+  const torch::Tensor probabilities = open / open.sum(1, /*keepdim=*/true);
+  const torch::Tensor shares =
+      torch::bincount(experts.flatten(), {}, k).to(scores.scalar_type()) / experts.numel();
+  const torch::Tensor balance = static_cast<double>(k) * torch::dot(shares, probabilities.mean(0));
+  auxiliary_loss_ =
+      options_.balance_weight * balance + options_.z_weight * scores.logsumexp(1).square().mean();
+  routing_ = {experts, weights.detach(), scores.detach(), probabilities.detach(), {}};
+}
+
+bool MixtureLayerImpl::is_dense(std::int64_t num_tokens) const {
+  return options_.capacity == 0 && (options_.top_k == options_.num_experts || num_tokens <= 4);
+}
+
+torch::Tensor MixtureLayerImpl::combined_experts(const torch::Tensor& x, const torch::Tensor& experts,
+                                                 const torch::Tensor& weights) {
+  const torch::ScalarType type = product_type(x);
+  const c10::impl::ExcludeDispatchKeyGuard no_autocast(c10::autocast_dispatch_keyset);
+  const auto typed = [type](const torch::Tensor& tensor) { return tensor.to(type); };
+  if (is_dense(x.size(0))) {
+    const torch::Tensor all_weights =
+        torch::zeros({x.size(0), options_.num_experts}, weights.options()).scatter(1, experts, weights);
+    return all_experts(typed(x), typed(all_weights), typed(inner_weight_), typed(inner_bias_),
+                       typed(outer_weight_), typed(outer_bias_));
+  }
+  const double share = static_cast<double>(experts.numel()) / options_.num_experts;
+  const Dispatch dispatch = dispatch_of(experts, routing_.weights, options_.num_experts,
+                                        static_cast<std::int64_t>(std::ceil(options_.capacity * share)));
+  routing_.kept = dispatch.kept;
+  return SortedExperts::apply(typed(x), typed(weights), typed(inner_weight_), typed(inner_bias_),
+                              typed(outer_weight_), typed(outer_bias_), dispatch);
+}
+
+torch::Tensor MixtureLayerImpl::auxiliary_loss() const {
+  return auxiliary_loss_.defined() ? auxiliary_loss_ : torch::zeros({}, outer_bias_.options());
+}
+
+}  // namespace moest::nn
