@@ -7,6 +7,7 @@
 #include "app/ranks.h"
 #include "moest/base/file.h"
 #include "moest/base/parallel.h"
+#include "moest/report/page.h"
 #include "moest/report/study_report.h"
 #include "moest/report/study_text.h"
 #include "moest/report/text_table.h"

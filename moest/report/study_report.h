@@ -7,10 +7,6 @@
 
 namespace moest {
 
-/// Throws InputError unless `folder` can hold a report: it is not there yet (but the folder around it is), is
-/// empty, or holds a former report.
-void check_report_folder(const std::string& folder);
-
 /// Writes index.html, figures/METRIC.{svg,pdf,gp,csv} and tables/{rates.csv,rates.tex,points.csv} into
 /// `folder`, over those of a former report, each whole or not at all; nothing before all of them are made.
 /// Throws as check_report_folder, and EnvironmentError if gnuplot is missing or a file cannot be written.

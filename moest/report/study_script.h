@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "moest/report/figure.h"
 #include "moest/report/study_curves.h"
 
 namespace moest {
@@ -16,20 +17,6 @@ std::string statistic_title(const Statistic& statistic);
 /// Axes and legend: everything of a script but terminals and the plot command.
 std::string figure_settings(const Study& study, const std::string& metric,
                             const std::vector<StudyCurve>& curves);
-
-/// A legend's entry and the drawn elements that it shows and hides, by the numbers that gnuplot gives them.
-struct LegendSwitch {
-  int entry = 0;
-  std::vector<int> elements;
-};
-
-struct PlotCommand {
-  std::string text;
-  std::vector<LegendSwitch> switches;  // one for each entry of the legend
-};
-
-/// Whether points have their numbers as hypertext, which only the terminals for screens know.
-enum class Tooltips { none, shown };
 
 /// Draws curves_csv() from the file METRIC.csv.
 PlotCommand plot_command(const std::string& metric, const std::vector<StudyCurve>& curves, Tooltips tooltips);

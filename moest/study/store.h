@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "moest/base/database.h"
 #include "moest/study/specification.h"
 #include "moest/study/trial.h"
 
@@ -19,17 +20,12 @@ namespace moest {
 /// one process at a time; the lock goes with the process that holds it, however it ends.
 class StudyStore {
  public:
-  enum class Access { read, write };
+  using Access = Database::Access;
 
   /// Opens the file; `write` makes it if it is not there. Throws InputError for what is no store, one of
   /// another version, one that another process writes to, or none to read; EnvironmentError if it cannot be
   /// written.
   StudyStore(const std::string& path, Access access);
-  ~StudyStore();
-  StudyStore(const StudyStore&) = delete;
-  StudyStore& operator=(const StudyStore&) = delete;
-  StudyStore(StudyStore&&) noexcept;
-  StudyStore& operator=(StudyStore&&) noexcept;
 
   /// The study that it holds; none if it is new.
   std::optional<Study> study() const;
@@ -43,8 +39,7 @@ class StudyStore {
   void add(std::span<const TrialRow> rows);
 
  private:
-  class File;
-  std::unique_ptr<File> file_;
+  std::unique_ptr<Database> file_;
 };
 
 }  // namespace moest

@@ -12,6 +12,7 @@
 #include "moest/base/file.h"
 #include "moest/base/number.h"
 #include "moest/report/html.h"
+#include "moest/report/page.h"
 #include "moest/report/study_curves.h"
 #include "moest/report/study_health.h"
 #include "moest/report/study_script.h"
