@@ -1,0 +1,224 @@
+#include "nn/comparison.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <cmath>
+#include <set>
+#include <sstream>
+
+#include "moest/base/error.h"
+#include "moest/base/number.h"
+
+namespace moest::nn {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr std::array kTasks{
+    ComparedTask{"lm", "lm train", "validation_bits_per_character", "validation_bits_per_character",
+                 "validation bits per character", true},
+    ComparedTask{"domain", "domain run", "mean_accuracy", "accuracy", "mean accuracy on domains left out",
+                 false},
+};
+
+std::vector<std::string> words_of(const std::string& text) {
+  std::istringstream stream(text);
+  std::vector<std::string> words;
+  for (std::string word; stream >> word;) {
+    words.push_back(word);
+  }
+  return words;
+}
+
+/// Arguments that each run gets from the comparison.
+constexpr std::array<std::string_view, 8> kOwnArguments{
+    "--router", "--seed", "--output", "--resume", "--json", "--quiet", "--threads", "--learning-rate"};
+
+bool has_run(std::span<const RunRow> rows, const RunKey& key) {
+  return std::ranges::any_of(rows, [&](const RunRow& row) { return row.key == key; });
+}
+
+}  // namespace
+
+std::span<const ComparedTask> compared_tasks() { return kTasks; }
+
+const ComparedTask& compared_task(std::string_view name) {
+  const auto* found = std::ranges::find(kTasks, name, &ComparedTask::name);
+  if (found == kTasks.end()) {
+    throw InputError(fmt::format("unknown task `{}`", name), "known: lm, domain", "Choose one of these.");
+  }
+  return *found;
+}
+
+Contestant parse_contestant(const std::string& text) {
+  const std::size_t sign = text.find('=');
+  const std::size_t dash = text.find("--");
+  const bool is_named = sign != std::string::npos && (dash == std::string::npos || sign < dash);
+  const std::vector<std::string> words = words_of(is_named ? text.substr(sign + 1) : text);
+  const std::string name = is_named ? text.substr(0, sign) : text;
+  // It names files, too.
+  const bool has_plain_name = !name.empty() && std::ranges::all_of(name, [](char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '-' || c == '.';
+  });
+  if (words.empty() || !has_plain_name || words.front().starts_with("-") || (!is_named && words.size() > 1)) {
+    throw InputError(
+        fmt::format("`{}` is no contestant", text),
+        "it is the name of a router, or NAME=ROUTER OPTIONS, the name of letters, digits and _-.",
+        "For example \"warm=cosine --temperature learned\".");
+  }
+  Contestant contestant{name, words};
+  if (words.front() == "none") {
+    contestant.arguments.front() = "--dense";
+  } else {
+    contestant.arguments.insert(contestant.arguments.begin(), "--router");
+  }
+  return contestant;
+}
+
+void check(const RouterComparison& comparison) {
+  static_cast<void>(comparison.compared());
+  std::set<std::string> names;
+  for (const Contestant& contestant : comparison.contestants) {
+    if (!names.insert(contestant.name).second) {
+      throw InputError(fmt::format("{} is there twice", contestant.name),
+                       "contestants are known by their names",
+                       "Give one of them another name: NAME=ROUTER OPTIONS.");
+    }
+  }
+  if (!names.contains(comparison.reference)) {
+    throw InputError(fmt::format("the reference {} is not compared", comparison.reference),
+                     "differences are taken from one of the contestants", "Add it, or choose another one.");
+  }
+  if (comparison.num_seeds < 1) {
+    throw InputError(
+        fmt::format("--seeds {} cannot be used", comparison.num_seeds),
+        "each contestant is run once per seed",
+        "Use 5 or more: differences between seeds are what a difference of routers is judged by.");
+  }
+  for (const double rate : comparison.learning_rates) {
+    if (!(rate > 0 && std::isfinite(rate))) {
+      throw InputError(fmt::format("a learning rate of {} cannot be used", rate),
+                       "rates are positive numbers", "For example --learning-rates 0.001,0.003.");
+    }
+  }
+  for (const std::string& argument : comparison.arguments) {
+    const std::string flag = argument.substr(0, argument.find('='));
+    if (std::ranges::find(kOwnArguments, flag) != kOwnArguments.end()) {
+      throw InputError(fmt::format("{} is not for all runs", flag), "the comparison gives each run its own",
+                       flag == "--learning-rate" ? "Use --learning-rates." : "Leave it out.");
+    }
+  }
+}
+
+Json to_json(const RouterComparison& comparison) {
+  Json contestants = Json::array();
+  for (const Contestant& contestant : comparison.contestants) {
+    contestants.push_back({{"name", contestant.name}, {"arguments", contestant.arguments}});
+  }
+  return {{"task", comparison.task},
+          {"contestants", contestants},
+          {"reference", comparison.reference},
+          {"num_seeds", comparison.num_seeds},
+          {"learning_rates", comparison.learning_rates},
+          {"arguments", comparison.arguments}};
+}
+
+RouterComparison comparison_of(const Json& json) {
+  RouterComparison comparison;
+  comparison.task = json.at("task").get<std::string>();
+  for (const Json& contestant : json.at("contestants")) {
+    comparison.contestants.push_back({contestant.at("name").get<std::string>(),
+                                      contestant.at("arguments").get<std::vector<std::string>>()});
+  }
+  comparison.reference = json.at("reference").get<std::string>();
+  comparison.num_seeds = json.at("num_seeds").get<int>();
+  comparison.learning_rates = json.at("learning_rates").get<std::vector<double>>();
+  comparison.arguments = json.at("arguments").get<std::vector<std::string>>();
+  return comparison;
+}
+
+void check_extends(const RouterComparison& before, const RouterComparison& after) {
+  const auto refuse = [](const std::string& what, const std::string& was, const std::string& is) {
+    throw InputError(fmt::format("the store holds a comparison with other {}", what),
+                     fmt::format("`{}` there, `{}` now", was, is), "Choose another store.");
+  };
+  if (before.task != after.task) {
+    refuse("tasks", before.task, after.task);
+  }
+  if (before.arguments != after.arguments) {
+    refuse("options", fmt::format("{}", fmt::join(before.arguments, " ")),
+           fmt::format("{}", fmt::join(after.arguments, " ")));
+  }
+  for (const Contestant& contestant : after.contestants) {
+    const auto same = std::ranges::find(before.contestants, contestant.name, &Contestant::name);
+    if (same != before.contestants.end() && same->arguments != contestant.arguments) {
+      refuse("options of " + contestant.name, fmt::format("{}", fmt::join(same->arguments, " ")),
+             fmt::format("{}", fmt::join(contestant.arguments, " ")));
+    }
+  }
+}
+
+std::string RunKey::text() const {
+  return fmt::format("{} seed {}{}", contestant, seed,
+                     learning_rate ? fmt::format(" rate {}", exact_text(*learning_rate)) : "");
+}
+
+std::optional<double> value_of(const RunRow& row, const ComparedTask& task) {
+  const auto found = row.result.find(task.value);
+  const bool is_there = row.status != "failed" && found != row.result.end() && found->is_number() &&
+                        std::isfinite(found->get<double>());
+  return is_there ? std::optional(found->get<double>()) : std::nullopt;
+}
+
+std::optional<double> chosen_rate(const RouterComparison& comparison, const std::string& contestant,
+                                  std::span<const RunRow> rows) {
+  if (comparison.learning_rates.size() < 2) {
+    return comparison.learning_rates.empty() ? std::nullopt
+                                             : std::optional(comparison.learning_rates.front());
+  }
+  std::optional<double> best, rate;
+  for (const double candidate : comparison.learning_rates) {
+    const RunKey key{contestant, 0, candidate};
+    const auto row = std::ranges::find(rows, key, &RunRow::key);
+    if (row == rows.end()) {
+      return std::nullopt;
+    }
+    const std::optional<double> value = value_of(*row, comparison.compared());
+    if (value && (!best || (comparison.compared().smaller_is_better ? *value < *best : *value > *best))) {
+      best = value;
+      rate = candidate;
+    }
+  }
+  // Where all of them failed, the smallest is the least wrong.
+  return rate ? rate : std::optional(std::ranges::min(comparison.learning_rates));
+}
+
+std::vector<RunKey> missing_runs(const RouterComparison& comparison, std::span<const RunRow> rows) {
+  std::vector<RunKey> keys;
+  const auto add = [&](const RunKey& key) {
+    if (!has_run(rows, key)) {
+      keys.push_back(key);
+    }
+  };
+  if (comparison.learning_rates.size() > 1) {
+    for (const double rate : comparison.learning_rates) {
+      for (const Contestant& contestant : comparison.contestants) {
+        add({contestant.name, 0, rate});
+      }
+    }
+  }
+  for (std::uint64_t seed = 1; seed <= static_cast<std::uint64_t>(comparison.num_seeds); ++seed) {
+    for (const Contestant& contestant : comparison.contestants) {
+      const std::optional<double> rate = chosen_rate(comparison, contestant.name, rows);
+      if (rate || comparison.learning_rates.empty()) {
+        add({contestant.name, seed, rate});
+      }
+    }
+  }
+  return keys;
+}
+
+}  // namespace moest::nn

@@ -1,0 +1,80 @@
+#include "nn/comparison_store.h"
+
+#include "moest/base/json_text.h"
+
+namespace moest::nn {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+DatabaseKind kind_of_file() {
+  // "moen" as a number: what the header of the file says that it is.
+  constexpr int kApplicationId = 0x6d6f656e;
+  return {kApplicationId,
+          1,
+          {"CREATE TABLE study (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
+           "CREATE TABLE runs (key TEXT PRIMARY KEY, contestant TEXT NOT NULL, seed INTEGER NOT NULL, "
+           "learning_rate REAL, status TEXT NOT NULL, message TEXT NOT NULL, value REAL, result TEXT, "
+           "evaluations TEXT, seconds REAL, version TEXT, host TEXT, threads INTEGER) WITHOUT ROWID"},
+          "store of a comparison of routers",
+          "running a comparison in it",
+          "moest-nn compare lm --store FILE"};
+}
+
+}  // namespace
+
+ComparisonStore::ComparisonStore(const std::string& path, Database::Access access)
+    : file_(path, access, kind_of_file()) {}
+
+std::optional<RouterComparison> ComparisonStore::comparison() {
+  Statement statement = file_.statement("SELECT value FROM study WHERE name = 'specification'");
+  return statement.step() ? std::optional(comparison_of(statement.json())) : std::nullopt;
+}
+
+void ComparisonStore::set_comparison(const RouterComparison& comparison) {
+  file_.statement("INSERT OR REPLACE INTO study VALUES ('specification', ?)")
+      .bind(readable_text(to_json(comparison)))
+      .step();
+}
+
+std::vector<RunRow> ComparisonStore::rows() {
+  Statement statement = file_.statement(
+      "SELECT contestant, seed, learning_rate, status, message, result, evaluations, seconds, version, host, "
+      "threads FROM runs ORDER BY contestant, seed, learning_rate");
+  std::vector<RunRow> rows;
+  while (statement.step()) {
+    RunRow& row = rows.emplace_back();
+    row.key.contestant = statement.text();
+    row.key.seed = static_cast<std::uint64_t>(statement.whole());
+    row.key.learning_rate = statement.number();
+    row.status = statement.text();
+    row.message = statement.text();
+    row.result = statement.json();
+    row.evaluations = statement.json().get<std::vector<Json>>();
+    row.seconds = statement.number().value_or(0);
+    row.version = statement.text();
+    row.host = statement.text();
+    row.threads = static_cast<int>(statement.whole());
+  }
+  return rows;
+}
+
+void ComparisonStore::add(const RunRow& row, const ComparedTask& task) {
+  file_.statement("INSERT OR IGNORE INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+      .bind(row.key.text())
+      .bind(row.key.contestant)
+      .bind(static_cast<std::int64_t>(row.key.seed))
+      .bind(row.key.learning_rate)
+      .bind(row.status)
+      .bind(row.message)
+      .bind(value_of(row, task))
+      .bind(row.result)
+      .bind(Json(row.evaluations))
+      .bind(std::optional(row.seconds))
+      .bind(row.version)
+      .bind(row.host)
+      .bind(row.threads)
+      .step();
+}
+
+}  // namespace moest::nn

@@ -1,0 +1,18 @@
+// What a comparison says, as text.
+#pragma once
+
+#include <span>
+#include <string>
+
+#include "nn/comparison_summary.h"
+
+namespace moest::nn {
+
+/// "0.95 of the time all these intervals hold together": how to read the differences, in sentences of one
+/// paragraph: who is better, who is not distinguishable, what differs in size or budget, which runs failed.
+std::string reading_of(const RouterComparison& comparison, std::span<const ContestantSummary> summaries);
+
+/// The table of the contestants, and the reading below it.
+std::string comparison_text(const RouterComparison& comparison, std::span<const ContestantSummary> summaries);
+
+}  // namespace moest::nn

@@ -1,0 +1,356 @@
+#include "nn/comparison.h"
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+
+#include <atomic>
+#include <cmath>
+#include <cstdlib>
+#include <filesystem>
+#include <thread>
+
+#include "moest/base/error.h"
+#include "moest/base/file.h"
+#include "moest/model/student.h"
+#include "nn/comparison_report.h"
+#include "nn/comparison_run.h"
+#include "nn/comparison_store.h"
+#include "nn/comparison_summary.h"
+#include "nn/comparison_text.h"
+#include "tests/nn/temporary_folder.h"
+
+namespace moest::nn {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::AllOf;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+using testing::SizeIs;
+using testing::ThrowsMessage;
+using Json = nlohmann::ordered_json;
+
+RouterComparison design() {
+  return {"lm", {parse_contestant("linear"), parse_contestant("cosine")}, "linear", 3, {}, {"--steps", "10"}};
+}
+
+RunRow row_of(const std::string& contestant, std::uint64_t seed, double value,
+              std::optional<double> rate = {}) {
+  RunRow row;
+  row.key = {contestant, seed, rate};
+  row.status = "finished";
+  row.result = {{"validation_bits_per_character", value}, {"num_parameters", 1000}, {"steps", 10}};
+  row.seconds = 2;
+  return row;
+}
+
+std::vector<std::string> texts(const std::vector<RunKey>& keys) {
+  std::vector<std::string> texts;
+  for (const RunKey& key : keys) {
+    texts.push_back(key.text());
+  }
+  return texts;
+}
+
+TEST(Contestant, IsARouterOrANameWithOptions) {
+  EXPECT_EQ(parse_contestant("cosine"), (Contestant{"cosine", {"--router", "cosine"}}));
+  EXPECT_EQ(parse_contestant("warm=cosine --temperature learned"),
+            (Contestant{"warm", {"--router", "cosine", "--temperature", "learned"}}));
+  EXPECT_EQ(parse_contestant("none"), (Contestant{"none", {"--dense"}}));
+  EXPECT_EQ(parse_contestant("big=none --hidden=400"), (Contestant{"big", {"--dense", "--hidden=400"}}));
+  for (const char* wrong : {"", "=cosine", "a=", "--router", "two words", "a/b=cosine", "a b=cosine"}) {
+    EXPECT_THROW(parse_contestant(wrong), InputError) << wrong;
+  }
+}
+
+TEST(RouterComparison, RefusesWhatCannotBeCompared) {
+  EXPECT_NO_THROW(check(design()));
+  RouterComparison wrong = design();
+  wrong.contestants.push_back(parse_contestant("cosine"));
+  EXPECT_THAT([&] { check(wrong); }, ThrowsMessage<InputError>(HasSubstr("cosine is there twice")));
+  wrong = design();
+  wrong.reference = "laplace";
+  EXPECT_THAT([&] { check(wrong); }, ThrowsMessage<InputError>(HasSubstr("laplace")));
+  wrong = design();
+  wrong.num_seeds = 0;
+  EXPECT_THROW(check(wrong), InputError);
+  wrong = design();
+  wrong.learning_rates = {0.1, -1};
+  EXPECT_THROW(check(wrong), InputError);
+  for (const char* own : {"--seed", "--seed=3", "--router", "--dense", "--output", "--learning-rate=0.1"}) {
+    wrong = design();
+    wrong.arguments.emplace_back(own);
+    EXPECT_THROW(check(wrong), InputError) << own;
+  }
+}
+
+TEST(RouterComparison, IsWrittenAndRead) {
+  RouterComparison comparison = design();
+  comparison.learning_rates = {0.001, 0.003};
+  EXPECT_EQ(to_json(comparison_of(to_json(comparison))), to_json(comparison));
+  EXPECT_NO_THROW(check_extends(design(), comparison));
+  RouterComparison other = design();
+  other.arguments = {"--steps", "20"};
+  EXPECT_THAT([&] { check_extends(design(), other); },
+              ThrowsMessage<InputError>(AllOf(HasSubstr("--steps 10"), HasSubstr("--steps 20"))));
+  other = design();
+  other.contestants[1].arguments.emplace_back("--no-bias");
+  EXPECT_THROW(check_extends(design(), other), InputError);
+}
+
+TEST(RouterComparison, RunsSeedAfterSeed) {
+  EXPECT_THAT(texts(missing_runs(design(), {})),
+              ElementsAre("linear seed 1", "cosine seed 1", "linear seed 2", "cosine seed 2", "linear seed 3",
+                          "cosine seed 3"));
+  const std::vector<RunRow> rows{row_of("linear", 1, 2), row_of("cosine", 3, 2)};
+  EXPECT_THAT(texts(missing_runs(design(), rows)),
+              ElementsAre("cosine seed 1", "linear seed 2", "cosine seed 2", "linear seed 3"));
+}
+
+TEST(RouterComparison, TunesEachContestantOnASeedOfItsOwn) {
+  RouterComparison comparison = design();
+  comparison.num_seeds = 1;
+  comparison.learning_rates = {0.001, 0.01};
+  EXPECT_THAT(texts(missing_runs(comparison, {})),
+              ElementsAre("linear seed 0 rate 0.001", "cosine seed 0 rate 0.001", "linear seed 0 rate 0.01",
+                          "cosine seed 0 rate 0.01"));
+  std::vector<RunRow> rows{row_of("linear", 0, 2.5, 0.001), row_of("linear", 0, 2.2, 0.01)};
+  EXPECT_EQ(chosen_rate(comparison, "linear", rows), 0.01);
+  EXPECT_EQ(chosen_rate(comparison, "cosine", rows), std::nullopt);
+  rows.push_back(row_of("cosine", 0, 2.1, 0.001));
+  rows.push_back(row_of("cosine", 0, 0, 0.01));
+  rows.back().status = "failed";  // what diverged has no value, whatever it printed
+  EXPECT_EQ(chosen_rate(comparison, "cosine", rows), 0.001);
+  EXPECT_THAT(texts(missing_runs(comparison, rows)),
+              ElementsAre("linear seed 1 rate 0.01", "cosine seed 1 rate 0.001"));
+  comparison.task = "domain";  // where more is better
+  for (RunRow& row : rows) {
+    row.result = {{"mean_accuracy", row.result["validation_bits_per_character"]}};
+  }
+  EXPECT_EQ(chosen_rate(comparison, "linear", rows), 0.001);
+}
+
+TEST(RouterSummary, PairsDifferencesBySeed) {
+  RouterComparison comparison = design();
+  comparison.contestants.push_back(parse_contestant("laplace"));
+  std::vector<RunRow> rows;
+  // Seeds differ by much, routers by little: only the pairs show it.
+  const std::vector<double> seeds{2.0, 2.5, 1.5};
+  const std::vector<double> gains{0.09, 0.10, 0.11};
+  for (std::uint64_t s = 1; s <= 3; ++s) {
+    rows.push_back(row_of("linear", s, seeds[s - 1]));
+    rows.push_back(row_of("cosine", s, seeds[s - 1] - gains[s - 1]));
+    rows.push_back(row_of("laplace", s, seeds[s - 1] + (s == 2 ? -0.1 : 0.1)));
+  }
+  rows.push_back(row_of("cosine", 7, 100));  // of a seed that is not in the design
+  const std::vector<ContestantSummary> summaries = summarise(comparison, rows);
+  ASSERT_THAT(summaries, SizeIs(3));
+  EXPECT_NEAR(summaries[0].mean, 2, 1e-12);
+  EXPECT_NEAR(*summaries[0].standard_error, 0.5 / std::sqrt(3), 1e-12);
+  EXPECT_FALSE(summaries[0].difference.has_value()) << "the reference differs from itself by nothing";
+  // Two comparisons: each interval at 97.5 %, 2 degrees of freedom, s = 0.01.
+  const double reach = 6.2053468 * 0.01 / std::sqrt(3);
+  const PairedDifference& cosine = *summaries[1].difference;
+  EXPECT_NEAR(cosine.mean, -0.1, 1e-12);
+  EXPECT_NEAR(cosine.high, -0.1 + reach, 1e-7);
+  EXPECT_NEAR(cosine.low, -0.1 - reach, 1e-7);
+  EXPECT_EQ(summaries[1].verdict, DifferenceVerdict::better);
+  EXPECT_EQ(summaries[2].verdict, DifferenceVerdict::within_noise);
+  EXPECT_THAT(comparison_text(comparison, summaries), HasSubstr("-0.100 [-0.136, -0.064]"));
+  EXPECT_THAT(reading_of(comparison, summaries),
+              AllOf(HasSubstr("Better than linear: cosine."), HasSubstr("from linear: laplace."),
+                    HasSubstr("All have 1000 parameters, and all made 10 steps.")));
+}
+
+TEST(RouterSummary, LeavesOutWhatFailed) {
+  std::vector<RunRow> rows{row_of("linear", 1, 2), row_of("linear", 2, 4), row_of("cosine", 1, 1),
+                           row_of("cosine", 2, 1000)};
+  rows.back().status = "failed";
+  const std::vector<ContestantSummary> summaries = summarise(design(), rows);
+  EXPECT_EQ(summaries[1].mean, 1);
+  EXPECT_EQ(summaries[1].num_failed, 1);
+  EXPECT_FALSE(summaries[1].difference.has_value()) << "one pair has no interval";
+  EXPECT_THAT(comparison_text(design(), summaries), HasSubstr("Runs of cosine failed"));
+}
+
+TEST(LearningCurve, AveragesLayersSeriesAndSeeds) {
+  const auto evaluation = [](int step, const char* series, double value, double first, double second) {
+    return Json{{"step", step},
+                {"series", series},
+                {"validation_bits_per_character", value},
+                {"routing", {{{"load_entropy", first}}, {{"load_entropy", second}}}}};
+  };
+  std::vector<RunRow> rows{row_of("linear", 1, 2), row_of("linear", 2, 2)};
+  rows[0].evaluations = {evaluation(0, "a", 4, 0.2, 0.4), evaluation(0, "b", 6, 0.6, 0.8),
+                         evaluation(10, "a", 1, 1, 1)};
+  rows[1].evaluations = {evaluation(0, "", 7, 1, 1)};
+  const std::vector<CurvePoint> value =
+      learning_curve(design(), rows, "linear", "validation_bits_per_character");
+  ASSERT_THAT(value, SizeIs(1)) << "at step 10 one of the two series has no point yet";
+  EXPECT_EQ(value[0].num_seeds, 2);
+  EXPECT_DOUBLE_EQ(value[0].mean, 6);
+  EXPECT_DOUBLE_EQ(value[0].standard_error, 1);
+  EXPECT_DOUBLE_EQ(learning_curve(design(), rows, "linear", "load_entropy")[0].mean, 0.75);
+  EXPECT_THAT(learning_curve(design(), rows, "linear", "margin"), IsEmpty());
+}
+
+TEST(ComparisonStore, KeepsRunsExactly) {
+  const TemporaryFolder folder;
+  RunRow row = row_of("cosine", 2, 1.0 / 3, 0.003);
+  row.evaluations = {{{"step", 3}, {"loss", 0.1}}};
+  row.message = "it's \"odd\"";
+  {
+    ComparisonStore store(folder.path("a.db"), Database::Access::write);
+    EXPECT_FALSE(store.comparison().has_value());
+    store.set_comparison(design());
+    store.add(row, design().compared());
+    store.add(row_of("cosine", 2, 9, 0.003), design().compared());
+    EXPECT_THAT([&] { ComparisonStore(folder.path("a.db"), Database::Access::write); },
+                ThrowsMessage<InputError>(HasSubstr("in use")));
+  }
+  ComparisonStore store(folder.path("a.db"), Database::Access::read);
+  EXPECT_EQ(to_json(*store.comparison()), to_json(design()));
+  const std::vector<RunRow> rows = store.rows();
+  ASSERT_THAT(rows, SizeIs(1)) << "the old row stays";
+  EXPECT_EQ(rows[0].key, row.key);
+  EXPECT_EQ(rows[0].result, row.result);
+  EXPECT_EQ(rows[0].evaluations, row.evaluations);
+  EXPECT_EQ(rows[0].message, row.message);
+  EXPECT_THAT([&] { ComparisonStore(folder.write("b.db", "text"), Database::Access::read); },
+              ThrowsMessage<InputError>(HasSubstr("no store of a comparison")));
+}
+
+/// A moest-nn that trains nothing: it says what its options are and counts how often it was run. The router
+/// `hangs` waits for Ctrl-C, `dies` is killed, `diverges` fails as a training does, `refuses` is a wrong
+/// option.
+constexpr const char* kProgram = R"(#!/bin/sh
+resume=no
+while [ $# -gt 0 ]; do
+  case $1 in
+    --router) router=$2 ;;
+    --seed) seed=$2 ;;
+    --output) output=$2 ;;
+    --resume) resume=yes ;;
+  esac
+  shift
+done
+mkdir -p "$output/part"
+case $router in
+  hangs) touch "$output/checkpoint.pt"; trap 'exit 3' INT; [ $resume = yes ] || { while :; do sleep 0.01; done; } ;;
+  dies) kill -9 $$ ;;
+  diverges) echo '{"status": "failed", "message": "the loss was NaN"}'; exit 1 ;;
+  refuses) echo 'moest-nn: no such option' >&2; exit 2 ;;
+esac
+echo '{"step": 0, "validation_bits_per_character": 4}' > "$output/part/log.jsonl"
+echo "{\"status\": \"finished\", \"validation_bits_per_character\": $seed.5, \"resumed\": \"$resume\", \"seconds\": 1}"
+)";
+
+class ComparisonRuns : public testing::Test {
+ protected:
+  ComparisonRuns() {
+    options_.program = folder_.write("program", kProgram);
+    fs::permissions(options_.program, fs::perms::owner_all);
+    options_.folder = folder_.path("runs");
+    options_.jobs = 2;
+  }
+
+  RouterComparison routers(const std::vector<std::string>& names) const {
+    RouterComparison comparison = design();
+    comparison.contestants.clear();
+    for (const std::string& name : names) {
+      comparison.contestants.push_back(parse_contestant(name));
+    }
+    comparison.reference = names.front();
+    comparison.num_seeds = 2;
+    return comparison;
+  }
+  ComparisonRun run(const RouterComparison& comparison, const std::atomic<bool>* interrupt = nullptr) {
+    return run_missing(comparison, store_, options_, interrupt, {});
+  }
+
+  TemporaryFolder folder_;
+  ComparisonStore store_{folder_.path("store.db"), Database::Access::write};
+  RunOptions options_;
+};
+
+TEST_F(ComparisonRuns, FillTheStoreAndLeaveNothingElse) {
+  const ComparisonRun result = run(routers({"linear", "cosine"}));
+  EXPECT_EQ(result.num_run, 4);
+  EXPECT_EQ(result.num_missing, 0);
+  const std::vector<RunRow> rows = store_.rows();
+  ASSERT_THAT(rows, SizeIs(4));
+  EXPECT_EQ(value_of(rows[1], compared_task("lm")), 2.5);
+  EXPECT_EQ(rows[0].evaluations[0]["series"], "part");
+  EXPECT_TRUE(fs::is_empty(options_.folder));
+  EXPECT_EQ(run(routers({"linear", "cosine"})).num_run, 0) << "all are there";
+}
+
+TEST_F(ComparisonRuns, RecordWhatDivergesAndGoOnPastWhatDies) {
+  const ComparisonRun result = run(routers({"linear", "diverges", "dies"}));
+  EXPECT_EQ(result.num_run, 4);
+  EXPECT_EQ(result.num_missing, 2);
+  EXPECT_THAT(result.last_problem, AllOf(HasSubstr("dies"), HasSubstr("signal 9")));
+  const std::vector<RunRow> rows = store_.rows();
+  EXPECT_EQ(rows[0].key.contestant, "diverges");
+  EXPECT_EQ(rows[0].status, "failed");
+  EXPECT_EQ(rows[0].message, "the loss was NaN");
+}
+
+TEST_F(ComparisonRuns, EndWithTheMessageOfARefusal) {
+  EXPECT_THAT([&] { run(routers({"refuses"})); }, ThrowsMessage<InputError>(HasSubstr("no such option")));
+}
+
+TEST_F(ComparisonRuns, GoOnFromTheirCheckpointsAfterAnInterrupt) {
+  std::atomic<bool> interrupt = false;
+  std::jthread later([&] {
+    const fs::path checkpoint = fs::path(options_.folder) / "hangs seed 1" / "training" / "checkpoint.pt";
+    while (!fs::exists(checkpoint)) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+    interrupt = true;
+  });
+  options_.jobs = 1;
+  const ComparisonRun result = run(routers({"hangs"}), &interrupt);
+  EXPECT_EQ(result.num_run, 0);
+  EXPECT_EQ(result.num_missing, 2);
+  EXPECT_THAT(result.last_problem, IsEmpty());
+  RouterComparison one = routers({"hangs"});
+  one.num_seeds = 1;
+  EXPECT_EQ(run(one).num_run, 1);
+  EXPECT_EQ(store_.rows()[0].result["resumed"], "yes");
+}
+
+TEST(ComparisonReport, HasTheTablesAndCurvesOfAllContestants) {
+  if (std::system("gnuplot --version > /dev/null 2>&1") != 0) {
+    GTEST_SKIP() << "gnuplot is not installed";
+  }
+  const TemporaryFolder folder;
+  std::vector<RunRow> rows;
+  for (const char* name : {"linear", "cosine"}) {
+    for (std::uint64_t seed = 1; seed <= 3; ++seed) {
+      RunRow row = row_of(name, seed, 2 + 0.1 * static_cast<double>(seed));
+      for (int step = 0; step <= 10; step += 5) {
+        row.evaluations.push_back({{"step", step},
+                                   {"series", "."},
+                                   {"validation_bits_per_character", 3 - 0.1 * step},
+                                   {"routing", {{{"load_entropy", 0.9}, {"change_rate", nullptr}}}}});
+      }
+      rows.push_back(std::move(row));
+    }
+  }
+  const std::string report = folder.path("report");
+  write_comparison_report(design(), rows, report);
+  const std::string page = read_input(report + "/index.html");
+  EXPECT_THAT(page, AllOf(HasSubstr("cosine"), HasSubstr("differences"), HasSubstr("entropy of the load"),
+                          HasSubstr("within noise"), Not(HasSubstr("figure-change_rate"))));
+  for (const char* file : {"figures/load_entropy.svg", "figures/differences.pdf", "figures/differences.csv",
+                           "figures/validation_bits_per_character.gp", "tables/runs.csv"}) {
+    EXPECT_GT(fs::file_size(fs::path(report) / file), 0U) << file;
+  }
+  EXPECT_THAT(read_input(report + "/tables/contestants.csv"), HasSubstr("cosine,,3,0,2.2,"));
+}
+
+}  // namespace
+}  // namespace moest::nn
