@@ -34,8 +34,9 @@ std::vector<std::string> words_of(const std::string& text) {
 }
 
 /// Arguments that each run gets from the comparison.
-constexpr std::array<std::string_view, 8> kOwnArguments{
-    "--router", "--seed", "--output", "--resume", "--json", "--quiet", "--threads", "--learning-rate"};
+constexpr std::array<std::string_view, 9> kOwnArguments{"--router", "--dense",   "--seed",
+                                                        "--output", "--resume",  "--json",
+                                                        "--quiet",  "--threads", "--learning-rate"};
 
 bool has_run(std::span<const RunRow> rows, const RunKey& key) {
   return std::ranges::any_of(rows, [&](const RunRow& row) { return row.key == key; });
