@@ -129,13 +129,13 @@ std::string flag_of(const Option<Owner>& option) {
 }
 
 /// Adds every option of a table of declarations to a group of a parser's options: a number as --name VALUE, a
-/// switch that is off by default as --name, one that is on as --no-name. `whose` says to what an option
-/// belongs, if anything.
+/// switch that is off by default as --name, one that is on as --no-name. The defaults of the others are what
+/// `owner` holds now. `whose` says to what an option belongs, if anything.
 template <class Owner>
 void add_options(CLI::App& parser, std::span<const Option<Owner>> options, Owner& owner,
                  const std::string& group,
                  const std::function<std::string(const Option<Owner>&)>& whose = {}) {
-  const Owner defaults{};
+  const Owner defaults = owner;
   for (const Option<Owner>& option : options) {
     const std::string flag = flag_of(option);
     std::string help(option.sentence);

@@ -16,7 +16,7 @@ namespace moest::nn {
 /// Options of read_domains(); the sentences and ranges are in domain_options().
 struct DomainOptions {
   std::string kind = "auto";
-  int images_per_domain = 1000;
+  int images_per_domain = 3000;
   std::optional<int> image_size = {};
   std::uint64_t seed = 0;
 
