@@ -46,6 +46,9 @@ int main() { return static_cast<int>(c10::Device(c10::DeviceType::CPU).str().siz
 
   add_library(moest_torch INTERFACE IMPORTED GLOBAL)
   target_include_directories(moest_torch SYSTEM INTERFACE ${MOEST_TORCH_CORE_INCLUDE} ${MOEST_TORCH_API_INCLUDE})
+  # GCC 12 sees overflows in std::string where there are none (GCC bug 105651) in files that begin with a precompiled
+  # header.
+  target_compile_options(moest_torch INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-stringop-overflow>)
   # The GPU's library is reached by nothing but its own registration, so that the linker must not leave it out.
   target_link_options(moest_torch INTERFACE -Wl,--no-as-needed)
   target_link_libraries(moest_torch INTERFACE ${libraries})

@@ -107,7 +107,8 @@ void prepare_folder(const std::string& folder) {
 std::vector<Json> lines_until(const std::string& path, std::int64_t step) {
   std::vector<Json> lines;
   std::string text;
-  for (const std::string& line : Journal(path).lines()) {
+  const Journal log(path);
+  for (const std::string& line : log.lines()) {
     Json json = parse_json(line, path, "a line of the log of a training", "Remove the line or the file.");
     if (json.value("step", std::int64_t{0}) <= step) {
       text += line + "\n";
@@ -177,9 +178,9 @@ class Trainer {
     summary_.kept_step = checkpoint.header.at("kept_step");
     summary_.kept_loss = checkpoint.header.at("kept_loss");
     earlier_seconds_ = checkpoint.header.at("seconds");
-    first_step_ = summary_.steps;
     optimizer_.set_steps_done(summary_.steps);
     summary_.evaluations = lines_until(path_in(folder_, kLogFile), summary_.steps);
+    evaluate_task();
   }
 
   std::optional<TrainingStatus> reason_to_stop() const {
@@ -196,6 +197,7 @@ class Trainer {
   }
 
   std::optional<TrainingStatus> make_step() {
+    const Clock::time_point begin = Clock::now();
     task_.set_share_done(share_done());
     seed_torch(options_.seed, summary_.steps, "training step");
     task_.module().train();
@@ -213,23 +215,26 @@ class Trainer {
     torch::nn::utils::clip_grad_norm_(optimizer_.parameters(), options_.clip);
     optimizer_.step(scheduled_rate(options_, summary_.steps));
     ++summary_.steps;
+    ++summary_.steps_of_run;
+    summary_.step_seconds += seconds_since(begin);
     loss_sum_ += value;
     ++losses_;
     report(value);
     return std::nullopt;
   }
 
+  Evaluation evaluate_task() {
+    task_.set_share_done(share_done());
+    task_.module().eval();
+    const torch::NoGradGuard no_gradients;
+    const MixedPrecision mixed(is_mixed_);
+    return task_.evaluate();
+  }
+
   /// Evaluates and writes; failed where the loss is not finite.
   std::optional<TrainingStatus> evaluate(Journal& log) {
     const Clock::time_point begin = Clock::now();
-    task_.set_share_done(share_done());
-    task_.module().eval();
-    Evaluation evaluation;
-    {
-      const torch::NoGradGuard no_gradients;
-      const MixedPrecision mixed(is_mixed_);
-      evaluation = task_.evaluate();
-    }
+    const Evaluation evaluation = evaluate_task();
     if (!std::isfinite(evaluation.loss)) {
       return TrainingStatus::failed;
     }
@@ -282,8 +287,8 @@ class Trainer {
       return;
     }
     const double elapsed = seconds_since(begin_);
-    const double of_steps =
-        static_cast<double>(summary_.steps - first_step_) / static_cast<double>(options_.steps - first_step_);
+    const auto planned = options_.steps - (summary_.steps - summary_.steps_of_run);
+    const double of_steps = static_cast<double>(summary_.steps_of_run) / static_cast<double>(planned);
     const double of_time = options_.max_seconds ? elapsed / *options_.max_seconds : 0;
     control_.progress({summary_.steps, loss, elapsed, std::min(1.0, std::max(of_steps, of_time))});
   }
@@ -319,8 +324,7 @@ class Trainer {
   Clock::time_point begin_ = Clock::now();
   double earlier_seconds_ = 0;
   double evaluation_seconds_ = 0;  // that the last one took
-  std::int64_t first_step_ = 0;
-  double loss_sum_ = 0;  // since the last evaluation
+  double loss_sum_ = 0;            // since the last evaluation
   std::int64_t losses_ = 0;
   TrainingSummary summary_;
 };

@@ -72,7 +72,8 @@ class Task {
   /// The loss of the batch of this step, a scalar with its graph, auxiliary losses included. The module is in
   /// training mode.
   virtual torch::Tensor loss(std::int64_t step) = 0;
-  /// Called without gradients, the module in evaluation mode. Must draw nothing from LibTorch's generators.
+  /// Called without gradients, the module in evaluation mode; must draw nothing from LibTorch's generators. A
+  /// resumed training calls it once more, for what it remembers of the evaluation before.
   virtual Evaluation evaluate() = 0;
   /// Before each step and evaluation: the share of the steps that are done.
   virtual void set_share_done(double /*share*/) {}
@@ -91,9 +92,11 @@ std::string_view name_of(TrainingStatus status);
 
 struct TrainingSummary {
   TrainingStatus status = TrainingStatus::finished;
-  std::string message;     // a sentence with the numbers
-  std::int64_t steps = 0;  // that the model has made, over all runs
-  double seconds = 0;      // of training and evaluations, over all runs
+  std::string message;      // a sentence with the numbers
+  std::int64_t steps = 0;   // that the model has made, over all runs
+  double seconds = 0;       // of training and evaluations, over all runs
+  double step_seconds = 0;  // of the steps of this run
+  std::int64_t steps_of_run = 0;
   std::int64_t num_parameters = 0;
   std::int64_t kept_step = 0;  // that of the smallest evaluation loss: the model in model.pt
   double kept_loss = 0;

@@ -45,6 +45,10 @@ void check_transformer(const TransformerOptions& options) {
   }
 }
 
+std::string router_name(const TransformerOptions& options) {
+  return options.mixture_every > 0 ? options.mixture.router.kind : "none";
+}
+
 BlockImpl::BlockImpl(const TransformerOptions& options, Attention attention, FeedForward feed_forward)
     : heads_(options.heads), attention_(attention) {
   const int width = options.width;

@@ -5,6 +5,7 @@
 #include <torch/torch.h>
 
 #include <span>
+#include <string>
 #include <vector>
 
 #include "moest/base/option.h"
@@ -27,6 +28,9 @@ std::span<const Option<TransformerOptions>> transformer_options();
 
 /// Throws InputError for values out of range and for a width that is no multiple of the number of heads.
 void check_transformer(const TransformerOptions& options);
+
+/// The kind of the router; "none" for a dense network.
+std::string router_name(const TransformerOptions& options);
 
 /// Which positions one attends to: itself and the earlier ones, or all.
 enum class Attention { causal, full };
