@@ -198,9 +198,9 @@ RouterImpl::RouterImpl(const RouterSpec& spec, std::int64_t num_inputs, std::int
   omega_ = register_parameter("omega", small(num_experts, p, variance));
   if (spec.kind == "quadratic") {
     quadratic_ = register_parameter("quadratic", small(num_experts * spec.rank, p, variance));
-    coefficients_ = register_parameter(
-        "coefficients",
-        1 - 2 * torch::arange(spec.rank, torch::kFloat).remainder(2).repeat({num_experts, 1}));
+    const torch::Tensor signs = 1 - 2 * torch::arange(spec.rank, torch::kFloat).remainder(2);
+    coefficients_ =
+        register_parameter("coefficients", (signs / std::sqrt(spec.rank)).repeat({num_experts, 1}));
   }
   if (spec.bias) {
     bias_ = register_parameter("bias", torch::zeros({num_experts}));
