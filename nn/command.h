@@ -11,6 +11,7 @@ namespace moest::nn {
 inline constexpr int kStopped = 3;
 
 app::Command make_lm_command(CLI::App& program);
+app::Command make_compare_command(CLI::App& program);
 
 /// Sets the threads of LibTorch, 0 for all cores, and runs the action. LibTorch's errors become those of the
 /// project: std::bad_alloc where memory ran out, EnvironmentError otherwise.

@@ -40,6 +40,6 @@ int main(int argc, char** argv) {
       "print version, git revision, compiler, SIMD target and LibTorch",
       "Exit status: 0 done, 1 failed, 2 wrong command or input, 3 interrupted before it was done.",
       "(the model or a batch does not fit) Use a smaller --batch, --context, --width or --vocabulary.",
-      {moest::nn::make_lm_command}};
+      {moest::nn::make_lm_command, moest::nn::make_compare_command}};
   return moest::app::run_program(program, argc, argv);
 }
