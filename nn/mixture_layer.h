@@ -13,7 +13,7 @@ namespace moest::nn {
 
 /// How the experts of a layer are, how they are chosen, and what the training loss gets for it.
 struct MixtureOptions {
-  RouterSpec router;
+  RouterSpec router = {};
   int num_experts = 8;
   int top_k = 2;
   int hidden = 0;
