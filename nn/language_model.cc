@@ -210,7 +210,8 @@ torch::Tensor LanguageTask::loss(std::int64_t step) {
     starts.push_back(stream.below(num_places));
   }
   const torch::Tensor rows = windows(corpus_.training, starts, length, model_->device());
-  return model_->loss(rows.slice(1, 0, -1), rows.slice(1, 1)) + model_->transformer()->auxiliary_loss();
+  const torch::Tensor loss = model_->loss(rows.slice(1, 0, -1), rows.slice(1, 1));
+  return loss + model_->transformer()->auxiliary_loss();
 }
 
 Evaluation LanguageTask::evaluate() {
