@@ -5,7 +5,6 @@
 
 #include "app/command.h"
 #include "app/progress.h"
-#include "moest/base/json_reader.h"
 #include "moest/base/option_json.h"
 #include "moest/report/text_table.h"
 #include "nn/command.h"
@@ -23,7 +22,6 @@ struct LanguageCommand {
   std::vector<std::string> text;
   std::string folder;
   bool is_resumed = false;
-  bool is_dense = false;
   LanguageSpecification specification;
   TextOptions tokens;
   TrainingOptions training;
@@ -31,27 +29,10 @@ struct LanguageCommand {
   SampleOptions sample;
 };
 
-void check_command(const CLI::App& parser, const LanguageCommand& command) {
+void check_command(const LanguageCommand& command) {
   check_options(command.specification.language, language_options());
   check_options(command.tokens, text_options());
   check_options(command.training, training_options());
-  check_transformer(command.specification.transformer);
-  check(command.specification.transformer.mixture);
-  if (command.is_dense && parser.count("--router") > 0) {
-    throw InputError("--dense and --router exclude each other", "a dense network has no router",
-                     "Leave one of them out.");
-  }
-}
-
-/// Sets the options that were not given to those of the checkpoint.
-template <class Owner>
-void take_stored(const CLI::App& parser, std::span<const Option<Owner>> options, Owner& owner,
-                 const Json& stored) {
-  ObjectReader reader(stored, "", "checkpoint");
-  read_options(reader, options, owner, [&](std::string_view name) {
-    const auto option = std::ranges::find(options, name, &Option<Owner>::name);
-    return parser.count(app::flag_of(*option)) == 0;
-  });
 }
 
 /// The options of the training that is to go on, where the command line does not say otherwise.
@@ -59,15 +40,9 @@ void take_stored(const CLI::App& parser, LanguageCommand& command) {
   const Json stored = read_specification(command.folder);
   const Json& task = stored.at("task");
   const Json& model = task.at("model");
-  take_stored(parser, training_options(), command.training, stored.at("training"));
-  if (parser.count("--seed") == 0) {
-    command.training.seed = stored.at("training").at("seed").get<std::uint64_t>();
-  }
-  TransformerOptions& transformer = command.specification.transformer;
+  take_stored_training(parser, command.training, stored.at("training"));
+  take_stored_network(parser, command.specification.transformer, model);
   take_stored(parser, language_options(), command.specification.language, model);
-  take_stored(parser, transformer_options(), transformer, model);
-  take_stored(parser, mixture_options(), transformer.mixture, model);
-  take_stored(parser, router_options(), transformer.mixture.router, model);
   take_stored(parser, text_options(), command.tokens, task.at("text"));
   if (command.text.empty()) {
     command.text = task.at("text").at("files").get<std::vector<std::string>>();
@@ -212,10 +187,8 @@ int run_train(const CLI::App& parser, LanguageCommand command) {
   if (command.is_resumed) {
     take_stored(parser, command);
   }
-  if (command.is_dense) {
-    command.specification.transformer.mixture_every = 0;
-  }
-  check_command(parser, command);
+  settle_network(parser, command.specification.transformer);
+  check_command(command);
   Corpus corpus =
       make_corpus(read_text(command.text), command.tokens, command.specification.language.context + 1);
   if (command.is_resumed) {
@@ -314,12 +287,7 @@ void add_train(CLI::App& parser, LanguageCommand& command) {
       .add_flag("--resume", command.is_resumed,
                 "go on with the training in this folder; what it was begun with needs no repeating")
       ->disable_flag_override();
-  parser.add_flag("--dense", command.is_dense, "no mixture layers, for comparison: as --mixture-every 0")
-      ->disable_flag_override();
-  TransformerOptions& transformer = command.specification.transformer;
-  app::add_options(parser, router_options(), transformer.mixture.router, "Router");
-  app::add_options(parser, mixture_options(), transformer.mixture, "Mixture layers");
-  app::add_options(parser, transformer_options(), transformer, "Network");
+  add_network_options(parser, command.specification.transformer);
   app::add_options(parser, language_options(), command.specification.language, "Network");
   app::add_options(parser, text_options(), command.tokens, "Text");
   app::add_options(parser, training_options(), command.training, "Training");

@@ -39,7 +39,7 @@ int main(int argc, char** argv) {
       moest::build_line() + ", LibTorch " + TORCH_VERSION,
       "print version, git revision, compiler, SIMD target and LibTorch",
       "Exit status: 0 done, 1 failed, 2 wrong command or input, 3 interrupted before it was done.",
-      "(the model or a batch does not fit) Use a smaller --batch, --context, --width or --vocabulary.",
-      {moest::nn::make_lm_command, moest::nn::make_compare_command}};
+      "(the model or a batch does not fit) Use a smaller --batch, --width, --context or --image-size.",
+      {moest::nn::make_lm_command, moest::nn::make_domain_command, moest::nn::make_compare_command}};
   return moest::app::run_program(program, argc, argv);
 }

@@ -4,22 +4,24 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 
 #include "moest/base/error.h"
 
 namespace moest::nn {
 namespace {
 
-constexpr int kMostPatches = 4;  // along a side, unless told otherwise
+// Patches along the longer side, unless told otherwise.
+constexpr double kUsualPatches = 4;
+constexpr int kMostPatches = 8;
 
 }  // namespace
 
 std::span<const Option<VisionOptions>> vision_options() {
   static const std::array kOptions{
-      Option<VisionOptions>{
-          "patch", &VisionOptions::patch, 1, 1024, "pixels",
-          "height and width of the patches that images are cut into; by default the smallest "
-          "that makes 4 x 4 or fewer"},
+      Option<VisionOptions>{"patch", &VisionOptions::patch, 1, 1024, "pixels",
+                            "height and width of the patches that images are cut into; by default such "
+                            "that they are about 4 x 4"},
   };
   return kOptions;
 }
@@ -35,10 +37,17 @@ int patch_size(const VisionOptions& options, const ImageShape& shape) {
   if (options.patch) {
     return *options.patch;
   }
+  const int side = std::max(shape.height, shape.width);
+  std::optional<int> best;
+  const auto ratio = [&](int patch) { return std::abs(std::log(side / (kUsualPatches * patch))); };
   for (int patch = 1; 2 * patch <= std::min(shape.height, shape.width); ++patch) {
-    if (divides(patch) && std::max(shape.height, shape.width) <= kMostPatches * patch) {
-      return patch;
+    const bool is_fine = divides(patch) && side <= kMostPatches * patch;
+    if (is_fine && (!best || ratio(patch) < ratio(*best))) {
+      best = patch;
     }
+  }
+  if (best) {
+    return *best;
   }
   throw InputError(fmt::format("images of {} x {} pixels cannot be cut into a few equal squares",
                                shape.height, shape.width),

@@ -24,8 +24,9 @@ struct VisionOptions {
 /// The options but for those of the blocks.
 std::span<const Option<VisionOptions>> vision_options();
 
-/// The height and width of a patch: options.patch, or the smallest that divides the images into at most 8
-/// x 8. Throws InputError where options.patch does not divide them, or nothing does into at least 2 x 2.
+/// The height and width of a patch: options.patch, or of those that make 8 patches or fewer along the longer
+/// side and 2 or more along the shorter the one that comes nearest to 4 along the longer, by ratio. Throws
+/// InputError where options.patch does not divide both extents, or nothing suitable does.
 int patch_size(const VisionOptions& options, const ImageShape& shape);
 
 /// images: N x C x H x W -> N x (H / p)(W / p) x C p p: the patches row by row, each channel by channel and
