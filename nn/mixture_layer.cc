@@ -62,7 +62,8 @@ Dispatch dispatch_of(const torch::Tensor& experts, const torch::Tensor& weights,
 }
 
 // The experts on their slices of the sorted tokens, and the weighted sums of what they say, as one step of
-// automatic differentiation: its gradients are written in place, slice by slice.
+// automatic differentiation: an expert at a time, so that its neurons stay in the cache, and with gradients
+// written in place.
 class SortedExperts : public torch::autograd::Function<SortedExperts> {
  public:
   // x: n x width, weights: n x K. Returns n x width.
@@ -70,71 +71,81 @@ class SortedExperts : public torch::autograd::Function<SortedExperts> {
                           const Variable& inner_weight, const Variable& inner_bias,
                           const Variable& outer_weight, const Variable& outer_bias,
                           const Dispatch& dispatch) {
-    const auto& [order, inverse, kept, begins, rows] = dispatch;
-    const std::int64_t top_k = weights.size(1);
-    const torch::Tensor tokens = order.div(top_k, "floor");
+    const torch::Tensor tokens = dispatch.order.div(weights.size(1), "floor");
     const torch::Tensor sorted = x.index_select(0, tokens);
-    const torch::Tensor before = torch::zeros({order.numel(), inner_weight.size(2)}, x.options());
-    const torch::Tensor said = torch::zeros_like(sorted);
-    for_each_slice(begins, rows, [&](std::int64_t expert, const auto& slice) {
-      torch::Tensor out = slice(before);
-      torch::addmm_out(out, inner_bias[expert], slice(sorted), inner_weight[expert]);
+    const torch::Tensor inner = torch::empty({sorted.size(0), inner_weight.size(2)}, x.options());
+    const torch::Tensor hidden = torch::empty_like(inner);
+    const torch::Tensor said = rows_like(sorted, dispatch.kept.defined());
+    for_each_slice(dispatch.begins, dispatch.rows, [&](std::int64_t expert, const auto& slice) {
+      torch::Tensor inner_here = slice(inner), hidden_here = slice(hidden), said_here = slice(said);
+      torch::addmm_out(inner_here, inner_bias[expert], slice(sorted), inner_weight[expert]);
+      torch::gelu_out(hidden_here, inner_here);
+      torch::addmm_out(said_here, outer_bias[expert], hidden_here, outer_weight[expert]);
     });
-    const torch::Tensor hidden = torch::gelu(before);
-    for_each_slice(begins, rows, [&](std::int64_t expert, const auto& slice) {
-      torch::Tensor out = slice(said);
-      torch::addmm_out(out, outer_bias[expert], slice(hidden), outer_weight[expert]);
-    });
-    context->save_for_backward(
-        {weights, inner_weight, outer_weight, order, inverse, tokens, sorted, before, hidden, said});
-    context->saved_data["begins"] = begins;
-    context->saved_data["rows"] = rows;
-    return weighted_sums(said.index_select(0, inverse), weights);
+    context->save_for_backward({weights, inner_weight, outer_weight, dispatch.order, dispatch.inverse, tokens,
+                                sorted, inner, hidden, said});
+    context->saved_data["begins"] = dispatch.begins;
+    context->saved_data["rows"] = dispatch.rows;
+    context->saved_data["drops"] = dispatch.kept.defined();
+
+    const torch::Tensor by_slot =
+        said.index_select(0, dispatch.inverse).view({x.size(0), weights.size(1), -1});
+    torch::Tensor sums = by_slot.select(1, 0) * weights.narrow(1, 0, 1);
+    for (std::int64_t slot = 1; slot < weights.size(1); ++slot) {
+      sums.addcmul_(by_slot.select(1, slot), weights.narrow(1, slot, 1));
+    }
+    return sums;
   }
 
   static variable_list backward(AutogradContext* context, const variable_list& gradients) {
     const variable_list saved = context->get_saved_variables();
     const torch::Tensor &weights = saved[0], &inner_weight = saved[1], &outer_weight = saved[2],
                         &order = saved[3], &inverse = saved[4], &tokens = saved[5], &sorted = saved[6],
-                        &before = saved[7], &hidden = saved[8], &said = saved[9];
+                        &inner = saved[7], &hidden = saved[8], &said = saved[9];
     const std::vector<std::int64_t> begins = context->saved_data["begins"].toIntVector();
     const std::vector<std::int64_t> rows = context->saved_data["rows"].toIntVector();
 
-    const torch::Tensor of_said = gradients[0].index_select(0, tokens);
+    torch::Tensor of_said = gradients[0].index_select(0, tokens);
     const torch::Tensor of_weights = (of_said * said).sum(1).index_select(0, inverse).view_as(weights);
-    const torch::Tensor weighted = of_said * weights.flatten().index_select(0, order).unsqueeze(1);
-
-    const torch::Tensor of_outer_weight = torch::zeros_like(outer_weight);
-    const torch::Tensor of_outer_bias =
-        torch::zeros({outer_weight.size(0), outer_weight.size(2)}, weights.options());
-    const torch::Tensor of_hidden = torch::zeros_like(hidden);
-    for_each_slice(begins, rows, [&](std::int64_t expert, const auto& slice) {
-      torch::Tensor out = of_outer_weight[expert];
-      torch::mm_out(out, slice(hidden).t(), slice(weighted));
-      out = of_outer_bias[expert];
-      torch::sum_out(out, slice(weighted), 0);
-      out = slice(of_hidden);
-      torch::mm_out(out, slice(weighted), outer_weight[expert].t());
-    });
-    const torch::Tensor of_before = torch::gelu_backward(of_hidden, before);
+    of_said.mul_(weights.flatten().index_select(0, order).unsqueeze(1));
     const torch::Tensor of_inner_weight = torch::zeros_like(inner_weight);
-    const torch::Tensor of_inner_bias =
-        torch::zeros({inner_weight.size(0), inner_weight.size(2)}, weights.options());
-    const torch::Tensor of_sorted = torch::zeros_like(sorted);
+    const torch::Tensor of_inner_bias = torch::zeros({inner_weight.size(0), inner.size(1)}, inner.options());
+    const torch::Tensor of_outer_weight = torch::zeros_like(outer_weight);
+    const torch::Tensor of_outer_bias = torch::zeros({inner_weight.size(0), said.size(1)}, said.options());
+    const torch::Tensor of_sorted = rows_like(sorted, context->saved_data["drops"].toBool());
     for_each_slice(begins, rows, [&](std::int64_t expert, const auto& slice) {
-      torch::Tensor out = of_inner_weight[expert];
-      torch::mm_out(out, slice(sorted).t(), slice(of_before));
-      out = of_inner_bias[expert];
-      torch::sum_out(out, slice(of_before), 0);
-      out = slice(of_sorted);
-      torch::mm_out(out, slice(of_before), inner_weight[expert].t());
+      const torch::Tensor of_said_here = slice(of_said);
+      set_products(of_outer_weight, of_outer_bias, expert, slice(hidden), of_said_here);
+      const torch::Tensor of_inner_here =
+          torch::gelu_backward(of_said_here.mm(outer_weight[expert].t()), slice(inner));
+      set_products(of_inner_weight, of_inner_bias, expert, slice(sorted), of_inner_here);
+      torch::Tensor of_sorted_here = slice(of_sorted);
+      torch::mm_out(of_sorted_here, of_inner_here, inner_weight[expert].t());
     });
-    const torch::Tensor of_x =
-        of_sorted.index_select(0, inverse).view({weights.size(0), weights.size(1), -1}).sum(1);
+    const torch::Tensor by_slot =
+        of_sorted.index_select(0, inverse).view({weights.size(0), weights.size(1), -1});
+    torch::Tensor of_x = by_slot.select(1, 0).clone();
+    for (std::int64_t slot = 1; slot < weights.size(1); ++slot) {
+      of_x.add_(by_slot.select(1, slot));
+    }
     return {of_x, of_weights, of_inner_weight, of_inner_bias, of_outer_weight, of_outer_bias, {}};
   }
 
  private:
+  // Numbers to be written: those of choices without room stay 0.
+  static torch::Tensor rows_like(const torch::Tensor& sorted, bool has_dropped) {
+    return has_dropped ? torch::zeros_like(sorted) : torch::empty_like(sorted);
+  }
+
+  // The derivatives by weight and bias of an expert's linear map, by its inputs and the derivatives by its
+  // outputs.
+  static void set_products(const torch::Tensor& of_weight, const torch::Tensor& of_bias, std::int64_t expert,
+                           const torch::Tensor& inputs, const torch::Tensor& of_outputs) {
+    torch::Tensor of_weight_here = of_weight[expert], of_bias_here = of_bias[expert];
+    torch::mm_out(of_weight_here, inputs.t(), of_outputs);
+    torch::sum_out(of_bias_here, of_outputs, 0);
+  }
+
   template <class F>
   static void for_each_slice(const std::vector<std::int64_t>& begins, const std::vector<std::int64_t>& rows,
                              F&& f) {
@@ -144,11 +155,6 @@ class SortedExperts : public torch::autograd::Function<SortedExperts> {
           [&](const torch::Tensor& sorted) { return sorted.narrow(0, begins[expert], rows[expert]); });
       }
     }
-  }
-
-  // said: n K x width, weights: n x K. Returns n x width.
-  static torch::Tensor weighted_sums(const torch::Tensor& said, const torch::Tensor& weights) {
-    return torch::bmm(weights.unsqueeze(1), said.view({weights.size(0), weights.size(1), -1})).squeeze(1);
   }
 };
 
