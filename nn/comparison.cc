@@ -222,4 +222,12 @@ std::vector<RunKey> missing_runs(const RouterComparison& comparison, std::span<c
   return keys;
 }
 
+int num_missing_runs(const RouterComparison& comparison, std::span<const RunRow> rows) {
+  const auto num_untuned = std::ranges::count_if(comparison.contestants, [&](const Contestant& contestant) {
+    return !comparison.learning_rates.empty() && !chosen_rate(comparison, contestant.name, rows);
+  });
+  return static_cast<int>(missing_runs(comparison, rows).size()) +
+         static_cast<int>(num_untuned) * comparison.num_seeds;
+}
+
 }  // namespace moest::nn

@@ -54,7 +54,7 @@ std::string contestants_html(const RouterComparison& comparison,
     table.add_column(title);
   }
   table.add_column("verdict", Column::text);
-  for (const char* title : {"parameters", "steps", "seconds per run"}) {
+  for (const char* title : {"parameters", "in use at a token", "steps", "seconds per run"}) {
     table.add_column(title);
   }
   for (const ContestantSummary& summary : summaries) {
@@ -67,7 +67,8 @@ std::string contestants_html(const RouterComparison& comparison,
                                summary.num_failed > 0 ? fmt::format(" ({} failed)", summary.num_failed) : ""),
                    or_dash(summary.learning_rate, "{:g}"), mean, difference_html(summary.difference),
                    verdict_html(summary.verdict), std::to_string(summary.num_parameters),
-                   std::to_string(summary.steps), html_number(summary.seconds, "{:.1f}")});
+                   std::to_string(summary.num_active_parameters), std::to_string(summary.steps),
+                   html_number(summary.seconds, "{:.1f}")});
   }
   return "<section id=\"contestants\"><h2>Routers</h2>\n" +
          html_paragraph(html_text(reading_of(comparison, summaries))) + table.html() +
@@ -170,17 +171,16 @@ std::string field(const nlohmann::ordered_json& value) {
 std::string contestants_csv(std::span<const ContestantSummary> summaries) {
   std::string text =
       "name,learning_rate,num_runs,num_failed,mean,standard_error,difference,difference_low,difference_high,"
-      "verdict,"
-      "num_parameters,steps,seconds\n";
+      "verdict,num_parameters,num_active_parameters,steps,seconds\n";
   for (const ContestantSummary& summary : summaries) {
     const nlohmann::ordered_json json = to_json(summary);
     const auto& difference = json["difference"];
     const auto part = [&](const char* name) { return difference.is_null() ? "" : field(difference[name]); };
     text +=
-        fmt::format("{},{},{},{},{},{},{},{},{},{},{},{},{}\n", summary.name, field(json["learning_rate"]),
+        fmt::format("{},{},{},{},{},{},{},{},{},{},{},{},{},{}\n", summary.name, field(json["learning_rate"]),
                     summary.num_runs, summary.num_failed, field(json["mean"]), field(json["standard_error"]),
                     part("mean"), part("low"), part("high"), field(json["verdict"]), summary.num_parameters,
-                    summary.steps, exact_text(summary.seconds));
+                    summary.num_active_parameters, summary.steps, exact_text(summary.seconds));
   }
   return text;
 }

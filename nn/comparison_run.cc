@@ -103,7 +103,7 @@ class Runner {
       }
       end_jobs();
     }
-    result_.num_missing = static_cast<int>(missing_runs(comparison_, rows_).size());
+    result_.num_missing = num_missing_runs(comparison_, rows_);
     return result_;
   }
 
@@ -203,7 +203,7 @@ class Runner {
     fs::remove_all(job.folder);
     ++result_.num_run;
     if (progress_) {
-      progress_({result_.num_run, static_cast<int>(missing_runs(comparison_, rows_).size()),
+      progress_({result_.num_run, num_missing_runs(comparison_, rows_),
                  std::chrono::duration<double>(Clock::now() - begin_).count()});
     }
   }

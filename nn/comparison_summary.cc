@@ -164,6 +164,7 @@ std::vector<ContestantSummary> summarise(const RouterComparison& comparison, std
       if (const std::optional<double> value = value_of(*run, comparison.compared())) {
         values.push_back(*value);
         summary.num_parameters = run->result.value("num_parameters", std::int64_t{0});
+        summary.num_active_parameters = run->result.value("num_active_parameters", summary.num_parameters);
         summary.steps = run->result.value("steps", std::int64_t{0});
         summary.seconds += run->seconds;
       }
@@ -214,6 +215,7 @@ Json to_json(const ContestantSummary& summary) {
           {"difference", difference},
           {"verdict", summary.verdict ? Json(name_of(*summary.verdict)) : Json(nullptr)},
           {"num_parameters", summary.num_parameters},
+          {"num_active_parameters", summary.num_active_parameters},
           {"steps", summary.steps},
           {"seconds", summary.seconds},
           {"routing", routing}};

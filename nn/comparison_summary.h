@@ -39,6 +39,7 @@ struct ContestantSummary {
   std::optional<PairedDifference> difference;  // none of the reference, and with fewer than two seeds
   std::optional<DifferenceVerdict> verdict;
   std::int64_t num_parameters = 0;
+  std::int64_t num_active_parameters = 0;  // in use at a token
   std::int64_t steps = 0;
   double seconds = 0;  // mean of a run
   std::optional<RoutingMeans> routing;

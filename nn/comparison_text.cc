@@ -54,9 +54,9 @@ std::string names_where(std::span<const ContestantSummary> summaries, Holds&& ho
 std::string budgets_text(std::span<const ContestantSummary> summaries) {
   std::int64_t fewest = 0, most = 0, least_steps = 0, most_steps = 0;
   for (const ContestantSummary& summary : summaries) {
-    if (summary.num_parameters > 0) {
-      fewest = fewest == 0 ? summary.num_parameters : std::min(fewest, summary.num_parameters);
-      most = std::max(most, summary.num_parameters);
+    if (summary.num_active_parameters > 0) {
+      fewest = fewest == 0 ? summary.num_active_parameters : std::min(fewest, summary.num_active_parameters);
+      most = std::max(most, summary.num_active_parameters);
       least_steps = least_steps == 0 ? summary.steps : std::min(least_steps, summary.steps);
       most_steps = std::max(most_steps, summary.steps);
     }
@@ -65,8 +65,8 @@ std::string budgets_text(std::span<const ContestantSummary> summaries) {
     return "";
   }
   std::string text =
-      fewest == most ? fmt::format("All have {} parameters", most)
-                     : fmt::format("The largest has {} more parameters than the smallest",
+      fewest == most ? fmt::format("All have {} parameters in use at a token", most)
+                     : fmt::format("The largest has {} more parameters in use at a token than the smallest",
                                    percent(static_cast<double>(most - fewest) / static_cast<double>(fewest)));
   text += least_steps == most_steps ? fmt::format(", and all made {} steps.", most_steps)
                                     : fmt::format("; steps differ: {} to {}.", least_steps, most_steps);
@@ -118,7 +118,7 @@ std::string comparison_text(const RouterComparison& comparison,
     header.emplace_back("rate");
   }
   header.insert(header.end(), {std::string(comparison.compared().title),
-                               fmt::format("difference to {}", comparison.reference), "parameters",
+                               fmt::format("difference to {}", comparison.reference), "in use",
                                "load entropy", "change rate", "seconds"});
   TextTable table(std::move(header));
   for (const ContestantSummary& summary : summaries) {
@@ -131,11 +131,12 @@ std::string comparison_text(const RouterComparison& comparison,
     const auto routing = [&](auto member) {
       return summary.routing ? std::optional<double>((*summary.routing).*member) : std::nullopt;
     };
-    cells.insert(cells.end(),
-                 {mean_text(summary), difference_text(summary), fmt::format("{}", summary.num_parameters),
-                  number_text(routing(&RoutingMeans::load_entropy), "{:.3f}"),
-                  number_text(summary.routing ? summary.routing->change_rate : std::nullopt, "{:.3f}"),
-                  fmt::format("{:.1f}", summary.seconds)});
+    cells.insert(
+        cells.end(),
+        {mean_text(summary), difference_text(summary), fmt::format("{}", summary.num_active_parameters),
+         number_text(routing(&RoutingMeans::load_entropy), "{:.3f}"),
+         number_text(summary.routing ? summary.routing->change_rate : std::nullopt, "{:.3f}"),
+         fmt::format("{:.1f}", summary.seconds)});
     table.add_row(std::move(cells));
   }
   return table.text() + "\n  " + wrapped(reading_of(comparison, summaries), 2) + "\n";

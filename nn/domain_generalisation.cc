@@ -122,6 +122,9 @@ DomainTask::DomainTask(const DomainSet& domains, std::size_t left_out, const Vis
   seed_torch(training.seed, 0, "initial parameters");
   model_ = VisionTransformer(domains.shape(), static_cast<std::int64_t>(domains.classes.size()), vision);
   model_->to(device_);
+  std::vector<torch::Tensor> pixels;
+  std::vector<torch::Tensor> labels;
+  std::int64_t first = 0;
   for (std::size_t domain = 0; domain < domains.domains.size(); ++domain) {
     const int size = domains.domains[domain].images.size();
     if (domain == left_out) {
@@ -131,11 +134,16 @@ DomainTask::DomainTask(const DomainSet& domains, std::size_t left_out, const Vis
     } else {
       const ValidationSplit split = split_for_validation(size, training.seed, domain);
       seen_.push_back(domain);
-      trained_on_.push_back(images_of(domain, split.training));
+      const Images images = images_of(domain, split.training);
+      pixels.push_back(images.pixels);
+      labels.push_back(images.labels);
       num_trained_on_.push_back(static_cast<int>(split.training.size()));
+      first_trained_on_.push_back(first);
+      first += num_trained_on_.back();
       held_out_.push_back(images_of(domain, split.validation));
     }
   }
+  trained_on_ = {torch::cat(pixels), torch::cat(labels)};
 }
 
 DomainTask::Images DomainTask::images_of(std::size_t domain, const std::vector<int>& indices) const {
@@ -164,14 +172,13 @@ nlohmann::ordered_json DomainTask::specification() const {
 }
 
 torch::Tensor DomainTask::loss(std::int64_t step) {
-  std::vector<torch::Tensor> pixels;
-  std::vector<torch::Tensor> labels;
+  std::vector<std::int64_t> places;
   for (const Draw& draw : balanced_batch(num_trained_on_, training_.batch, training_.seed, step)) {
-    pixels.push_back(trained_on_[draw.domain].pixels[draw.image]);
-    labels.push_back(trained_on_[draw.domain].labels[draw.image]);
+    places.push_back(first_trained_on_[draw.domain] + draw.image);
   }
-  const torch::Tensor logits = model_(inputs(torch::stack(pixels)));
-  return torch::nn::functional::cross_entropy(logits, torch::stack(labels)) +
+  const torch::Tensor batch = torch::tensor(places, torch::kInt64).to(device_);
+  const torch::Tensor logits = model_(inputs(trained_on_.pixels.index_select(0, batch)));
+  return torch::nn::functional::cross_entropy(logits, trained_on_.labels.index_select(0, batch)) +
          model_->transformer()->auxiliary_loss();
 }
 
@@ -302,14 +309,16 @@ DomainRun leave_each_out(const DomainSet& domains, std::span<const std::size_t> 
     run.num_parameters = result.summary.num_parameters;
     if (result.summary.status != TrainingStatus::finished) {
       run.status = result.summary.status;
-      run.message = fmt::format("without {}: {}", result.domain, result.summary.message);
     }
     if (run.status == TrainingStatus::interrupted || run.status == TrainingStatus::failed) {
+      run.message = fmt::format("without {}: {}", result.domain, result.summary.message);
       return run;
     }
   }
   if (run.status == TrainingStatus::finished) {
     run.message = "all steps are done";
+  } else {
+    run.message = "the time was up before all steps were done";
   }
   return run;
 }

@@ -82,10 +82,11 @@ class DomainTask : public Task {
   TrainingOptions training_;
   torch::Device device_;
   VisionTransformer model_{nullptr};
-  std::vector<std::size_t> seen_;    // the training domains
-  std::vector<Images> trained_on_;   // of each of these
-  std::vector<int> num_trained_on_;  // of each of these
-  std::vector<Images> held_out_;     // of each of these
+  std::vector<std::size_t> seen_;               // the training domains
+  Images trained_on_;                           // of all of these together
+  std::vector<std::int64_t> first_trained_on_;  // where those of each begin
+  std::vector<int> num_trained_on_;
+  std::vector<Images> held_out_;  // of each
   Images unseen_;
   std::vector<torch::Tensor> experts_before_;  // of each layer, over the held-out images
 };

@@ -15,6 +15,9 @@ namespace {
 constexpr double kUsualPatches = 4;
 constexpr int kMostPatches = 8;
 
+// Of the first positions, so that they weigh as much as what a patch of values in [0, 1] adds.
+constexpr double kPositionDeviation = 0.2;
+
 }  // namespace
 
 std::span<const Option<VisionOptions>> vision_options() {
@@ -71,7 +74,7 @@ VisionTransformerImpl::VisionTransformerImpl(const ImageShape& shape, std::int64
   const int width = options.transformer.width;
   const int num_patches = (shape.height / patch_) * (shape.width / patch_);
   embedding_ = register_module("embedding", torch::nn::Linear(shape.channels * patch_ * patch_, width));
-  positions_ = register_parameter("positions", kInitialDeviation * torch::randn({num_patches, width}));
+  positions_ = register_parameter("positions", kPositionDeviation * torch::randn({num_patches, width}));
   transformer_ = register_module("transformer", Transformer(options.transformer, Attention::full));
   head_ = register_module("head", torch::nn::Linear(width, num_classes));
 }

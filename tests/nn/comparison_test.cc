@@ -41,7 +41,10 @@ RunRow row_of(const std::string& contestant, std::uint64_t seed, double value,
   RunRow row;
   row.key = {contestant, seed, rate};
   row.status = "finished";
-  row.result = {{"validation_bits_per_character", value}, {"num_parameters", 1000}, {"steps", 10}};
+  row.result = {{"validation_bits_per_character", value},
+                {"num_parameters", 1000},
+                {"num_active_parameters", 600},
+                {"steps", 10}};
   row.seconds = 2;
   return row;
 }
@@ -116,7 +119,9 @@ TEST(RouterComparison, TunesEachContestantOnASeedOfItsOwn) {
   EXPECT_THAT(texts(missing_runs(comparison, {})),
               ElementsAre("linear seed 0 rate 0.001", "cosine seed 0 rate 0.001", "linear seed 0 rate 0.01",
                           "cosine seed 0 rate 0.01"));
+  EXPECT_EQ(num_missing_runs(comparison, {}), 6) << "four of the tuning, and one of each after it";
   std::vector<RunRow> rows{row_of("linear", 0, 2.5, 0.001), row_of("linear", 0, 2.2, 0.01)};
+  EXPECT_EQ(num_missing_runs(comparison, rows), 4);
   EXPECT_EQ(chosen_rate(comparison, "linear", rows), 0.01);
   EXPECT_EQ(chosen_rate(comparison, "cosine", rows), std::nullopt);
   rows.push_back(row_of("cosine", 0, 2.1, 0.001));
@@ -161,7 +166,7 @@ TEST(RouterSummary, PairsDifferencesBySeed) {
   EXPECT_THAT(comparison_text(comparison, summaries), HasSubstr("-0.100 [-0.136, -0.064]"));
   EXPECT_THAT(reading_of(comparison, summaries),
               AllOf(HasSubstr("Better than linear: cosine."), HasSubstr("from linear: laplace."),
-                    HasSubstr("All have 1000 parameters, and all made 10 steps.")));
+                    HasSubstr("All have 600 parameters in use at a token, and all made 10 steps.")));
 }
 
 TEST(RouterSummary, LeavesOutWhatFailed) {
