@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Tables of what tools/bench measured: report.py FOLDER [--compare BASE.json | --catalogue].
+"""Tables of what tools/bench measured: report.py FOLDER [--compare BASE.json | --catalogue | --layers].
 
 Reads *_bench.json of FOLDER (Google Benchmark's form), writes FOLDER/result.json with the medians. With --catalogue only
-the table of catalogue_bench.
+the table of catalogue_bench, with --layers those of mixture_layer_bench.
 """
 import argparse
 import json
@@ -124,6 +124,20 @@ def catalogue_table(runs):
           [[gate, *(cell(gate, expert) for expert in experts)] for gate in gates])
 
 
+def layer_tables(runs):
+    speed = {name.removeprefix("layer/"): run["items_per_second"] for name, run in runs.items()}
+    dense = speed["dense"]
+    sizes = [name.removeprefix("mixture/") for name in speed if name.startswith("mixture/")]
+    table(f"A training step of a mixture layer, forward and backward; a dense layer of as many hidden neurons in use: "
+          f"{dense:,.0f} tokens per second",
+          ["", "tokens per second", "of the dense layer's", "of the loop over experts'"],
+          [[size, f"{speed['mixture/' + size]:,.0f}", f"{speed['mixture/' + size] / dense:.2f}",
+            f"{speed['mixture/' + size] / speed['loop/' + size]:.2f}"] for size in sizes])
+    table("The same by router, top 2 of 8", ["", "of the dense layer's"],
+          [[name.removeprefix("router/"), f"{value / dense:.2f}"] for name, value in speed.items()
+           if name.startswith("router/")])
+
+
 def compare(runs, base):
     rows = []
     for name, run in runs.items():
@@ -138,6 +152,7 @@ def main():
     parser.add_argument("folder", type=pathlib.Path)
     parser.add_argument("--compare", type=pathlib.Path)
     parser.add_argument("--catalogue", action="store_true")
+    parser.add_argument("--layers", action="store_true")
     arguments = parser.parse_args()
     runs = read(arguments.folder)
     model = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")),
@@ -146,6 +161,9 @@ def main():
     print(f"{model}, {date}; medians")
     if arguments.catalogue:
         catalogue_table(runs)
+        return
+    if arguments.layers:
+        layer_tables(runs)
         return
     kernel_tables(runs)
     race_tables(runs)
