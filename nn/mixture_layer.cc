@@ -264,7 +264,7 @@ void MixtureLayerImpl::note_routing(const torch::Tensor& scores, const torch::Te
   const torch::Tensor probabilities = open / open.sum(1, /*keepdim=*/true);
   const torch::Tensor shares =
       torch::bincount(experts.flatten(), {}, k).to(scores.scalar_type()) / experts.numel();
-  const torch::Tensor balance = static_cast<double>(k) * torch::dot(shares, probabilities.mean(0));
+  const torch::Tensor balance = static_cast<double>(k) * (shares * probabilities.mean(0)).sum();
   auxiliary_loss_ =
       options_.balance_weight * balance + options_.z_weight * scores.logsumexp(1).square().mean();
   routing_ = {experts, weights.detach(), scores.detach(), probabilities.detach(), {}};

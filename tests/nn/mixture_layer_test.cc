@@ -1,8 +1,10 @@
 #include "nn/mixture_layer.h"
 
+#include <ATen/autocast_mode.h>
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <torch/version.h>
 
 #include <algorithm>
 #include <cmath>
@@ -173,10 +175,13 @@ MixtureLayer layer_with_scores(const torch::Tensor& scores, MixtureOptions optio
 }
 
 TEST(MixtureLayer, LosesTheWeightOfTheBalanceForEqualLoads) {
-  const torch::Tensor scores = 3 * torch::eye(4, torch::kDouble);
-  MixtureLayer layer = layer_with_scores(scores, {.top_k = 1, .balance_weight = 0.3, .z_weight = 0});
-  layer->forward(torch::eye(4, torch::kDouble));
-  EXPECT_NEAR(layer->auxiliary_loss().item<double>(), 0.3, 1e-15);
+  for (const std::string kind : {"linear", "sigmoid"}) {
+    const torch::Tensor scores = 3 * torch::eye(4, torch::kDouble);
+    MixtureLayer layer = layer_with_scores(
+        scores, {.router = {.kind = kind}, .top_k = 1, .balance_weight = 0.3, .z_weight = 0});
+    layer->forward(torch::eye(4, torch::kDouble));
+    EXPECT_NEAR(layer->auxiliary_loss().item<double>(), 0.3, 1e-15) << kind;
+  }
 }
 
 TEST(MixtureLayer, LosesByBalanceAndZAsByHand) {
@@ -221,6 +226,47 @@ TEST(MixtureLayer, GivesTheSameBitsAgain) {
   for (std::size_t i = 0; i < first.size(); ++i) {
     EXPECT_TRUE(first[i].equal(second[i])) << i;
   }
+}
+
+// The shorter numbers of mixed precision for products, while it lives.
+class ShortProducts {
+ public:
+  ShortProducts() { set(true); }
+  ShortProducts(const ShortProducts&) = delete;
+  ShortProducts& operator=(const ShortProducts&) = delete;
+  ~ShortProducts() { set(false); }
+
+ private:
+  static void set(bool enabled) {
+#if TORCH_VERSION_MAJOR > 2 || (TORCH_VERSION_MAJOR == 2 && TORCH_VERSION_MINOR >= 4)
+    at::autocast::set_autocast_enabled(at::kCPU, enabled);
+#else
+    at::autocast::set_cpu_enabled(enabled);
+#endif
+  }
+};
+
+TEST(MixtureLayer, RoutesInFullPrecisionWhereProductsAreShort) {
+  torch::manual_seed(2);
+  MixtureLayer layer(32, MixtureOptions{.num_experts = 4});
+  const torch::Tensor x = torch::randn({50, 32});
+  const torch::Tensor values = layer->forward(x), scores = layer->routing().scores;
+  values.sum().backward();
+  const torch::Tensor gradient = layer->named_parameters()["inner_weight"].grad().clone();
+  layer->zero_grad();
+  torch::Tensor short_values;
+  {
+    const ShortProducts short_products;
+    short_values = layer->forward(x);
+  }
+  short_values.sum().backward();
+  EXPECT_TRUE(layer->routing().scores.equal(scores));
+  EXPECT_EQ(short_values.scalar_type(), torch::kBFloat16);
+  EXPECT_LT(distance(short_values, values), 0.01);
+  EXPECT_GT(distance(short_values, values), 0);
+  const torch::Tensor short_gradient = layer->named_parameters()["inner_weight"].grad();
+  EXPECT_EQ(short_gradient.scalar_type(), torch::kFloat);
+  EXPECT_LT(distance(short_gradient, gradient), 0.02 * gradient.abs().max().item<double>());
 }
 
 TEST(MixtureLayer, JoinsTheRoutingOfSeveralCalls) {
