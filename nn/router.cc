@@ -154,6 +154,12 @@ GateSpec gate_of(const RouterSpec& spec) {
   return gate;
 }
 
+nlohmann::ordered_json router_json(const RouterSpec& spec) {
+  RouterSpec said = spec;
+  said.temperature.learned = learns(spec);
+  return options_json(router_options(), said);
+}
+
 void check(const RouterSpec& spec) {
   const KindInfo& info = router_info(spec.kind);
   check_options(spec, router_options());

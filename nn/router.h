@@ -4,6 +4,7 @@
 #include <torch/torch.h>
 
 #include <cstdint>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <span>
 #include <string>
@@ -43,6 +44,10 @@ const KindInfo& router_info(std::string_view kind);
 
 /// The estimator's gate with the weights of this router, after the projection if there is one.
 GateSpec gate_of(const RouterSpec& spec);
+
+/// All options by their names, from which the same router can be read: whether its temperature is learned is
+/// said where the kind decides it, too.
+nlohmann::ordered_json router_json(const RouterSpec& spec);
 
 /// Throws InputError for an unknown kind, a number out of range, an option of another router, a temperature
 /// that is both learned and on a schedule.

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "moest/base/error.h"
+#include "moest/base/json_reader.h"
 #include "moest/base/option_json.h"
 #include "moest/model/predict.h"
 #include "tests/nn/numerical_gradients.h"
@@ -251,6 +252,19 @@ TEST(Router, RefusesWhatNoRouterCanBe) {
   EXPECT_THAT(refusal({.kind = "cosine", .temperature = {1e-3, true}}), HasSubstr("between 0.01 and 100"));
   EXPECT_THAT(refusal({.kind = "dense_to_sparse", .temperature = {1, true}, .final_temperature = 0.3}),
               HasSubstr("both given"));
+}
+
+TEST(Routers, AreReadAsTheyWereWritten) {
+  for (const RouterSpec& spec : all_variants()) {
+    RouterSpec read;
+    const nlohmann::ordered_json json = router_json(spec);
+    ObjectReader reader(json, "", "router");
+    read_options(reader, router_options(), read, [](std::string_view) { return true; });
+    Router written(spec, kInputs, kExperts), again(read, kInputs, kExperts);
+    EXPECT_EQ(again->named_parameters().keys(), written->named_parameters().keys()) << describe(spec);
+    EXPECT_EQ(again->named_buffers().keys(), written->named_buffers().keys()) << describe(spec);
+    EXPECT_EQ(router_json(read), json);
+  }
 }
 
 }  // namespace
