@@ -44,7 +44,7 @@ Json run_json(const DomainCommand& command) {
   json.update(options_json(vision_options(), command.vision));
   json.update(options_json(transformer_options(), transformer));
   json.update(options_json(mixture_options(), transformer.mixture));
-  json.update(options_json(router_options(), transformer.mixture.router));
+  json.update(router_json(transformer.mixture.router));
   json.update(training_specification(command.training));
   return json;
 }

@@ -167,7 +167,7 @@ nlohmann::ordered_json DomainTask::specification() const {
   json.update(options_json(vision_options(), vision_));
   json.update(options_json(transformer_options(), vision_.transformer));
   json.update(options_json(mixture_options(), vision_.transformer.mixture));
-  json.update(options_json(router_options(), vision_.transformer.mixture.router));
+  json.update(router_json(vision_.transformer.mixture.router));
   return json;
 }
 
@@ -260,6 +260,7 @@ DomainResult leave_one_out(const DomainSet& domains, std::size_t left_out, const
   DomainResult result;
   result.domain = domains.domains[left_out].name;
   result.num_images = domains.domains[left_out].images.size();
+  result.num_active_parameters = num_active_parameters(task.module(), task.model()->transformer());
   result.summary = train(task, training, folder, beginning, control);
   for (const Json& line : result.summary.evaluations) {
     result.final_accuracy = line.at("accuracy");
@@ -293,7 +294,7 @@ DomainRun leave_each_out(const DomainSet& domains, std::span<const std::size_t> 
     TrainingOptions options = training;
     if (training.max_seconds) {
       const double left = *training.max_seconds - std::chrono::duration<double>(Clock::now() - begin).count();
-      options.max_seconds = std::max(left, kLeastSeconds) / static_cast<double>(left_out.size() - i);
+      options.max_seconds = std::max(left / static_cast<double>(left_out.size() - i), kLeastSeconds);
     }
     TrainingControl control{interrupt};
     if (progress) {
@@ -307,6 +308,7 @@ DomainRun leave_each_out(const DomainSet& domains, std::span<const std::size_t> 
     const DomainResult& result = run.results.back();
     run.seconds += result.summary.seconds;
     run.num_parameters = result.summary.num_parameters;
+    run.num_active_parameters = result.num_active_parameters;
     if (result.summary.status != TrainingStatus::finished) {
       run.status = result.summary.status;
     }

@@ -100,6 +100,7 @@ struct DomainResult {
   double final_accuracy = 0;          // on the domain left out, at the end of the training
   nlohmann::ordered_json load_shift;  // of the model that validation chose, as DomainTask tells
   nlohmann::ordered_json training_load_shift;
+  std::int64_t num_active_parameters = 0;  // of the model, in use at a token
   TrainingSummary summary;
 };
 
@@ -115,6 +116,7 @@ struct DomainRun {
   std::vector<DomainResult> results;  // of those that were begun; the last one is unfinished if the run is
   double seconds = 0;                 // of all trainings, over all runs
   std::int64_t num_parameters = 0;
+  std::int64_t num_active_parameters = 0;  // in use at a token
 
   /// The mean of the accuracies. Requires a result.
   double mean_accuracy() const;

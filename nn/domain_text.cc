@@ -54,9 +54,10 @@ std::string domain_report(const DomainSet& set, const VisionOptions& vision, con
   std::string text =
       fmt::format("Domains: {} ({}), {} images of {} x {} pixels each, {} classes\n", set.domains.size(),
                   set.kind, images_text(set), set.shape().height, set.shape().width, set.classes.size());
-  text +=
-      fmt::format("Model: vision transformer of {} parameters, {} blocks of width {}, patches of {} x {}\n",
-                  run.num_parameters, transformer.layers, transformer.width, patch, patch);
+  text += fmt::format("Model: vision transformer, {} blocks of width {}, patches of {} x {}; {} parameters",
+                      transformer.layers, transformer.width, patch, patch, run.num_parameters);
+  text += transformer.mixture_every > 0 ? fmt::format(", {} in use at a token\n", run.num_active_parameters)
+                                        : "\n";
   if (transformer.mixture_every > 0) {
     text += fmt::format("Router: {}, {} of {} experts\n", router_name(transformer), transformer.mixture.top_k,
                         transformer.mixture.num_experts);
@@ -93,6 +94,7 @@ Json to_json(const DomainRun& run) {
           {"mean_accuracy", is_whole(run) ? Json(run.mean_accuracy()) : Json(nullptr)},
           {"domains", domains},
           {"num_parameters", run.num_parameters},
+          {"num_active_parameters", run.num_active_parameters},
           {"seconds", run.seconds}};
 }
 

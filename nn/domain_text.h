@@ -13,7 +13,8 @@ std::string domain_report(const DomainSet& set, const VisionOptions& vision, con
 
 /// {"status", "message", "mean_accuracy" (null unless the run is whole), "domains": [{"domain", "accuracy",
 /// "validation_accuracy", "final_accuracy", "steps", "kept_step", "seconds", ..}], "num_parameters",
-/// "seconds"}. Accuracies and shifts are null where there was no evaluation yet.
+/// "num_active_parameters" (in use at a token), "seconds"}. Accuracies and shifts are null where there was no
+/// evaluation yet.
 nlohmann::ordered_json to_json(const DomainRun& run);
 
 }  // namespace moest::nn

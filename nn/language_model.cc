@@ -122,18 +122,7 @@ torch::Tensor LanguageModelImpl::loss(const torch::Tensor& tokens, const torch::
 }
 
 std::int64_t num_active_parameters(LanguageModel model) {
-  double count = 0;
-  for (const torch::Tensor& parameter : model->parameters()) {
-    count += static_cast<double>(parameter.numel());
-  }
-  for (const MixtureLayer& mixture : model->transformer()->mixtures()) {
-    const MixtureOptions& options = mixture->options();
-    const double idle_share = 1 - static_cast<double>(options.top_k) / options.num_experts;
-    for (const torch::Tensor& of_experts : mixture->parameters(/*recurse=*/false)) {
-      count -= idle_share * static_cast<double>(of_experts.numel());
-    }
-  }
-  return std::llround(count);
+  return num_active_parameters(*model, model->transformer());
 }
 
 double TextScore::bits_per_character() const { return nats / characters / std::numbers::ln2; }
@@ -195,7 +184,7 @@ Json LanguageTask::specification() const {
   Json model = options_json(language_options(), specification_.language);
   model.update(options_json(transformer_options(), transformer));
   model.update(options_json(mixture_options(), transformer.mixture));
-  model.update(options_json(router_options(), transformer.mixture.router));
+  model.update(router_json(transformer.mixture.router));
   Json text{{"hash", corpus_.hash}, {"split", corpus_.split}, {"files", corpus_.files}};
   text.update(options_json(text_options(), corpus_.options));
   return {{"kind", kKind}, {"text", text}, {"model", model}, {"vocabulary", corpus_.vocabulary.json()}};

@@ -140,4 +140,19 @@ void TransformerImpl::set_share_done(double share) {
   }
 }
 
+std::int64_t num_active_parameters(const torch::nn::Module& model, const Transformer& transformer) {
+  double count = 0;
+  for (const torch::Tensor& parameter : model.parameters()) {
+    count += static_cast<double>(parameter.numel());
+  }
+  for (const MixtureLayer& mixture : transformer->mixtures()) {
+    const MixtureOptions& options = mixture->options();
+    const double idle_share = 1 - static_cast<double>(options.top_k) / options.num_experts;
+    for (const torch::Tensor& of_experts : mixture->parameters(/*recurse=*/false)) {
+      count -= idle_share * static_cast<double>(of_experts.numel());
+    }
+  }
+  return std::llround(count);
+}
+
 }  // namespace moest::nn

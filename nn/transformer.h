@@ -4,6 +4,7 @@
 
 #include <torch/torch.h>
 
+#include <cstdint>
 #include <span>
 #include <string>
 #include <vector>
@@ -85,6 +86,9 @@ class TransformerImpl : public torch::nn::Module {
   torch::nn::LayerNorm norm_{nullptr};
 };
 TORCH_MODULE(Transformer);
+
+/// The number of parameters of a model around a transformer, without the experts that a token does not use.
+std::int64_t num_active_parameters(const torch::nn::Module& model, const Transformer& transformer);
 
 /// Weights of linear layers and embeddings normal with this standard deviation, biases 0.
 inline constexpr double kInitialDeviation = 0.02;

@@ -8,6 +8,7 @@
 
 #include "moest/base/error.h"
 #include "moest/base/random.h"
+#include "tests/nn/idx_file.h"
 #include "tests/nn/temporary_folder.h"
 
 #ifdef MOEST_WITH_STB
@@ -30,17 +31,6 @@ std::vector<std::uint8_t> random_bytes(std::size_t size, int below, Stream& stre
     byte = static_cast<std::uint8_t>(stream.below(below));
   }
   return bytes;
-}
-
-// The format as its page documents it.
-std::string idx(const std::vector<int>& extents, const std::vector<std::uint8_t>& values) {
-  std::string content{0, 0, 8, static_cast<char>(extents.size())};
-  for (const int extent : extents) {
-    for (const int shift : {24, 16, 8, 0}) {
-      content += static_cast<char>((extent >> shift) & 0xFF);
-    }
-  }
-  return content.append(values.begin(), values.end());
 }
 
 std::string gzipped(const std::string& text) {
