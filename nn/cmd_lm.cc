@@ -149,9 +149,10 @@ Json summary_json(const LanguageCommand& command, const LanguageTask& task, cons
             {"validation", nullptr},
             {"test", nullptr},
             {"sample", nullptr},
-            {"specification", task.specification()},
+            {"training", training_specification(command.training)},
+            {"task", task.specification()},
             {"evaluations", summary.evaluations}};
-  json["specification"].erase("vocabulary");
+  json["task"].erase("vocabulary");
   if (kept) {
     json["validation_bits_per_character"] = kept->validation.bits_per_character();
     json["validation_perplexity"] = kept->validation.perplexity();

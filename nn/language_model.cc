@@ -166,6 +166,9 @@ std::string sample_text(LanguageModel model, const Vocabulary& vocabulary, const
   for (int i = 0; i < options.length; ++i) {
     const torch::Tensor seen = tokens.slice(0, std::max<std::int64_t>(0, tokens.numel() - model->context()));
     const torch::Tensor logits = model->forward(seen.unsqueeze(0).to(model->device()))[0][-1];
+    if (vocabulary.unknown_token()) {
+      logits[*vocabulary.unknown_token()] = -std::numeric_limits<double>::infinity();
+    }
     tokens = torch::cat({tokens, torch::full({1}, draw(logits, options, stream), torch::kInt64)});
   }
   return vocabulary.decode(tokens.slice(0, given));

@@ -83,8 +83,8 @@ struct SampleOptions {
 std::span<const Option<SampleOptions>> sample_options();
 
 /// `length` tokens after the prompt, each drawn from softmax(logits / temperature) of the `top_k` most likely
-/// (0: of all; temperature 0: the most likely one), by a stream of that seed. Returns the text that was
-/// drawn, without the prompt.
+/// (0: of all; temperature 0: the most likely one), by a stream of that seed; what is unknown is never drawn.
+/// Returns the text that was drawn, without the prompt.
 std::string sample_text(LanguageModel model, const Vocabulary& vocabulary, const std::string& prompt,
                         const SampleOptions& options);
 

@@ -297,7 +297,7 @@ torch::Tensor Vocabulary::encode(std::string_view text) const {
   std::vector<std::int32_t> tokens;
   const auto add = [&](std::string_view token) {
     const auto found = indices_.find(token);
-    tokens.push_back(found == indices_.end() ? 0 : found->second);
+    tokens.push_back(found == indices_.end() ? *unknown_token() : found->second);
   };
   if (unit_ == "character") {
     require_utf8(text);
@@ -346,6 +346,10 @@ torch::Tensor Vocabulary::characters(const torch::Tensor& tokens) const {
     has_blank.slice(0, 0, 1).fill_(false);
   }
   return own + has_blank;
+}
+
+std::optional<int> Vocabulary::unknown_token() const {
+  return unit_ == "byte" ? std::nullopt : std::optional(0);
 }
 
 int Vocabulary::first_token() const {

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -73,6 +74,8 @@ class Vocabulary {
   /// counts as `<unk>`.
   torch::Tensor characters(const torch::Tensor& tokens) const;
 
+  /// The token of what is unknown; bytes have none.
+  std::optional<int> unknown_token() const;
   /// The token with which a text begins that has no beginning: the end of a line, if there is one.
   int first_token() const;
 
