@@ -112,7 +112,8 @@ int run_comparison(const CLI::App& parser, const CompareCommand& command) {
     check_report_folder(command.report);
   }
   ComparisonStore store(command.store, Database::Access::write);
-  if (const std::optional<RouterComparison> before = store.comparison()) {
+  // A design without a run may have been a mistake.
+  if (const std::optional<RouterComparison> before = store.comparison(); before && !store.rows().empty()) {
     check_extends(*before, comparison);
   }
   store.set_comparison(comparison);
