@@ -76,8 +76,12 @@ std::string include_problem(const fs::path& root, const fs::path& file, const st
   const std::string room = room_of(fs::relative(file, root));
   const std::string folder = fs::relative(file, root).begin()->string();
   const bool in_library = folder == "moest";
-  if (!included.starts_with("moest/") && (in_library || !included.starts_with(folder + "/"))) {
-    return in_library ? "is not moest/..." : fmt::format("is neither moest/... nor {}/...", folder);
+  const bool is_own = !in_library && included.starts_with(folder + "/");
+  const bool is_of_command_line = folder == "nn" && included.starts_with("app/");
+  if (!included.starts_with("moest/") && !is_own && !is_of_command_line) {
+    return in_library       ? "is not moest/..."
+           : folder == "nn" ? "is none of moest/..., app/... and nn/..."
+                            : fmt::format("is neither moest/... nor {}/...", folder);
   }
   if (!fs::is_regular_file(root / included)) {
     return "does not exist";
@@ -139,7 +143,7 @@ Violations include_order_violations(const fs::path& root) {
   static const std::regex kInclude("^\\s*#\\s*include\\s*([\"<])([^\">]+)[\">].*");
   const std::vector<std::string> rooms = listed_rooms(root);
   Violations violations;
-  for (const std::string_view folder : {"moest", "app", "python"}) {
+  for (const std::string_view folder : {"moest", "app", "nn", "python"}) {
     for (const fs::path& file : files_under(root, folder)) {
       if (!is_cpp(file)) {
         continue;
@@ -154,7 +158,8 @@ Violations include_order_violations(const fs::path& root) {
         std::string problem;
         if (quoted) {
           problem = include_problem(root, file, included, rooms);
-        } else if (included.starts_with("moest/") || included.starts_with("app/")) {
+        } else if (included.starts_with("moest/") || included.starts_with("app/") ||
+                   included.starts_with("nn/")) {
           problem = "must be included with quotes";
         }
         if (!problem.empty()) {
@@ -170,7 +175,7 @@ Violations header_violations(const fs::path& root) {
   constexpr std::string_view kTargetToggle =
       "#if defined(MOEST_KERNEL_VECTOR_MATH_H) == defined(HWY_TARGET_TOGGLE)";
   Violations violations;
-  for (const std::string_view folder : {"moest", "app", "python", "tests", "tools", "bench"}) {
+  for (const std::string_view folder : {"moest", "app", "nn", "python", "tests", "tools", "bench"}) {
     for (const fs::path& file : files_under(root, folder)) {
       if (file.extension() == ".h") {
         const std::vector<std::string> lines = lines_of(file);
@@ -195,7 +200,7 @@ Violations forbidden_text_violations(const fs::path& root) {
   static constexpr std::array kSourceExtensions{".h", ".cc", ".cmake", ".in", ""};
   Violations violations;
   for (const std::string_view folder :
-       {"moest", "app", "python", "tools", "tests", "bench", "cmake", ".ci"}) {
+       {"moest", "app", "nn", "python", "tools", "tests", "bench", "cmake", ".ci"}) {
     for (const fs::path& file : files_under(root, folder)) {
       const std::string extension = file.extension().string();
       const bool is_source =

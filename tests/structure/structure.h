@@ -17,7 +17,8 @@ std::vector<std::string> listed_rooms(const std::filesystem::path& root);
 Violations folder_map_violations(const std::filesystem::path& root);
 
 /// A file of a room includes, in quotes, only existing "moest/..." headers of its own room or of one listed
-/// before it; app/ may include any room and its own headers; nobody writes <moest/...>.
+/// before it; app/ may include any room and its own headers, nn/ those of app/ too; nobody writes
+/// <moest/...>.
 Violations include_order_violations(const std::filesystem::path& root);
 
 /// Every header says #pragma once, and every moest/x/y.cc has its moest/x/y.h.

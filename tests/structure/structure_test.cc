@@ -40,6 +40,9 @@ class PlantedRepository : public testing::Test {
     write("moest/low/a.cc", "#include \"moest/low/a.h\"\n\n#include <vector>\n");
     write("moest/high/b.h", "#pragma once\n#include \"moest/low/a.h\"\n");
     write("app/main.cc", "#include \"moest/high/b.h\"\n");
+    write("app/help.h", "#pragma once\n");
+    write("nn/main.cc", "#include \"app/help.h\"\n#include \"moest/low/a.h\"\n#include \"nn/router.h\"\n");
+    write("nn/router.h", "#pragma once\n");
     write("tests/low/a_test.cc", "\n");
     write("tests/high/b_test.cc", "\n");
     write("VERSION", "1.2.3\n");
@@ -103,6 +106,14 @@ TEST_F(PlantedRepository, ReportsAnIncludeOfTheProgramByTheLibrary) {
   write("moest/high/b.h", "#pragma once\n#include \"app/options.h\"\n");
   EXPECT_THAT(include_order_violations(root_),
               ElementsAre(HasSubstr("moest/high/b.h includes app/options.h")));
+}
+
+TEST_F(PlantedRepository, ReportsAnIncludeOfTheNetworksByOthers) {
+  write("app/main.cc", "#include \"nn/router.h\"\n");
+  write("nn/router.h", "#pragma once\n#include \"python/binding.h\"\n");
+  EXPECT_THAT(include_order_violations(root_),
+              ElementsAre(HasSubstr("app/main.cc includes nn/router.h, which is neither"),
+                          HasSubstr("nn/router.h includes python/binding.h, which is none of")));
 }
 
 TEST_F(PlantedRepository, ReportsAnOwnHeaderInAngleBrackets) {
