@@ -49,13 +49,7 @@ std::vector<std::vector<int>> shares(const ImageSet& digits, std::size_t num_dom
   return result;
 }
 
-std::vector<std::string> digit_names() {
-  std::vector<std::string> names;
-  for (int digit = 0; digit < 10; ++digit) {
-    names.push_back(std::to_string(digit));
-  }
-  return names;
-}
+std::vector<std::string> digit_names() { return {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"}; }
 
 DomainSet folder_domains(const std::string& data, const DomainOptions& options, int num_threads) {
   ImageFolder folder = list_image_folder(data);
@@ -72,6 +66,7 @@ DomainSet folder_domains(const std::string& data, const DomainOptions& options, 
     order.resize(static_cast<std::size_t>(std::min(size, options.images_per_domain)));
     std::sort(order.begin(), order.end());
     std::vector<ImageFolder::File> chosen;
+    chosen.reserve(order.size());
     for (const int i : order) {
       chosen.push_back(files[static_cast<std::size_t>(i)]);
     }

@@ -424,14 +424,6 @@ ImageSet read_pictures(std::span<const ImageFolder::File> files, std::optional<i
   return images;
 }
 
-bool can_read_pictures() {
-#ifdef MOEST_WITH_STB
-  return true;
-#else
-  return false;
-#endif
-}
-
 Picture resized(const Picture& picture, int height, int width) {
   MOEST_EXPECT(height > 0 && width > 0 && picture.pixels.size() == picture.shape.num_values());
   if (picture.shape.height == height && picture.shape.width == width) {

@@ -65,12 +65,9 @@ ImageFolder list_image_folder(const std::string& root);
 
 /// Reads PNG or JPEG files as red, green and blue, and resizes each to image_size x image_size if given.
 /// Throws InputError that names the file: it is damaged or, without image_size, of another size than the
-/// first.
+/// first; and for any file in a build without stb_image.
 ImageSet read_pictures(std::span<const ImageFolder::File> files, std::optional<int> image_size,
                        int num_threads = 0);
-
-/// Whether PNG and JPEG files can be read: the program was built with stb_image.
-bool can_read_pictures();
 
 /// The picture with other extents, by a triangle filter as wide as the coarser of the two grids: bilinear
 /// interpolation where it grows, a weighted mean of all pixels under the filter where it shrinks (the

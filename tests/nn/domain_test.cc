@@ -185,6 +185,16 @@ TEST(LeavingOneOut, SeesNothingOfTheDomainLeftOut) {
   EXPECT_NE(column(one.summary, "accuracy"), column(other.summary, "accuracy"));
 }
 
+TEST(LeavingOneOut, LearnsFromEveryOtherDomain) {
+  const std::vector<double> parameters = trained(bars()).parameters;
+  for (const std::size_t domain : {1, 2}) {
+    DomainSet spoilt = bars();
+    const ValidationSplit split = split_for_validation(kNumImages, brief_training().seed, domain);
+    spoil(spoilt.domains[domain].images, split.training);
+    EXPECT_NE(trained(spoilt).parameters, parameters) << domain;
+  }
+}
+
 TEST(LeavingOneOut, TrainsOnNothingThatIsHeldOut) {
   DomainSet spoilt = bars();
   for (const std::size_t domain : {1, 2}) {
