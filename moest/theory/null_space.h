@@ -109,7 +109,7 @@ NullSpace<T> null_space(const DenseMatrix<T>& a, const T& threshold) {
   constexpr double kClear = 1e-6;
   result.is_clear = rank == 0 || result.largest_null < T(kClear) * result.smallest_non_null;
   DenseMatrix<T> permuted(p, p - rank);
-  if (rank > 0) {
+  if (rank > 0 && rank < p) {
     permuted.topRows(rank) =
         -r11.template triangularView<Eigen::Upper>().solve(DenseMatrix<T>(r.topRightCorner(rank, p - rank)));
   }
