@@ -1,5 +1,6 @@
 #include "nn/mixture_layer.h"
 
+#include <ATen/Parallel.h>
 #include <ATen/autocast_mode.h>
 #include <c10/core/impl/LocalDispatchKeySet.h>
 #include <fmt/format.h>
@@ -7,6 +8,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cmath>
 #include <vector>
 
@@ -76,7 +78,7 @@ class SortedExperts : public torch::autograd::Function<SortedExperts> {
     const torch::Tensor inner = torch::empty({sorted.size(0), inner_weight.size(2)}, x.options());
     const torch::Tensor hidden = torch::empty_like(inner);
     const torch::Tensor said = rows_like(sorted, dispatch.kept.defined());
-    for_each_slice(dispatch.begins, dispatch.rows, [&](std::int64_t expert, const auto& slice) {
+    for_each_slice(sorted, dispatch.begins, dispatch.rows, [&](std::int64_t expert, const auto& slice) {
       torch::Tensor inner_here = slice(inner), hidden_here = slice(hidden), said_here = slice(said);
       torch::addmm_out(inner_here, inner_bias[expert], slice(sorted), inner_weight[expert]);
       torch::gelu_out(hidden_here, inner_here);
@@ -113,7 +115,7 @@ class SortedExperts : public torch::autograd::Function<SortedExperts> {
     const torch::Tensor of_outer_weight = torch::zeros_like(outer_weight);
     const torch::Tensor of_outer_bias = torch::zeros({inner_weight.size(0), said.size(1)}, said.options());
     const torch::Tensor of_sorted = rows_like(sorted, context->saved_data["drops"].toBool());
-    for_each_slice(begins, rows, [&](std::int64_t expert, const auto& slice) {
+    for_each_slice(sorted, begins, rows, [&](std::int64_t expert, const auto& slice) {
       const torch::Tensor of_said_here = slice(of_said);
       set_products(of_outer_weight, of_outer_bias, expert, slice(hidden), of_said_here);
       const torch::Tensor of_inner_here =
@@ -146,14 +148,30 @@ class SortedExperts : public torch::autograd::Function<SortedExperts> {
     torch::sum_out(of_bias_here, of_outputs, 0);
   }
 
+  // On a CPU the threads take one expert after the other, unless one has much more than a thread's equal
+  // share: then they share its matrix products.
   template <class F>
-  static void for_each_slice(const std::vector<std::int64_t>& begins, const std::vector<std::int64_t>& rows,
-                             F&& f) {
-    for (std::size_t expert = 0; expert < rows.size(); ++expert) {
+  static void for_each_slice(const torch::Tensor& sorted, const std::vector<std::int64_t>& begins,
+                             const std::vector<std::int64_t>& rows, F&& f) {
+    const auto run = [&](std::size_t expert) {
+      const torch::NoGradGuard no_gradients;  // on this thread
       if (rows[expert] > 0) {
         f(static_cast<std::int64_t>(expert),
-          [&](const torch::Tensor& sorted) { return sorted.narrow(0, begins[expert], rows[expert]); });
+          [&](const torch::Tensor& all) { return all.narrow(0, begins[expert], rows[expert]); });
       }
+    };
+    const std::int64_t num_threads = sorted.is_cpu() ? at::get_num_threads() : 1;
+    const std::int64_t most = *std::max_element(rows.begin(), rows.end());
+    std::atomic<std::size_t> next = 0;
+    const auto run_rest = [&](std::int64_t, std::int64_t) {
+      for (std::size_t expert = next++; expert < rows.size(); expert = next++) {
+        run(expert);
+      }
+    };
+    if (most * num_threads < 2 * sorted.size(0)) {
+      at::parallel_for(0, num_threads, 1, run_rest);
+    } else {
+      run_rest(0, 1);
     }
   }
 };
