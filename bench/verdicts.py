@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The table of verdicts of `moest analyze`: gates times experts, over random truths.
 
-  bench/verdicts.py [--dims 1,2] [--extra 1,2] [--truths 12] [--gate NAME]... [--program PATH]
+  bench/verdicts.py [--dims 1,2] [--extra 1,2] [--truths 12] [--gate NAME]... [--expert NAME]... [--program PATH]
 
 For each gate and expert, each number of inputs, and one extra atom beside two true ones and two beside three: at how
 many of the random truths the over-specified setting is what, the smallest certificate of the regular ones, and the
@@ -71,6 +71,7 @@ def main():
     parser.add_argument("--truths", type=int, default=12)
     parser.add_argument("--program", default="build/release/bin/moest")
     parser.add_argument("--gate", action="append", choices=[name for name, _ in GATES], help="only this one; may be repeated")
+    parser.add_argument("--expert", action="append", choices=[name for name, _ in EXPERTS], help="only this one; may be repeated")
     given = parser.parse_args()
     print("| gate | expert | inputs | true + extra | verdicts | certificate or relation | seconds per truth |")
     print("|---|---|---:|---:|---|---|---:|")
@@ -79,6 +80,8 @@ def main():
             for gate, gate_options in GATES:
                 for expert, expert_options in EXPERTS:
                     if (gate == "cosine" and dim < 2) or (given.gate and gate not in given.gate):
+                        continue
+                    if given.expert and expert not in given.expert:
                         continue
                     true = 4 if gate == "hierarchical" else 1 + extra
                     begin = time.time()
