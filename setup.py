@@ -23,6 +23,7 @@ class CMakeBuild(build_ext):
                 "MOEST_BUILD_PYTHON": "REQUIRED",
                 "MOEST_BUILD_TESTS": "OFF",
                 "MOEST_BUILD_TOOLS": "OFF",
+                "MOEST_WITH_TORCH": "OFF",
                 "Python_EXECUTABLE": sys.executable,
             }
             defined = [f"-D{name}={value}" for name, value in options.items()]

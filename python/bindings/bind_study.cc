@@ -3,6 +3,7 @@
 #include <memory>
 #include <optional>
 
+#include "moest/report/page.h"
 #include "moest/report/study_report.h"
 #include "moest/report/study_text.h"
 #include "moest/study/library.h"
