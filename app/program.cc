@@ -100,6 +100,7 @@ int run(const Program& program, int argc, char** argv) {
   // Commands inherit the footer as it is when they are made.
   parser.footer(program.exit_statuses);
   std::vector<Command> commands;
+  commands.reserve(program.commands.size() + 1);
   for (const auto make : program.commands) {
     commands.push_back(make(parser));
   }
