@@ -31,6 +31,7 @@ void AdamW::step(double rate) {
   ++steps_done_;
   const auto t = static_cast<double>(steps_done_);
   std::vector<torch::Tensor> gradients;
+  gradients.reserve(parameters_.size());
   for (const torch::Tensor& parameter : parameters_) {
     gradients.push_back(parameter.grad().defined() ? parameter.grad() : torch::zeros_like(parameter));
   }

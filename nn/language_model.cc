@@ -31,6 +31,7 @@ tn::Embedding embedding(std::int64_t count, std::int64_t width) {
 torch::Tensor windows(const torch::Tensor& tokens, std::span<const std::int64_t> starts, std::int64_t length,
                       const torch::Device& device) {
   std::vector<torch::Tensor> rows;
+  rows.reserve(starts.size());
   for (const std::int64_t start : starts) {
     rows.push_back(tokens.slice(0, start, start + length));
   }
@@ -45,6 +46,9 @@ void add_windows(TextScore& score, LanguageModel& model, const Vocabulary& vocab
   score.nats +=
       model->loss(rows.slice(1, 0, -1), targets).item<double>() * static_cast<double>(targets.numel());
   score.tokens += targets.numel();
+  if (vocabulary.unknown_token()) {
+    score.unknown += targets.eq(*vocabulary.unknown_token()).sum().item<std::int64_t>();
+  }
   for (const std::int64_t start : starts) {
     // What a token stands for may depend on the one before it.
     const torch::Tensor window = tokens.slice(0, start, start + length + 1);
@@ -55,6 +59,7 @@ void add_windows(TextScore& score, LanguageModel& model, const Vocabulary& vocab
 /// The places of `wanted` of `count` windows, evenly spread.
 std::vector<std::int64_t> spread_starts(std::int64_t count, std::int64_t wanted, std::int64_t length) {
   std::vector<std::int64_t> starts;
+  starts.reserve(static_cast<std::size_t>(wanted));
   for (std::int64_t i = 0; i < wanted; ++i) {
     starts.push_back(i * count / wanted * length);
   }
@@ -171,7 +176,8 @@ std::string sample_text(LanguageModel model, const Vocabulary& vocabulary, const
     }
     tokens = torch::cat({tokens, torch::full({1}, draw(logits, options, stream), torch::kInt64)});
   }
-  return vocabulary.decode(tokens.slice(0, given));
+  // A word stands with the blank before it, which there is only where another one precedes it.
+  return vocabulary.decode(tokens).substr(vocabulary.decode(tokens.slice(0, 0, given)).size());
 }
 
 LanguageTask::LanguageTask(const Corpus& corpus, const LanguageSpecification& specification,
@@ -198,6 +204,7 @@ torch::Tensor LanguageTask::loss(std::int64_t step) {
   const auto num_places = static_cast<int>(corpus_.training.numel() - length + 1);
   Stream stream(training_.seed, static_cast<std::uint64_t>(step), "language model batch");
   std::vector<std::int64_t> starts;
+  starts.reserve(static_cast<std::size_t>(training_.batch));
   for (int i = 0; i < training_.batch; ++i) {
     starts.push_back(stream.below(num_places));
   }

@@ -58,7 +58,9 @@ std::int64_t num_active_parameters(LanguageModel model);
 struct TextScore {
   double nats = 0;          // sum of -log p over the predicted tokens
   std::int64_t tokens = 0;  // that were predicted
-  double characters = 0;    // that these stand for: Vocabulary::characters()
+  std::int64_t unknown =
+      0;                  // those of them that are Vocabulary::unknown_token(): their spelling costs nothing
+  double characters = 0;  // that these stand for: Vocabulary::characters()
 
   double bits_per_character() const;
   double perplexity() const;  // per token: exp(nats / tokens)

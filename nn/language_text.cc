@@ -113,13 +113,19 @@ std::string evaluations_text(std::span<const Json> evaluations, const std::strin
 }
 
 std::string score_line(const TextScore& score, const Vocabulary& vocabulary) {
-  return fmt::format("{:.4f} {}, perplexity {:.2f} per {} ({} {}s)", score.bits_per_character(),
+  const std::string unknown =
+      score.unknown == 0
+          ? ""
+          : fmt::format(", {} of them unknown",
+                        percent(static_cast<double>(score.unknown) / static_cast<double>(score.tokens)));
+  return fmt::format("{:.4f} {}, perplexity {:.2f} per {} ({} {}s{})", score.bits_per_character(),
                      bits_unit(vocabulary), score.perplexity(), vocabulary.unit(), grouped(score.tokens),
-                     vocabulary.unit());
+                     vocabulary.unit(), unknown);
 }
 
 Json score_json(const TextScore& score) {
   return {{"tokens", score.tokens},
+          {"unknown_tokens", score.unknown},
           {"characters", static_cast<std::int64_t>(std::llround(score.characters))},
           {"bits_per_character", score.bits_per_character()},
           {"perplexity", score.perplexity()}};

@@ -23,7 +23,7 @@ std::string evaluations_text(std::span<const nlohmann::ordered_json> evaluations
 /// "2.01 bits per character, perplexity 4.03 per character, 23,701 characters".
 std::string score_line(const TextScore& score, const Vocabulary& vocabulary);
 
-/// {"tokens", "characters", "bits_per_character", "perplexity"}.
+/// {"tokens", "unknown_tokens", "characters", "bits_per_character", "perplexity"}.
 nlohmann::ordered_json score_json(const TextScore& score);
 
 }  // namespace moest::nn

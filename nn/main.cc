@@ -1,11 +1,16 @@
 // moest-nn: its commands, and what its help says of it.
 #include <torch/torch.h>
 #include <torch/version.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
+#include <fstream>
 #include <new>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "app/program.h"
 #include "moest/base/build_info.h"
@@ -14,7 +19,39 @@
 
 namespace moest::nn {
 
+namespace {
+
+/// Starts the program again with a limit on how long OpenMP's threads spin while they wait for one another.
+/// Without one, trainings whose threads and those of other programs are more than the cores take ten times as
+/// long; a short spin serves them and idle machines alike. OpenMP reads the limit before main() begins.
+void limit_spinning() {
+  constexpr const char* kLimit = "GOMP_SPINCOUNT";
+  if (std::getenv(kLimit) != nullptr || std::getenv("OMP_WAIT_POLICY") != nullptr) {
+    return;
+  }
+  std::ifstream stream("/proc/self/cmdline", std::ios::binary);
+  std::vector<std::string> words;
+  for (std::string word; std::getline(stream, word, '\0');) {
+    words.push_back(word);
+  }
+  std::vector<char*> arguments;
+  arguments.reserve(words.size() + 1);
+  for (std::string& word : words) {
+    arguments.push_back(word.data());
+  }
+  arguments.push_back(nullptr);
+  ::setenv(kLimit, "1000", 1);
+  if (!words.empty()) {
+    ::execv("/proc/self/exe", arguments.data());
+  }
+}
+
+}  // namespace
+
 int run_with_torch(int threads, const std::function<int()>& action) {
+  if (resolve_threads(threads) > 1) {
+    limit_spinning();
+  }
   torch::set_num_threads(resolve_threads(threads));
   try {
     return action();

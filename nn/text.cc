@@ -262,6 +262,7 @@ Vocabulary::Vocabulary(const std::string& unit, std::string_view training, int m
     counts.erase(kUnknownWord);
     counts.erase(kEndOfLine);
     std::vector<std::pair<std::int64_t, std::string_view>> words;
+    words.reserve(counts.size());
     for (const auto& [word, count] : counts) {
       words.emplace_back(-count, word);
     }
@@ -334,6 +335,7 @@ torch::Tensor Vocabulary::characters(const torch::Tensor& tokens) const {
     return torch::ones_like(tokens, torch::kFloat64);
   }
   std::vector<double> lengths;
+  lengths.reserve(tokens_.size());
   for (const std::string& token : tokens_) {
     lengths.push_back(token == kEndOfLine ? 1 : static_cast<double>(count_code_points(token)));
   }

@@ -136,6 +136,7 @@ TEST(TextScore, IsTheMeanOverTheTokensOfAllWindows) {
           score_text(model, vocabulary, part, 1000, 2, [&](double share) { last_share = share; });
       EXPECT_NEAR(score.nats, nats, 1e-5 * nats);
       EXPECT_EQ(score.tokens, length - 1);
+      EXPECT_EQ(score.unknown, part.slice(0, 1).eq(0).sum().item<std::int64_t>());
       EXPECT_EQ(last_share, 1);
       const double characters =
           static_cast<double>(vocabulary.decode(part).size() - vocabulary.token(part[0].item<int>()).size());
@@ -175,6 +176,18 @@ TEST(Sample, IsTheSameForASeedAndAnotherForAnother) {
   EXPECT_EQ(sample(1).size(), 30U);
   EXPECT_EQ(sample(1), sample(1));
   EXPECT_NE(sample(1), sample(2));
+}
+
+TEST(Sample, OfWordsGoesOnWithABlank) {
+  const Vocabulary vocabulary("word", "a b\n", 0);
+  LanguageModel model(vocabulary.size(), 4, small_specification().transformer);
+  model->eval();
+  SampleOptions options;
+  options.length = 5;
+  const std::string text = sample_text(model, vocabulary, "a b", options);
+  EXPECT_THAT(
+      text, testing::AnyOf(testing::StartsWith(" a"), testing::StartsWith(" b"), testing::StartsWith("\n")));
+  EXPECT_EQ(vocabulary.encode("a b" + text).numel(), 2 + 5);
 }
 
 TEST(Sample, FollowsTheProbabilitiesOfTheLikeliestTokens) {
