@@ -56,7 +56,7 @@ std::optional<Difference> first_difference(const Json& stored, const Json& given
     if (found == given.end()) {
       return Difference{path_of(field), value_text(value), "absent"};
     }
-    if (const auto difference = first_difference(value, *found, path_of(field))) {
+    if (auto difference = first_difference(value, *found, path_of(field))) {
       return difference;
     }
   }

@@ -168,6 +168,9 @@ void print_report(const LanguageCommand& command, const LanguageTask& task, cons
   const std::string unit = bits_unit(corpus.vocabulary);
   fmt::print("{}\n{}\n", model_text(task, command.specification, corpus),
              evaluations_text(summary.evaluations, unit));
+  if (summary.status == TrainingStatus::failed) {
+    return;  // the message says what to do
+  }
   fmt::print("Training: {}; {} s, {} tokens per second.\n", summary.message,
              short_number(std::round(summary.seconds)),
              short_number(std::round(tokens_per_second(command, summary))));

@@ -207,7 +207,7 @@ class Trainer {
       const MixedPrecision mixed(is_mixed_);
       loss = task_.loss(summary_.steps);
     }
-    const double value = loss.item<double>();
+    const auto value = loss.item<double>();
     if (!std::isfinite(value)) {
       return TrainingStatus::failed;
     }
