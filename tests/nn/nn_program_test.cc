@@ -140,6 +140,16 @@ TEST_F(LanguageProgram, HasADenseNetworkForComparison) {
   EXPECT_THAT(json.at("evaluations").back().at("routing"), IsEmpty());
 }
 
+TEST_F(LanguageProgram, FailsWithAdviceWhereTheLossIsNoNumber) {
+  const RunResult result = workspace_.moest(
+      short_training({"--weight-decay", "100", "--learning-rate", "10", "--warmup", "0", "--clip", "1e9"}));
+  EXPECT_EQ(result.status, 1);
+  EXPECT_THAT(result.err, AllOf(HasSubstr("the loss was not a finite number"), HasSubstr("is kept"),
+                                HasSubstr("learning_rate")));
+  EXPECT_THAT(result.out, Not(HasSubstr("Next:")));
+  EXPECT_EQ(workspace_.moest({"lm", "evaluate", "run", "--threads", "1"}).status, 0);
+}
+
 struct BadInput {
   std::string name;
   std::vector<std::string> arguments;
