@@ -27,7 +27,7 @@ std::string bash_script(const CLI::App& program, const std::vector<Command>& com
       choices += fmt::format("    \"{} {}\") words=\"{}\" ;;\n", name, flag, fmt::join(words, " "));
     }
   }
-  const std::string program_name = program.get_name();
+  const std::string& program_name = program.get_name();
   std::string function = "_" + program_name;
   std::ranges::replace(function, '-', '_');
   return fmt::format(
