@@ -25,6 +25,7 @@ struct LanguageCommand {
   LanguageSpecification specification;
   TextOptions tokens;
   TrainingOptions training;
+  JudgementOptions judgement;
   std::string prompt;
   SampleOptions sample;
 };
@@ -33,6 +34,7 @@ void check_command(const LanguageCommand& command) {
   check_options(command.specification.language, language_options());
   check_options(command.tokens, text_options());
   check_options(command.training, training_options());
+  check_options(command.judgement, judgement_options());
 }
 
 /// The options of the training that is to go on, where the command line does not say otherwise.
@@ -72,17 +74,19 @@ class Watch {
   app::ProgressLine line_;
 };
 
-/// The score of a whole text, with progress.
-TextScore score_all(const app::CommonOptions& options, LanguageModel model, const Vocabulary& vocabulary,
-                    const torch::Tensor& tokens, int batch) {
+/// The final score of a model on a text, with progress.
+TextScore final_score(const LanguageCommand& command, const SavedLanguageModel& saved,
+                      const torch::Tensor& tokens) {
   app::ProgressLine line;
   const auto begin = std::chrono::steady_clock::now();
-  return score_text(std::move(model), vocabulary, tokens, tokens.numel(), batch, [&](double share) {
-    const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - begin;
-    if (!options.quiet) {
-      line.show(fmt::format("{} evaluated", percent(share)), elapsed.count(), share);
-    }
-  });
+  const std::int64_t max_tokens = command.judgement.final_tokens.value_or(tokens.numel());
+  return score_text(saved.model, saved.vocabulary, tokens, max_tokens, command.training.batch,
+                    [&](double share) {
+                      const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - begin;
+                      if (!command.common.quiet) {
+                        line.show(fmt::format("{} evaluated", percent(share)), elapsed.count(), share);
+                      }
+                    });
 }
 
 /// What there is to say of the model that a training has kept.
@@ -94,12 +98,9 @@ struct KeptModel {
 
 KeptModel judge(const LanguageCommand& command, const Corpus& corpus) {
   const SavedLanguageModel saved = load_language_model(command.folder, training_device(command.training));
-  const auto score = [&](const torch::Tensor& tokens) {
-    return score_all(command.common, saved.model, saved.vocabulary, tokens, command.training.batch);
-  };
-  KeptModel kept{score(corpus.validation), std::nullopt, ""};
+  KeptModel kept{final_score(command, saved, corpus.validation), std::nullopt, ""};
   if (corpus.test.numel() > 1) {
-    kept.test = score(corpus.test);
+    kept.test = final_score(command, saved, corpus.test);
   }
   SampleOptions options;
   options.seed = command.training.seed;
@@ -145,6 +146,7 @@ Json summary_json(const LanguageCommand& command, const LanguageTask& task, cons
             {"tokens_per_second", tokens_per_second(command, summary)},
             {"unit", corpus.vocabulary.unit()},
             {"vocabulary_size", corpus.vocabulary.size()},
+            {"data_fingerprint", corpus.hash},
             {"output", command.folder},
             {"validation", nullptr},
             {"test", nullptr},
@@ -175,8 +177,9 @@ void print_report(const LanguageCommand& command, const LanguageTask& task, cons
              short_number(std::round(summary.seconds)),
              short_number(std::round(tokens_per_second(command, summary))));
   if (kept) {
-    fmt::print("Validation, all of it, with the model of step {}: {}.\n", summary.kept_step,
-               score_line(kept->validation, corpus.vocabulary));
+    const bool is_all = kept->validation.tokens == kept->validation.of_tokens;
+    fmt::print("Validation{}, with the model of step {}: {}.\n", is_all ? ", all of it" : "",
+               summary.kept_step, score_line(kept->validation, corpus.vocabulary));
     if (kept->test) {
       fmt::print("Test: {}.\n", score_line(*kept->test, corpus.vocabulary));
     }
@@ -221,36 +224,45 @@ int run_train(const CLI::App& parser, LanguageCommand command) {
   return summary.status == TrainingStatus::interrupted ? kStopped : app::kDone;
 }
 
+/// The parts of a text to judge a model on, by their names: of another text than that of the training all,
+/// unless results on its own parts are usual.
+std::vector<std::pair<std::string, std::string>> parts_to_score(const TextParts& text, bool is_another) {
+  if (is_another && !text.has_usual_split) {
+    return {{"text", text.training + text.validation + text.test}};
+  }
+  std::vector<std::pair<std::string, std::string>> parts{{"validation", text.validation}};
+  if (!text.test.empty()) {
+    parts.emplace_back("test", text.test);
+  }
+  return parts;
+}
+
 int run_evaluate(const CLI::App&, LanguageCommand command) {
+  check_options(command.training, training_options());
+  check_options(command.judgement, judgement_options());
   const SavedLanguageModel saved = load_language_model(command.folder, training_device(command.training));
   const bool is_another = !command.text.empty();
-  const TextParts text =
+  TextParts text =
       read_text(is_another ? command.text : saved.text.at("files").get<std::vector<std::string>>());
   if (!is_another && text.hash != saved.text.at("hash").get<std::string>()) {
     throw InputError("the text has changed since the training", listed(text.files),
                      "Name the text to predict by --text.");
   }
-  std::vector<std::pair<std::string, std::string>> parts;
-  if (is_another) {
-    parts.emplace_back("text", text.training + text.validation + text.test);
-  } else {
-    parts.emplace_back("validation", text.validation);
-    if (!text.test.empty()) {
-      parts.emplace_back("test", text.test);
-    }
+  if (saved.vocabulary.unit() != "byte") {
+    cut_between_characters(text);
   }
   Json json{{"command", "lm evaluate"},
             {"model", command.folder},
             {"router", router_name(saved.specification.transformer)},
-            {"unit", saved.vocabulary.unit()}};
-  for (const auto& [name, content] : parts) {
+            {"unit", saved.vocabulary.unit()},
+            {"data_fingerprint", text.hash}};
+  for (const auto& [name, content] : parts_to_score(text, is_another)) {
     const torch::Tensor tokens = saved.vocabulary.encode(content);
     if (tokens.numel() < 2) {
       throw InputError(fmt::format("the text is too short ({} {}s)", tokens.numel(), saved.vocabulary.unit()),
                        "each token but the first is predicted", "Give a longer one.");
     }
-    const TextScore score =
-        score_all(command.common, saved.model, saved.vocabulary, tokens, command.training.batch);
+    const TextScore score = final_score(command, saved, tokens);
     json[name] = score_json(score);
     if (!command.common.json) {
       fmt::print("{}: {}\n", name, score_line(score, saved.vocabulary));
@@ -263,6 +275,7 @@ int run_evaluate(const CLI::App&, LanguageCommand command) {
 }
 
 int run_sample(const CLI::App&, LanguageCommand command) {
+  check_options(command.training, training_options());
   const SavedLanguageModel saved = load_language_model(command.folder, training_device(command.training));
   const std::string text =
       as_utf8(sample_text(saved.model, saved.vocabulary, command.prompt, command.sample));
@@ -295,6 +308,13 @@ void add_train(CLI::App& parser, LanguageCommand& command) {
   app::add_options(parser, language_options(), command.specification.language, "Network");
   app::add_options(parser, text_options(), command.tokens, "Text");
   app::add_options(parser, training_options(), command.training, "Training");
+  app::add_options(parser, judgement_options(), command.judgement, "Training");
+}
+
+/// Adds one of the training's options.
+void add_training_option(CLI::App& parser, LanguageCommand& command, std::string_view name) {
+  const auto option = std::ranges::find(training_options(), name, &Option<TrainingOptions>::name);
+  app::add_options(parser, std::span(option, 1), command.training, "Options");
 }
 
 void add_model(CLI::App& parser, LanguageCommand& command) {
@@ -327,12 +347,17 @@ app::Command make_lm_command(CLI::App& program) {
   add_model(*evaluate, *command);
   evaluate
       ->add_option("--text", command->text,
-                   "another text, all of which is predicted (default: what the training set aside)")
+                   "another text, all of which is predicted, but of enwik8, text8 and WikiText the "
+                   "validation and the test part (default: what the training set aside)")
       ->type_name("FILE ...");
+  app::add_options(*evaluate, judgement_options(), command->judgement, "Options");
+  add_training_option(*evaluate, *command, "batch");
+  add_training_option(*evaluate, *command, "device");
   CLI::App* sample = add_part("sample", "let a model write", run_sample);
   add_model(*sample, *command);
   sample->add_option("--prompt", command->prompt, "the text that is to be continued")->type_name("TEXT");
   app::add_options(*sample, sample_options(), command->sample, "Options");
+  add_training_option(*sample, *command, "device");
   return {parser,
           [command, parts] {
             const auto called =

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <boost/random/uniform_int_distribution.hpp>
 #include <cmath>
 #include <numbers>
 
@@ -86,8 +87,17 @@ std::span<const Option<LanguageOptions>> language_options() {
                               "that the model sees before the one that it predicts"},
       Option<LanguageOptions>{
           "evaluation_tokens", &LanguageOptions::evaluation_tokens, 1, 1e9, "tokens",
-          "of the training and the validation part that an evaluation during the training "
-          "predicts; the last one predicts them all"},
+          "of the training and the validation part that an evaluation during the training predicts"},
+  };
+  return kOptions;
+}
+
+std::span<const Option<JudgementOptions>> judgement_options() {
+  static const std::array kOptions{
+      Option<JudgementOptions>{
+          "final_tokens", &JudgementOptions::final_tokens, 1, 1e9, "tokens",
+          "of the validation and of the test part that the final scores predict, in windows evenly spread "
+          "(default: all)"},
   };
   return kOptions;
 }
@@ -145,6 +155,7 @@ TextScore score_text(LanguageModel model, const Vocabulary& vocabulary, const to
   const std::int64_t wanted = is_complete ? whole : std::clamp<std::int64_t>(max_tokens / length, 1, whole);
   const std::vector<std::int64_t> starts = spread_starts(whole, wanted, length);
   TextScore score;
+  score.of_tokens = num_targets;
   for (std::size_t begin = 0; begin < starts.size(); begin += static_cast<std::size_t>(batch)) {
     const std::size_t count = std::min(static_cast<std::size_t>(batch), starts.size() - begin);
     add_windows(score, model, vocabulary, tokens, std::span(starts).subspan(begin, count), length);
@@ -201,12 +212,13 @@ Json LanguageTask::specification() const {
 
 torch::Tensor LanguageTask::loss(std::int64_t step) {
   const std::int64_t length = model_->context() + 1;
-  const auto num_places = static_cast<int>(corpus_.training.numel() - length + 1);
+  const std::int64_t num_places = corpus_.training.numel() - length + 1;
+  boost::random::uniform_int_distribution<std::int64_t> place(0, num_places - 1);
   Stream stream(training_.seed, static_cast<std::uint64_t>(step), "language model batch");
   std::vector<std::int64_t> starts;
   starts.reserve(static_cast<std::size_t>(training_.batch));
   for (int i = 0; i < training_.batch; ++i) {
-    starts.push_back(stream.below(num_places));
+    starts.push_back(place(stream));
   }
   const torch::Tensor rows = windows(corpus_.training, starts, length, model_->device());
   const torch::Tensor loss = model_->loss(rows.slice(1, 0, -1), rows.slice(1, 1));

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -56,11 +57,12 @@ std::int64_t num_active_parameters(LanguageModel model);
 
 /// How well a model predicts a text.
 struct TextScore {
-  double nats = 0;          // sum of -log p over the predicted tokens
-  std::int64_t tokens = 0;  // that were predicted
-  std::int64_t unknown =
-      0;                  // those of them that are Vocabulary::unknown_token(): their spelling costs nothing
-  double characters = 0;  // that these stand for: Vocabulary::characters()
+  double nats = 0;             // sum of -log p over the predicted tokens
+  std::int64_t tokens = 0;     // that were predicted
+  std::int64_t of_tokens = 0;  // that the text has to predict
+  // Those of `tokens` that are Vocabulary::unknown_token(): their spelling costs nothing.
+  std::int64_t unknown = 0;
+  double characters = 0;  // that `tokens` stand for: Vocabulary::characters()
 
   double bits_per_character() const;
   double perplexity() const;  // per token: exp(nats / tokens)
@@ -74,6 +76,14 @@ TextScore score_text(LanguageModel model, const Vocabulary& vocabulary, const to
                      std::int64_t max_tokens, int batch, const std::function<void(double)>& after_batch);
 
 /// How a text is drawn from a model.
+/// How much of a text it takes to judge a model that was trained.
+struct JudgementOptions {
+  std::optional<int> final_tokens = {};
+};
+
+/// The options in the order of the documentation.
+std::span<const Option<JudgementOptions>> judgement_options();
+
 struct SampleOptions {
   int length = 400;
   double temperature = 0.8;

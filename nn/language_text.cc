@@ -39,6 +39,18 @@ std::string files_text(const std::vector<std::string>& files) {
   return files.size() == 1 ? files.front() : fmt::format("{} files", files.size());
 }
 
+/// ", 3.1 % of them unknown", or nothing where none is.
+std::string unknown_text(std::int64_t unknown, std::int64_t tokens) {
+  return unknown == 0 ? ""
+                      : fmt::format(", {} of them unknown",
+                                    percent(static_cast<double>(unknown) / static_cast<double>(tokens)));
+}
+
+std::int64_t num_unknown(const torch::Tensor& tokens, const Vocabulary& vocabulary) {
+  const auto unknown = vocabulary.unknown_token();
+  return unknown ? tokens.eq(*unknown).sum().item<std::int64_t>() : 0;
+}
+
 std::string fixed(const Json& value, int decimals) {
   return value.is_number() ? fmt::format("{:.{}f}", value.get<double>(), decimals) : "-";
 }
@@ -92,9 +104,11 @@ std::string model_text(const LanguageTask& task, const LanguageSpecification& sp
   if (!mixtures.empty()) {
     text += wrapped(fmt::format("Router: {}", mixtures.front()->router()->variant()), 8) + "\n";
   }
-  return text + fmt::format("Text: {}, {} {}s to learn from, {} to check ({}), {} different ones.\n",
+  return text + fmt::format("Text: {}, {} {}s to learn from, {} to check ({}{}), {} different ones.\n",
                             files_text(corpus.files), grouped(corpus.training.numel()),
                             corpus.vocabulary.unit(), grouped(corpus.validation.numel()), corpus.split,
+                            unknown_text(num_unknown(corpus.validation, corpus.vocabulary),
+                                         corpus.validation.numel()),
                             grouped(corpus.vocabulary.size()));
 }
 
@@ -113,18 +127,17 @@ std::string evaluations_text(std::span<const Json> evaluations, const std::strin
 }
 
 std::string score_line(const TextScore& score, const Vocabulary& vocabulary) {
-  const std::string unknown =
-      score.unknown == 0
-          ? ""
-          : fmt::format(", {} of them unknown",
-                        percent(static_cast<double>(score.unknown) / static_cast<double>(score.tokens)));
-  return fmt::format("{:.4f} {}, perplexity {:.2f} per {} ({} {}s{})", score.bits_per_character(),
+  const std::string whole = score.tokens == score.of_tokens ? "" : " of " + grouped(score.of_tokens);
+  const std::string note =
+      score.unknown == 0 ? "" : "; their spelling costs nothing, so compare only with the same vocabulary";
+  return fmt::format("{:.4f} {}, perplexity {:.2f} per {} ({}{} {}s{}{})", score.bits_per_character(),
                      bits_unit(vocabulary), score.perplexity(), vocabulary.unit(), grouped(score.tokens),
-                     vocabulary.unit(), unknown);
+                     whole, vocabulary.unit(), unknown_text(score.unknown, score.tokens), note);
 }
 
 Json score_json(const TextScore& score) {
   return {{"tokens", score.tokens},
+          {"of_tokens", score.of_tokens},
           {"unknown_tokens", score.unknown},
           {"characters", static_cast<std::int64_t>(std::llround(score.characters))},
           {"bits_per_character", score.bits_per_character()},

@@ -20,10 +20,11 @@ std::string model_text(const LanguageTask& task, const LanguageSpecification& sp
 /// of the last.
 std::string evaluations_text(std::span<const nlohmann::ordered_json> evaluations, const std::string& unit);
 
-/// "2.01 bits per character, perplexity 4.03 per character, 23,701 characters".
+/// "2.01 bits per character, perplexity 4.03 per character (1,024 of 23,701 characters)", and of words that
+/// some are unknown.
 std::string score_line(const TextScore& score, const Vocabulary& vocabulary);
 
-/// {"tokens", "unknown_tokens", "characters", "bits_per_character", "perplexity"}.
+/// {"tokens", "of_tokens", "unknown_tokens", "characters", "bits_per_character", "perplexity"}.
 nlohmann::ordered_json score_json(const TextScore& score);
 
 }  // namespace moest::nn

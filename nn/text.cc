@@ -23,6 +23,7 @@ constexpr std::string_view kUnknownCharacter = "\xEF\xBF\xBD";  // U+FFFD
 constexpr std::string_view kUnknownWord = "<unk>";
 constexpr std::string_view kEndOfLine = "<eos>";
 constexpr double kTrainingShare = 0.9;
+constexpr int kUsualVocabulary = 10000;
 
 /// Bytes of the code point whose first byte is `lead`, in UTF-8.
 std::size_t code_point_length(char lead) {
@@ -64,7 +65,7 @@ void for_each_word(std::string_view text, const Take& take) {
 
 void require_utf8(std::string_view text) {
   if (!is_utf8(text)) {
-    throw InputError("the text has no characters", "it is not UTF-8",
+    throw InputError("the text has no characters or words", "it is not UTF-8",
                      "Give --unit byte, or convert the text.");
   }
 }
@@ -111,16 +112,12 @@ std::optional<TextParts> read_wikitext(const std::string& folder) {
                     training ? "valid" : "train", training ? "valid" : "train"),
         "Put the missing file there, or name one file, which is then divided by position.");
   }
-  TextParts parts{read_input(*training),
-                  read_input(*validation),
-                  test ? read_input(*test) : "",
-                  "word",
-                  "by its files",
-                  {absolute(*training), absolute(*validation)}};
-  if (test) {
-    parts.files.push_back(absolute(*test));
-  }
-  return parts;
+  return TextParts{.training = read_input(*training),
+                   .validation = read_input(*validation),
+                   .test = test ? read_input(*test) : "",
+                   .unit = "word",
+                   .split = "by its files",
+                   .has_usual_split = true};
 }
 
 /// The standard split of the first 100 million bytes of Wikipedia.
@@ -138,9 +135,12 @@ std::optional<TextParts> read_hutter(const std::string& path) {
                      fmt::format("{} has {}", name, kTraining + 2 * kPart),
                      "Fetch it again, or give an excerpt another name.");
   }
-  return TextParts{text.substr(0, kTraining),      text.substr(kTraining, kPart),
-                   text.substr(kTraining + kPart), "byte",
-                   "90, 5 and 5 million bytes",    {absolute(path)}};
+  return TextParts{.training = text.substr(0, kTraining),
+                   .validation = text.substr(kTraining, kPart),
+                   .test = text.substr(kTraining + kPart),
+                   .unit = "byte",
+                   .split = "90, 5 and 5 million bytes",
+                   .has_usual_split = true};
 }
 
 std::vector<std::string> files_of_folder(const std::string& folder) {
@@ -162,20 +162,15 @@ std::vector<std::string> files_of_folder(const std::string& folder) {
 
 TextParts read_files(std::span<const std::string> paths) {
   std::string text;
-  std::vector<std::string> files;
-  const auto add = [&](const std::string& path, const std::string& content) {
-    text += content;
-    files.push_back(absolute(path));
-  };
   for (const std::string& path : paths) {
     if (!is_folder(path)) {
-      add(path, read_input(path));
+      text += read_input(path);
       continue;
     }
     for (const std::string& file : files_of_folder(path)) {
       const std::string content = read_input(file);
       if (is_text(content)) {
-        add(file, content);
+        text += content;
       }
     }
   }
@@ -184,12 +179,10 @@ TextParts read_files(std::span<const std::string> paths) {
   while (cut < text.size() && continues_code_point(text[cut])) {
     ++cut;
   }
-  return {text.substr(0, cut),
-          text.substr(cut),
-          "",
-          is_utf8(text) ? "character" : "byte",
-          "90 % and 10 % by position",
-          files};
+  return {.training = text.substr(0, cut),
+          .validation = text.substr(cut),
+          .unit = is_utf8(text) ? "character" : "byte",
+          .split = "90 % and 10 % by position"};
 }
 
 std::string hash_of(const TextParts& parts) {
@@ -210,7 +203,8 @@ std::span<const Option<TextOptions>> text_options() {
                           kUnits},
       Option<TextOptions>{
           "vocabulary", &TextOptions::vocabulary, 0, 1e7, "words",
-          "with the unit word, the most frequent ones that have tokens of their own; 0 for all"},
+          "with the unit word, the most frequent ones that have tokens of their own; 0 for all (default: all "
+          "for WikiText, 10000 for other texts)"},
   };
   return kOptions;
 }
@@ -227,11 +221,12 @@ TextParts read_text(std::span<const std::string> paths) {
   if (!parts) {
     parts = read_files(paths);
   }
-  if (parts->training.empty()) {
+  if (parts->training.empty() && parts->validation.empty()) {
     throw InputError(fmt::format("{} holds no text", paths.front()),
-                     parts->files.empty() ? "there is no text file in it" : "it is empty",
+                     is_folder(paths.front()) ? "there is no text file with content in it" : "it is empty",
                      "Name a file with text, or a folder with such files.");
   }
+  std::ranges::transform(paths, std::back_inserter(parts->files), absolute);
   parts->hash = hash_of(*parts);
   return *parts;
 }
@@ -239,12 +234,14 @@ TextParts read_text(std::span<const std::string> paths) {
 Vocabulary::Vocabulary(const std::string& unit, std::string_view training, int max_words) : unit_(unit) {
   MOEST_EXPECT(max_words >= 0);
   check_choice("unit", unit, std::span(kUnits).subspan(1));
+  if (unit != "byte") {
+    require_utf8(training);
+  }
   if (unit == "byte") {
     for (int byte = 0; byte < 256; ++byte) {
       tokens_.emplace_back(1, static_cast<char>(byte));
     }
   } else if (unit == "character") {
-    require_utf8(training);
     std::map<std::string, bool, std::less<>> seen;
     for_each_character(training, [&](std::string_view character) {
       if (!seen.contains(character)) {
@@ -287,6 +284,14 @@ Vocabulary::Vocabulary(const nlohmann::ordered_json& json) : unit_(json.at("unit
 void Vocabulary::index() {
   for (std::size_t i = 0; i < tokens_.size(); ++i) {
     indices_.emplace(tokens_[i], static_cast<int>(i));
+  }
+  if (unit_ == "word") {
+    std::vector<double> lengths;
+    lengths.reserve(tokens_.size());
+    for (const std::string& token : tokens_) {
+      lengths.push_back(token == kEndOfLine ? 1 : static_cast<double>(count_code_points(token)));
+    }
+    lengths_ = torch::tensor(lengths, torch::kFloat64);
   }
 }
 
@@ -334,13 +339,7 @@ torch::Tensor Vocabulary::characters(const torch::Tensor& tokens) const {
   if (unit_ != "word") {
     return torch::ones_like(tokens, torch::kFloat64);
   }
-  std::vector<double> lengths;
-  lengths.reserve(tokens_.size());
-  for (const std::string& token : tokens_) {
-    lengths.push_back(token == kEndOfLine ? 1 : static_cast<double>(count_code_points(token)));
-  }
-  const torch::Tensor own =
-      torch::tensor(lengths, torch::kFloat64).to(tokens.device()).index_select(0, tokens);
+  const torch::Tensor own = lengths_.to(tokens.device()).index_select(0, tokens);
   const torch::Tensor is_word = tokens.ne(first_token());
   torch::Tensor has_blank = is_word.clone();
   if (tokens.numel() > 0) {
@@ -367,10 +366,31 @@ nlohmann::ordered_json Vocabulary::json() const {
   return json;
 }
 
-Corpus make_corpus(const TextParts& parts, const TextOptions& options, std::int64_t least_tokens) {
+void cut_between_characters(TextParts& parts) {
+  const auto move_back = [](std::string& before, std::string& after) {
+    if (after.empty() || !continues_code_point(after.front())) {
+      return;
+    }
+    const auto lead = std::find_if_not(before.rbegin(), before.rend(), continues_code_point);
+    if (lead != before.rend()) {
+      const auto cut = lead.base() - 1;
+      after.insert(after.begin(), cut, before.end());
+      before.erase(cut, before.end());
+    }
+  };
+  move_back(parts.training, parts.validation);
+  move_back(parts.validation, parts.test);
+}
+
+Corpus make_corpus(TextParts parts, const TextOptions& options, std::int64_t least_tokens) {
   check_options(options, text_options());
   const std::string& unit = options.unit == "auto" ? parts.unit : options.unit;
-  const Vocabulary vocabulary(unit, parts.training, options.vocabulary);
+  if (unit != "byte") {
+    cut_between_characters(parts);
+  }
+  // WikiText is what is usually taken in words; its rare ones are `<unk>` already.
+  const int max_words = options.vocabulary.value_or(parts.unit == "word" ? 0 : kUsualVocabulary);
+  const Vocabulary vocabulary(unit, parts.training, max_words);
   Corpus corpus{vocabulary,
                 vocabulary.encode(parts.training),
                 vocabulary.encode(parts.validation),
@@ -378,7 +398,7 @@ Corpus make_corpus(const TextParts& parts, const TextOptions& options, std::int6
                 parts.split,
                 parts.files,
                 parts.hash,
-                {unit, options.vocabulary}};
+                {unit, max_words}};
   const auto refuse = [&](std::string_view part, const torch::Tensor& tokens, std::int64_t needed) {
     if (tokens.numel() < needed) {
       throw InputError("the text is too short",

@@ -20,7 +20,7 @@ namespace moest::nn {
 /// What a token is and how many there are.
 struct TextOptions {
   std::string unit = "auto";
-  int vocabulary = 10000;
+  std::optional<int> vocabulary = {};
 };
 
 /// The options in the order of the documentation.
@@ -28,11 +28,12 @@ std::span<const Option<TextOptions>> text_options();
 
 /// The parts of a text. `test` is empty where the split has none.
 struct TextParts {
-  std::string training, validation, test;
-  std::string unit;                // that which is usual for such a text: byte, character or word
-  std::string split;               // how it was divided, for people
-  std::vector<std::string> files;  // where it came from, absolute paths
-  std::string hash = {};           // of the parts, 16 hexadecimal digits
+  std::string training, validation, test = {};
+  std::string unit;                     // that which is usual for such a text: byte, character or word
+  std::string split;                    // how it was divided, for people
+  std::vector<std::string> files = {};  // that were given, folders too: absolute paths
+  std::string hash = {};                // of the parts, 16 hexadecimal digits
+  bool has_usual_split = false;         // for which results are published: that of enwik8, text8, WikiText
 };
 
 /// Reads and divides a text:
@@ -41,8 +42,9 @@ struct TextParts {
 ///   anything else (files; a folder stands for its regular files in the order of their names, without those
 ///   that are no text; gzip is read through): joined, and of the whole the first 90 % and the rest, by
 ///   position.
-/// Throws InputError for files that are missing, a text without content, an enwik8 or text8 of another
-/// length, and a WikiText folder that lacks its training part or its validation part.
+/// Reading `files` of what it returns gives the same parts. Throws InputError for files that are missing, a
+/// text without content, an enwik8 or text8 of another length, and a WikiText folder that lacks its training
+/// part or its validation part.
 TextParts read_text(std::span<const std::string> paths);
 
 /// Tokens and the text that they stand for:
@@ -54,7 +56,7 @@ TextParts read_text(std::span<const std::string> paths);
 ///              `<unk>`. Back: the words of a line with single blanks between them.
 class Vocabulary {
  public:
-  /// Of the training part. Throws InputError for an unknown unit and, with characters, where the text is not
+  /// Of the training part. Throws InputError for an unknown unit and, but with bytes, where the text is not
   /// UTF-8. `max_words` 0: all.
   Vocabulary(const std::string& unit, std::string_view training, int max_words);
   /// As json() told.
@@ -87,6 +89,7 @@ class Vocabulary {
   std::string unit_;
   std::vector<std::string> tokens_;
   std::map<std::string, int, std::less<>> indices_;
+  torch::Tensor lengths_;  // of the tokens in code points, float64, with the unit word
 };
 
 /// A text in tokens.
@@ -96,12 +99,17 @@ struct Corpus {
   std::string split;
   std::vector<std::string> files;
   std::string hash;     // of the parts
-  TextOptions options;  // the unit is never auto
+  TextOptions options;  // the unit is never auto, and the vocabulary is there
 };
 
-/// Divides the parts into tokens of the unit that options say. Throws InputError where the training part has
-/// fewer than `least_tokens` or the validation part fewer than two.
-Corpus make_corpus(const TextParts& parts, const TextOptions& options, std::int64_t least_tokens);
+/// Moves cuts between the parts that lie within a code point back to its begin; the hash stays that of the
+/// parts as they were read.
+void cut_between_characters(TextParts& parts);
+
+/// Divides the parts into tokens of the unit that options say, cut between characters but with bytes. A
+/// vocabulary that options leave open is that of all words for WikiText and of 10,000 for other texts. Throws
+/// InputError where the training part has fewer than `least_tokens` or the validation part fewer than two.
+Corpus make_corpus(TextParts parts, const TextOptions& options, std::int64_t least_tokens);
 
 /// The text with U+FFFD in place of each byte that is not UTF-8.
 std::string as_utf8(std::string_view text);

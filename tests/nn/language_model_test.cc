@@ -1,12 +1,14 @@
 #include "nn/language_model.h"
 
 #include <gmock/gmock.h>
+#include <sys/mman.h>
 
 #include <cmath>
 #include <numbers>
 
 #include "moest/base/error.h"
 #include "moest/base/random.h"
+#include "nn/language_text.h"
 #include "tests/nn/temporary_folder.h"
 
 namespace moest::nn {
@@ -136,6 +138,7 @@ TEST(TextScore, IsTheMeanOverTheTokensOfAllWindows) {
           score_text(model, vocabulary, part, 1000, 2, [&](double share) { last_share = share; });
       EXPECT_NEAR(score.nats, nats, 1e-5 * nats);
       EXPECT_EQ(score.tokens, length - 1);
+      EXPECT_EQ(score.of_tokens, length - 1);
       EXPECT_EQ(score.unknown, part.slice(0, 1).eq(0).sum().item<std::int64_t>());
       EXPECT_EQ(last_share, 1);
       const double characters =
@@ -160,6 +163,7 @@ TEST(TextScore, OfAFewTokensIsThatOfWindowsSpreadOverTheText) {
   const double nats =
       nats_of_window(model, tokens.slice(0, 0, 5)) + nats_of_window(model, tokens.slice(0, 56, 61));
   EXPECT_EQ(score.tokens, 8);
+  EXPECT_EQ(score.of_tokens, 119);
   EXPECT_NEAR(score.nats, nats, 1e-5 * nats);
 }
 
@@ -262,6 +266,40 @@ TEST(LanguageTask, ComparesRoutingsFromOneEvaluationToTheNext) {
   const Json second = task.evaluate().fields.at("routing").at(0);
   EXPECT_TRUE(first.at("change_rate").is_null());
   EXPECT_EQ(second.at("change_rate"), 0);
+}
+
+TEST(LanguageTask, DrawsItsBatchesFromAllOfALongText) {
+  // Zeros that take no memory, but for ones at the begin: of the text's places, 92 modulo 2^32 are there.
+  constexpr std::int64_t kTokens = (std::int64_t{1} << 32) + 100;
+  constexpr std::int64_t kOnes = 200;
+  void* memory =
+      ::mmap(nullptr, kTokens, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  ASSERT_NE(memory, MAP_FAILED);
+  Corpus corpus = corpus_of(std::string(1000, '\0'), "byte");
+  const auto loss = [&] {
+    LanguageTask task(corpus, small_specification(), short_training());
+    return task.loss(0).item<double>();
+  };
+  const double loss_of_zeros = loss();
+  corpus.training = torch::from_blob(memory, {kTokens}, torch::kUInt8);
+  corpus.training.slice(0, 0, kOnes).fill_(1);
+  EXPECT_EQ(loss(), loss_of_zeros);
+  ::munmap(memory, kTokens);
+}
+
+TEST(ScoreLine, TellsHowMuchItIsOfAndWhatIsUnknown) {
+  const Vocabulary vocabulary("word", "a b\n", 1);
+  TextScore score;
+  score.nats = 700;
+  score.tokens = score.of_tokens = 1000;
+  score.characters = 2000;
+  EXPECT_THAT(score_line(score, vocabulary), testing::EndsWith("(1,000 words)"));
+  score.of_tokens = 5000;
+  score.unknown = 31;
+  EXPECT_THAT(score_line(score, vocabulary), AllOf(HasSubstr("(1,000 of 5,000 words, 3.1 % of them unknown"),
+                                                   HasSubstr("compare only with the same vocabulary")));
+  EXPECT_EQ(score_json(score).at("of_tokens"), 5000);
+  EXPECT_EQ(score_json(score).at("unknown_tokens"), 31);
 }
 
 }  // namespace

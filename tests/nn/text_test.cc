@@ -67,7 +67,7 @@ TEST(Text, OfAFolderIsThatOfItsFilesInTheOrderOfTheirNames) {
   fs::create_symlink("a", folder.path("z"));
   const TextParts parts = read({folder.path()});
   EXPECT_EQ(parts.training + parts.validation, "first. second. third. ");
-  EXPECT_THAT(parts.files, ElementsAre(folder.path("a"), folder.path("b"), folder.path("c")));
+  EXPECT_THAT(parts.files, ElementsAre(folder.path()));
 }
 
 TEST(Text, OfSeveralFilesIsJoinedAsTheyAreGiven) {
@@ -93,6 +93,26 @@ TEST(Text, OfWikipediaHasTheUsualSplit) {
   EXPECT_EQ(parts.unit, "byte");
 }
 
+TEST(Text, IsTheSameWhenItIsReadAgainFromWhatItTells) {
+  const TemporaryFolder folder;
+  folder.write("wikitext/wiki.train.tokens", " a b \n");
+  folder.write("wikitext/wiki.valid.tokens", " v \n");
+  folder.write("wikitext/wiki.test.tokens", " t \n");
+  folder.write("excerpts/enwik8", "the begin of it");
+  folder.write("text8/a", "a folder of that name");
+  const std::string file = folder.write("file", "a file");
+  for (const std::vector<std::string>& paths :
+       std::vector<std::vector<std::string>>{{folder.path("wikitext")},
+                                             {folder.path("excerpts")},
+                                             {folder.path("text8")},
+                                             {file},
+                                             {file, folder.path("wikitext")}}) {
+    const TextParts parts = read(paths);
+    EXPECT_EQ(read(parts.files).hash, parts.hash) << paths.back();
+    EXPECT_EQ(parts.files, paths);
+  }
+}
+
 TEST(Text, OfWikitextIsDividedByItsFiles) {
   const TemporaryFolder folder;
   folder.write("wiki.valid.tokens", " v \n");
@@ -116,7 +136,10 @@ TEST(Text, MustBeThereAndHaveContent) {
   EXPECT_THAT([&] { read({folder.path("gone")}); }, ThrowsMessage<InputError>(HasSubstr("cannot read")));
   EXPECT_THAT([&] { read({empty}); }, ThrowsMessage<InputError>(HasSubstr("it is empty")));
   EXPECT_THAT([&] { read({folder.path("nothing")}); },
-              ThrowsMessage<InputError>(HasSubstr("there is no text file in it")));
+              ThrowsMessage<InputError>(HasSubstr("there is no text file with content in it")));
+  // One byte is short, but not empty.
+  const TextParts parts = read({folder.write("short", "x")});
+  EXPECT_THAT([&] { make_corpus(parts, {}, 1); }, ThrowsMessage<InputError>(HasSubstr("too short")));
 }
 
 TEST(Corpus, IsRefusedWhereAPartIsTooShort) {
@@ -135,6 +158,32 @@ TEST(Corpus, TakesTheUsualUnitUnlessToldOtherwise) {
   const TextParts parts{"a b c\n", "b a\n", "", "word", "by hand", {}, ""};
   EXPECT_EQ(make_corpus(parts, {}, 1).vocabulary.unit(), "word");
   EXPECT_EQ(make_corpus(parts, {"character", 0}, 1).vocabulary.unit(), "character");
+}
+
+TEST(Corpus, KeepsAllWordsOfWikitextAndTheMostFrequentOfOtherTexts) {
+  std::string words;
+  for (int i = 0; i < 10'500; ++i) {
+    words += std::to_string(i) + "\n";
+  }
+  const auto size = [&](const std::string& usual_unit, const TextOptions& options) {
+    return make_corpus({words, "1 2\n", "", usual_unit, "by hand", {}, ""}, options, 1).vocabulary.size();
+  };
+  EXPECT_EQ(size("word", {}), 10'500 + 2);
+  EXPECT_EQ(size("word", {"auto", 100}), 100 + 2);
+  EXPECT_EQ(size("character", {"word", {}}), 10'000 + 2);
+  EXPECT_EQ(size("character", {"word", 0}), 10'500 + 2);
+}
+
+TEST(Corpus, IsNotCutWithinACharacterUnlessItIsOfBytes) {
+  // Each cut is after the first byte of an e-acute.
+  const TextParts parts{"ab\xC3", "\xA9 cd\xC3", "\xA9", "byte", "by hand", {}, ""};
+  const Corpus characters = make_corpus(parts, {"character", 0}, 1);
+  EXPECT_EQ(characters.vocabulary.decode(characters.training), "ab");
+  EXPECT_EQ(characters.validation.numel(), 4);
+  EXPECT_EQ(characters.test.numel(), 1);
+  const Corpus bytes = make_corpus(parts, {}, 1);
+  EXPECT_EQ(bytes.training.numel(), 3);
+  EXPECT_EQ(bytes.validation.numel(), 5);
 }
 
 TEST(Vocabulary, OfBytesGivesAnyTextBack) {
@@ -166,6 +215,7 @@ TEST(Vocabulary, OfCharactersKnowsNoOthers) {
   EXPECT_THAT([&] { vocabulary.encode("\xFF"); }, ThrowsMessage<InputError>(HasSubstr("not UTF-8")));
   EXPECT_THAT([&] { Vocabulary("character", "\xFF", 0); },
               ThrowsMessage<InputError>(HasSubstr("--unit byte")));
+  EXPECT_THAT([&] { Vocabulary("word", "\xFF", 0); }, ThrowsMessage<InputError>(HasSubstr("--unit byte")));
 }
 
 TEST(Vocabulary, OfWordsGivesLinesBackWithSingleBlanks) {
