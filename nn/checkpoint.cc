@@ -86,6 +86,7 @@ void write_checkpoint(const std::string& path, const Checkpoint& checkpoint) {
   content.insert("header", checkpoint.header.dump());
   content.insert("module", dict_of(checkpoint.module));
   content.insert("optimizer", dict_of(checkpoint.optimizer));
+  content.insert("memory", dict_of(checkpoint.memory));
   const std::vector<char> bytes = torch::pickle_save(content);
   write_output(path, {bytes.data(), bytes.size()});
 }
@@ -95,7 +96,7 @@ Checkpoint read_checkpoint(const std::string& path) {
   try {
     const auto content = torch::pickle_load({bytes.begin(), bytes.end()}).toGenericDict();
     return {Json::parse(content.at("header").toStringRef()), tensors_in(content.at("module")),
-            tensors_in(content.at("optimizer"))};
+            tensors_in(content.at("optimizer")), tensors_in(content.at("memory"))};
   } catch (const c10::Error&) {
     throw damaged(path);
   } catch (const std::out_of_range&) {

@@ -11,12 +11,14 @@
 namespace moest::nn {
 
 /// A checkpoint: a header, the parameters and buffers of a module, and the state of the optimiser where
-/// training is to go on from it. The file is a zip archive that Python's torch.load() reads as
-/// {"header": JSON text, "module": {name: tensor}, "optimizer": {name: tensor}}.
+/// training is to go on from it, with what its task remembers. The file is a zip archive that Python's
+/// torch.load(weights_only=False) reads as {"header": JSON text, "module": {name: tensor}, "optimizer":
+/// {name: tensor}, "memory": {name: tensor}}.
 struct Checkpoint {
   nlohmann::ordered_json header;
   NamedTensors module;
   NamedTensors optimizer = {};
+  NamedTensors memory = {};
 };
 
 /// The parameters and buffers of the module, which owns them.

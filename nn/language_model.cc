@@ -239,18 +239,19 @@ Evaluation LanguageTask::evaluate() {
   };
   const TextScore training = score(corpus_.training, [](double) {});
   const TextScore validation = score(corpus_.validation, keep_routing);
-  Json routing = Json::array();
-  chosen_before_.resize(mixtures.size());
-  for (std::size_t i = 0; i < mixtures.size(); ++i) {
-    const Routing whole = joined(parts[i]);
-    routing.push_back(statistics_json(routing_statistics(whole, chosen_before_[i])));
-    chosen_before_[i] = whole.experts;
+  std::vector<Routing> routing;
+  for (const std::vector<Routing>& of_layer : parts) {
+    routing.push_back(joined(of_layer));
   }
   return {validation.bits_per_character(),
           {{"train_bits_per_character", training.bits_per_character()},
            {"validation_bits_per_character", validation.bits_per_character()},
            {"validation_perplexity", validation.perplexity()},
-           {"routing", routing}}};
+           {"routing", routing_.next_json(routing)}}};
+}
+
+Json LanguageTask::step_fields() {
+  return {{"routing", last_routing_json(model_->transformer()->mixtures())}};
 }
 
 SavedLanguageModel load_language_model(const std::string& folder, const torch::Device& device) {

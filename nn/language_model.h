@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "moest/base/option.h"
+#include "nn/routing_statistics.h"
 #include "nn/text.h"
 #include "nn/training.h"
 #include "nn/transformer.h"
@@ -75,7 +76,6 @@ struct TextScore {
 TextScore score_text(LanguageModel model, const Vocabulary& vocabulary, const torch::Tensor& tokens,
                      std::int64_t max_tokens, int batch, const std::function<void(double)>& after_batch);
 
-/// How a text is drawn from a model.
 /// How much of a text it takes to judge a model that was trained.
 struct JudgementOptions {
   std::optional<int> final_tokens = {};
@@ -84,6 +84,7 @@ struct JudgementOptions {
 /// The options in the order of the documentation.
 std::span<const Option<JudgementOptions>> judgement_options();
 
+/// How a text is drawn from a model.
 struct SampleOptions {
   int length = 400;
   double temperature = 0.8;
@@ -122,6 +123,10 @@ class LanguageTask : public Task {
   /// Fields: train_bits_per_character, validation_bits_per_character, validation_perplexity, and
   /// routing: the statistics of each mixture layer.
   Evaluation evaluate() override;
+  NamedTensors memory() const override { return routing_.memory(); }
+  void set_memory(const NamedTensors& memory) override { routing_.set_memory(memory); }
+  /// routing: the statistics of each mixture layer over the batch.
+  nlohmann::ordered_json step_fields() override;
   void set_share_done(double share) override { model_->transformer()->set_share_done(share); }
 
   LanguageModel model() const { return model_; }
@@ -131,7 +136,7 @@ class LanguageTask : public Task {
   LanguageSpecification specification_;
   TrainingOptions training_;
   LanguageModel model_{nullptr};
-  std::vector<torch::Tensor> chosen_before_;  // experts of each mixture layer at the previous evaluation
+  RoutingHistory routing_;
 };
 
 /// The options in a LanguageTask's specification. Throws InputError for a field that is wrong.

@@ -10,6 +10,7 @@
 #include <array>
 #include <atomic>
 #include <cmath>
+#include <string_view>
 #include <vector>
 
 #include "moest/base/error.h"
@@ -206,7 +207,12 @@ torch::Tensor uniform(at::IntArrayRef sizes, std::int64_t num_inputs) {
 
 }  // namespace
 
+bool weighs_over_all(const MixtureOptions& options) {
+  return options.weights_over == "auto" ? options.top_k == 1 : options.weights_over == "all";
+}
+
 std::span<const Option<MixtureOptions>> mixture_options() {
+  static constexpr std::array<std::string_view, 3> kWeighings{"auto", "chosen", "all"};
   static const std::array kOptions{
       Option<MixtureOptions>{"experts", &MixtureOptions::num_experts, 1, 4096, "", "experts in a layer"},
       Option<MixtureOptions>{"top_k", &MixtureOptions::top_k, 1, 4096, "", "experts that a token uses"},
@@ -215,9 +221,14 @@ std::span<const Option<MixtureOptions>> mixture_options() {
           "hidden neurons of an expert, 0 for 4 width / top_k: those in use are as many as in "
           "a dense layer"},
       Option<MixtureOptions>{
+          "weights_over", &MixtureOptions::weights_over, 0, 0, "",
+          "the experts among which a chosen one's weight is normalised; auto means all for "
+          "--top-k 1, where the router could not learn else, and the chosen ones for more",
+          kWeighings},
+      Option<MixtureOptions>{
           "capacity", &MixtureOptions::capacity, 0, 1e6, "",
-          "an expert takes at most so many times its equal share of the tokens of a step, and "
-          "those with the least weight beyond are dropped; 0 for no limit"},
+          "in training an expert takes at most so many times its equal share of the tokens of a "
+          "step, and those with the least weight beyond are dropped; 0 for no limit"},
       Option<MixtureOptions>{"balance_weight", &MixtureOptions::balance_weight, 0, 1e6, "",
                              "of the load-balancing loss, which is 1 for equal loads"},
       Option<MixtureOptions>{"z_weight", &MixtureOptions::z_weight, 0, 1e6, "",
@@ -270,15 +281,16 @@ torch::Tensor MixtureLayerImpl::forward(const torch::Tensor& x) {
   MOEST_EXPECT(tokens.size(0) >= 1);
   const torch::Tensor scores = router_->scores(tokens);
   const auto [best_scores, experts] = scores.topk(options_.top_k, 1);
-  const torch::Tensor weights = router_->weights(best_scores);
-  note_routing(scores, experts, weights);
+  const torch::Tensor open = router_->weights(scores);
+  const torch::Tensor weights =
+      weighs_over_all(options_) ? open.gather(1, experts) : router_->weights(best_scores);
+  note_routing(scores, open, experts, weights);
   return combined_experts(tokens, experts, weights).view_as(x);
 }
 
-void MixtureLayerImpl::note_routing(const torch::Tensor& scores, const torch::Tensor& experts,
-                                    const torch::Tensor& weights) {
+void MixtureLayerImpl::note_routing(const torch::Tensor& scores, const torch::Tensor& open,
+                                    const torch::Tensor& experts, const torch::Tensor& weights) {
   const std::int64_t k = options_.num_experts;
-  const torch::Tensor open = router_->weights(scores);
   const torch::Tensor probabilities = open / open.sum(1, /*keepdim=*/true);
   const torch::Tensor shares =
       torch::bincount(experts.flatten(), {}, k).to(scores.scalar_type()) / experts.numel();
@@ -291,7 +303,7 @@ void MixtureLayerImpl::note_routing(const torch::Tensor& scores, const torch::Te
 // Where sorting costs more than it saves: measured at widths from 64 to 256 on two cores.
 bool MixtureLayerImpl::is_dense(std::int64_t num_tokens) const {
   const bool is_small = num_tokens <= 8 && options_.num_experts <= 4 * options_.top_k;
-  return options_.capacity == 0 && (options_.top_k == options_.num_experts || is_small);
+  return (options_.capacity == 0 || !is_training()) && (options_.top_k == options_.num_experts || is_small);
 }
 
 torch::Tensor MixtureLayerImpl::combined_experts(const torch::Tensor& x, const torch::Tensor& experts,
@@ -306,8 +318,9 @@ torch::Tensor MixtureLayerImpl::combined_experts(const torch::Tensor& x, const t
                        typed(outer_weight_), typed(outer_bias_));
   }
   const double share = static_cast<double>(experts.numel()) / options_.num_experts;
-  const Dispatch dispatch = dispatch_of(experts, routing_.weights, options_.num_experts,
-                                        static_cast<std::int64_t>(std::ceil(options_.capacity * share)));
+  const double room = is_training() ? std::ceil(options_.capacity * share) : 0;
+  const Dispatch dispatch =
+      dispatch_of(experts, routing_.weights, options_.num_experts, static_cast<std::int64_t>(room));
   routing_.kept = dispatch.kept;
   return SortedExperts::apply(typed(x), typed(weights), typed(inner_weight_), typed(inner_bias_),
                               typed(outer_weight_), typed(outer_bias_), dispatch);

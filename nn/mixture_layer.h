@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 
 #include "moest/base/option.h"
 #include "nn/router.h"
@@ -17,10 +18,16 @@ struct MixtureOptions {
   int num_experts = 8;
   int top_k = 2;
   int hidden = 0;
+  std::string weights_over = "auto";
   double capacity = 0;
   double balance_weight = 0.01;
   double z_weight = 0.001;
 };
+
+/// Whether a chosen expert's weight is that among all experts (the gate of Switch transformers), and not that
+/// among the chosen ones (the estimator's top-k gate): as options.weights_over says, and by `auto` for one
+/// chosen expert, whose weight among itself would be 1 whatever its score, so that no router could learn.
+bool weighs_over_all(const MixtureOptions& options);
 
 /// The options but for the router's.
 std::span<const Option<MixtureOptions>> mixture_options();
@@ -44,9 +51,11 @@ struct Routing {
 Routing joined(std::span<const Routing> parts);
 
 /// f(x) = sum_{i in top_k(x)} w_i(x) (V_i gelu(U_i x + a_i) + c_i): the experts with the top_k largest scores
-/// of the router, with the router's weights over these alone. No token is dropped, unless `capacity` is
-/// positive: then each expert has room for ceil(capacity n top_k / k) tokens of a call, and those that choose
-/// it with the least weight beyond are not seen by it (and the others' weights stay as they are).
+/// of the router, with the router's weights over these alone, or over all where weighs_over_all(). No token
+/// is dropped, unless `capacity` is positive and the module in training mode: then each expert has room for
+/// ceil(capacity n top_k / k) tokens of a call, and those that choose it with the least weight beyond are not
+/// seen by it (and the others' weights stay as they are). What a token gets then depends on all tokens of the
+/// call; in evaluation mode on itself alone, so that a causal model is one.
 ///
 /// Parameters: router.*, inner_weight (k x width x hidden: U'), inner_bias (k x hidden: a), outer_weight
 /// (k x hidden x width: V'), outer_bias (k x width: c); the experts start as torch::nn::Linear does.
@@ -72,7 +81,9 @@ class MixtureLayerImpl : public torch::nn::Module {
   const MixtureOptions& options() const { return options_; }
 
  private:
-  void note_routing(const torch::Tensor& scores, const torch::Tensor& experts, const torch::Tensor& weights);
+  // `open`: the weights among all experts.
+  void note_routing(const torch::Tensor& scores, const torch::Tensor& open, const torch::Tensor& experts,
+                    const torch::Tensor& weights);
   bool is_dense(std::int64_t num_tokens) const;
   torch::Tensor combined_experts(const torch::Tensor& x, const torch::Tensor& experts,
                                  const torch::Tensor& weights);

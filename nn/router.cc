@@ -1,11 +1,13 @@
 #include "nn/router.h"
 
+#include <ATen/CPUGeneratorImpl.h>
 #include <c10/core/impl/LocalDispatchKeySet.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <limits>
 #include <utility>
 
 #include "moest/base/error.h"
@@ -85,11 +87,12 @@ std::string temperature_text(const RouterSpec& spec) {
 }
 
 std::string publication(const RouterSpec& spec) {
+  const std::string_view constants = spec.bias ? ", with constants b_i besides" : "";
   if (spec.kind == "linear") {
-    return "the router of Switch transformers (arXiv 2101.03961)";
+    return fmt::format("the router of Switch transformers (arXiv 2101.03961){}", constants);
   }
   if (spec.kind == "cosine" && spec.projection > 0 && learns(spec)) {
-    return "the router of X-MoE (arXiv 2204.09179) and Tutel's cosine gate";
+    return fmt::format("the router of X-MoE (arXiv 2204.09179){}", constants);
   }
   if (spec.kind == "dense_to_sparse" && spec.final_temperature) {
     return "the schedule of EvoMoE (arXiv 2112.14397) without its noise";
@@ -191,8 +194,11 @@ RouterImpl::RouterImpl(const RouterSpec& spec, std::int64_t num_inputs, std::int
     throw InputError("the cosine router sees one number only", "its cosine is a sign",
                      "Give --router-projection 2 or more, or choose another router.");
   }
-  const auto small = [](std::int64_t rows, std::int64_t columns, double variance) {
-    return torch::randn({rows, columns}) * std::sqrt(variance);
+  // A generator of its own, so that what is made after it starts the same whatever the router.
+  const auto seed = torch::randint(std::numeric_limits<std::int64_t>::max(), {1}).item<std::int64_t>();
+  const at::Generator generator = at::detail::createCPUGenerator(static_cast<std::uint64_t>(seed));
+  const auto small = [&generator](std::int64_t rows, std::int64_t columns, double variance) {
+    return torch::randn({rows, columns}, generator) * std::sqrt(variance);
   };
   if (spec.projection > 0) {
     projection_ = register_parameter("projection", small(p, num_inputs, 1 / static_cast<double>(num_inputs)));

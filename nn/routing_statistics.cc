@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <cstdint>
+#include <string>
 
 #include "moest/base/error.h"
 
@@ -42,7 +43,8 @@ RoutingStatistics routing_statistics(const Routing& routing, const torch::Tensor
   if (before.defined()) {
     MOEST_EXPECT(before.sizes() == routing.experts.sizes());
     result.change_rate =
-        1 - (chosen * indicators(before, k)).sum().item<double>() / static_cast<double>(n * top_k);
+        1 - (chosen * indicators(before.to(routing.experts.device()), k)).sum().item<double>() /
+                static_cast<double>(n * top_k);
   }
   const torch::Tensor together = torch::matmul(chosen.t(), chosen) / n;
   for (std::int64_t expert = 0; expert < k; ++expert) {
@@ -67,6 +69,39 @@ nlohmann::ordered_json statistics_json(const RoutingStatistics& statistics) {
           {"co_activation", statistics.co_activation},
           {"margin", number(statistics.margin)},
           {"dropped", statistics.dropped}};
+}
+
+nlohmann::ordered_json last_routing_json(std::span<const MixtureLayer> layers) {
+  auto array = nlohmann::ordered_json::array();
+  for (const MixtureLayer& layer : layers) {
+    array.push_back(statistics_json(routing_statistics(layer->routing())));
+  }
+  return array;
+}
+
+nlohmann::ordered_json RoutingHistory::next_json(std::span<const Routing> layers) {
+  auto array = nlohmann::ordered_json::array();
+  experts_before_.resize(layers.size());
+  for (std::size_t layer = 0; layer < layers.size(); ++layer) {
+    array.push_back(statistics_json(routing_statistics(layers[layer], experts_before_[layer])));
+    experts_before_[layer] = layers[layer].experts;
+  }
+  return array;
+}
+
+NamedTensors RoutingHistory::memory() const {
+  NamedTensors memory;
+  for (std::size_t layer = 0; layer < experts_before_.size(); ++layer) {
+    memory[std::to_string(layer)] = experts_before_[layer];
+  }
+  return memory;
+}
+
+void RoutingHistory::set_memory(const NamedTensors& memory) {
+  experts_before_.resize(memory.size());
+  for (const auto& [layer, experts] : memory) {
+    experts_before_.at(std::stoul(layer)) = experts;
+  }
 }
 
 }  // namespace moest::nn

@@ -5,8 +5,10 @@
 
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <span>
 #include <vector>
 
+#include "nn/adamw.h"
 #include "nn/mixture_layer.h"
 
 namespace moest::nn {
@@ -27,5 +29,22 @@ RoutingStatistics routing_statistics(const Routing& routing, const torch::Tensor
 
 /// An object with a field for each; null for one that is absent.
 nlohmann::ordered_json statistics_json(const RoutingStatistics& statistics);
+
+/// statistics_json() of the last call of each layer.
+nlohmann::ordered_json last_routing_json(std::span<const MixtureLayer> layers);
+
+/// The routing of the same tokens at one evaluation after the other.
+class RoutingHistory {
+ public:
+  /// statistics_json() of each layer, with change rates against the evaluation before.
+  nlohmann::ordered_json next_json(std::span<const Routing> layers);
+
+  /// The experts at the last evaluation.
+  NamedTensors memory() const;
+  void set_memory(const NamedTensors& memory);
+
+ private:
+  std::vector<torch::Tensor> experts_before_;  // of each layer
+};
 
 }  // namespace moest::nn

@@ -9,15 +9,14 @@
 #include <chrono>
 #include <cmath>
 #include <filesystem>
+#include <limits>
 #include <numbers>
+#include <utility>
 
 #include "moest/base/error.h"
-#include "moest/base/file.h"
 #include "moest/base/journal.h"
-#include "moest/base/json_text.h"
 #include "moest/base/option_json.h"
 #include "moest/base/random.h"
-#include "nn/adamw.h"
 #include "nn/checkpoint.h"
 
 namespace moest::nn {
@@ -29,11 +28,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::array<std::string_view, 3> kDevices{"auto", "cpu", "cuda"};
 constexpr std::array<std::string_view, 3> kPrecisions{"auto", "float32", "bfloat16"};
-constexpr std::array<std::string_view, 3> kFreeToChange{"max_seconds", "device", "precision"};
-
-std::string path_in(const std::string& folder, std::string_view name) {
-  return (fs::path(folder) / name).string();
-}
+constexpr std::array<std::string_view, 4> kFreeToChange{"log_every", "max_seconds", "device", "precision"};
 
 double seconds_since(Clock::time_point begin) {
   return std::chrono::duration<double>(Clock::now() - begin).count();
@@ -72,53 +67,6 @@ bool wants_mixed_precision(const TrainingOptions& options, const torch::Device& 
   return device.is_cuda() && options.precision != "float32";
 }
 
-bool is_own_file(const fs::path& path) {
-  const std::string name = path.filename().string();
-  return std::ranges::any_of(std::array{kCheckpointFile, kModelFile, kLogFile}, [&](std::string_view own) {
-    return name == own || name.starts_with(fmt::format("{}.tmp-", own));
-  });
-}
-
-/// Makes the folder, or throws InputError where a training cannot begin in it.
-void prepare_folder(const std::string& folder) {
-  std::error_code error;
-  if (fs::exists(path_in(folder, kCheckpointFile), error)) {
-    throw InputError(fmt::format("{} holds a training already", folder), "another would overwrite it",
-                     "Go on with it by --resume, or name another folder.");
-  }
-  if (fs::exists(folder, error) && !fs::is_directory(folder, error)) {
-    throw InputError(fmt::format("cannot write to {}", folder), "it is no folder", "Name a folder.");
-  }
-  fs::create_directories(folder, error);
-  if (error) {
-    throw InputError(fmt::format("cannot make the folder {}", folder), error.message(),
-                     "Name a folder that you may write to.");
-  }
-  for (const auto& entry : fs::directory_iterator(folder)) {
-    if (!is_own_file(entry.path())) {
-      throw InputError(
-          fmt::format("{} holds {}, which is of no training", folder, entry.path().filename().string()),
-          "a training has a folder of its own", "Name a new or an empty folder.");
-    }
-  }
-}
-
-/// The lines of a log up to a step, those after it removed from the file.
-std::vector<Json> lines_until(const std::string& path, std::int64_t step) {
-  std::vector<Json> lines;
-  std::string text;
-  const Journal log(path);
-  for (const std::string& line : log.lines()) {
-    Json json = parse_json(line, path, "a line of the log of a training", "Remove the line or the file.");
-    if (json.value("step", std::int64_t{0}) <= step) {
-      text += line + "\n";
-      lines.push_back(std::move(json));
-    }
-  }
-  write_output(path, text);
-  return lines;
-}
-
 /// One training from its beginning to one of its ends.
 class Trainer {
  public:
@@ -131,7 +79,6 @@ class Trainer {
         specification_{{"training", training_specification(options)}, {"task", task.specification()}},
         is_mixed_(wants_mixed_precision(options, training_device(options))),
         optimizer_(task.module(), options.weight_decay, options.beta2) {
-    summary_.kept_loss = std::numeric_limits<double>::infinity();
     for (const torch::Tensor& parameter : task.module().parameters()) {
       summary_.num_parameters += parameter.numel();
     }
@@ -141,10 +88,9 @@ class Trainer {
     if (beginning == Beginning::checkpoint) {
       resume();
     } else {
-      prepare_folder(folder_);
-      write_output(path_in(folder_, kLogFile), "");
+      folder_.begin();
     }
-    Journal log(path_in(folder_, kLogFile));
+    Journal log(folder_.path(kLogFile));
     std::optional<TrainingStatus> status;
     if (beginning == Beginning::fresh) {
       status = evaluate(log);
@@ -162,25 +108,44 @@ class Trainer {
       }
     }
     summary_.status = *status;
+    summary_.kept_step = memory_.kept_step;
+    summary_.kept_loss = memory_.kept_loss;
     summary_.seconds = seconds();
     summary_.message = message();
     return summary_;
   }
 
  private:
+  /// What an evaluation changes.
+  struct Memory {
+    std::int64_t kept_step = 0;
+    double kept_loss = std::numeric_limits<double>::infinity();
+    double loss_sum = 0;  // over the steps since the last evaluation
+    std::int64_t num_losses = 0;
+    NamedTensors of_task = {};
+  };
+
   void resume() {
-    const std::string path = path_in(folder_, kCheckpointFile);
+    const std::string path = folder_.path(kCheckpointFile);
     const Checkpoint checkpoint = read_checkpoint(path);
     check_same_specification(checkpoint.header.at("specification"), specification_, path);
     copy_tensors(checkpoint.module, tensors_of(task_.module()), path);
     copy_tensors(checkpoint.optimizer, optimizer_.state(), path);
     summary_.steps = checkpoint.header.at("step");
-    summary_.kept_step = checkpoint.header.at("kept_step");
-    summary_.kept_loss = checkpoint.header.at("kept_loss");
+    memory_ = {checkpoint.header.at("kept_step"), checkpoint.header.at("kept_loss"),
+               checkpoint.header.at("loss_sum"), checkpoint.header.at("num_losses"), checkpoint.memory};
+    task_.set_memory(checkpoint.memory);
     earlier_seconds_ = checkpoint.header.at("seconds");
     optimizer_.set_steps_done(summary_.steps);
-    summary_.evaluations = lines_until(path_in(folder_, kLogFile), summary_.steps);
-    evaluate_task();
+    folder_.take_back_model();
+    summary_.evaluations = folder_.keep_lines(
+        kLogFile, [this](std::int64_t step) { return step <= summary_.steps && is_planned(step); });
+    folder_.keep_lines(kStepLogFile, [this](std::int64_t step) { return step <= summary_.steps; });
+  }
+
+  /// Whether an evaluation at this step does not only come of a stop.
+  bool is_planned(std::int64_t step) const {
+    return step % options_.evaluate_every == 0 || step == options_.steps;
   }
 
   std::optional<TrainingStatus> reason_to_stop() const {
@@ -212,15 +177,32 @@ class Trainer {
       return TrainingStatus::failed;
     }
     loss.backward();
-    torch::nn::utils::clip_grad_norm_(optimizer_.parameters(), options_.clip);
+    const double norm = torch::nn::utils::clip_grad_norm_(optimizer_.parameters(), options_.clip);
+    if (!std::isfinite(norm)) {
+      not_finite_ = "gradient of the loss";
+      return TrainingStatus::failed;
+    }
     optimizer_.step(scheduled_rate(options_, summary_.steps));
     ++summary_.steps;
     ++summary_.steps_of_run;
     summary_.step_seconds += seconds_since(begin);
-    loss_sum_ += value;
-    ++losses_;
+    memory_.loss_sum += value;
+    ++memory_.num_losses;
+    if (options_.log_every > 0 && summary_.steps % options_.log_every == 0) {
+      log_step(value, norm);
+    }
     report(value);
     return std::nullopt;
+  }
+
+  /// A line for the log of steps, which is written with the next checkpoint.
+  void log_step(double loss, double norm) {
+    Json line{{"step", summary_.steps},
+              {"loss", loss},
+              {"rate", scheduled_rate(options_, summary_.steps - 1)},
+              {"gradient_norm", norm}};
+    line.update(task_.step_fields());
+    step_lines_ += line.dump() + "\n";
   }
 
   Evaluation evaluate_task() {
@@ -241,18 +223,17 @@ class Trainer {
     Json line{{"step", summary_.steps},
               {"seconds", seconds()},
               {"rate", scheduled_rate(options_, std::min<std::int64_t>(summary_.steps, options_.steps - 1))},
-              {"batch_loss", losses_ > 0 ? Json(loss_sum_ / static_cast<double>(losses_)) : Json(nullptr)}};
+              {"batch_loss", memory_.num_losses > 0
+                                 ? Json(memory_.loss_sum / static_cast<double>(memory_.num_losses))
+                                 : Json(nullptr)}};
     line.update(evaluation.fields);
-    loss_sum_ = 0;
-    losses_ = 0;
-    const bool is_best = evaluation.loss < summary_.kept_loss;
-    if (is_best) {
-      summary_.kept_step = summary_.steps;
-      summary_.kept_loss = evaluation.loss;
-    }
+    const bool is_best = evaluation.loss < memory_.kept_loss;
+    const Memory before =
+        std::exchange(memory_, {is_best ? summary_.steps : memory_.kept_step,
+                                is_best ? evaluation.loss : memory_.kept_loss, 0, 0, task_.memory()});
     log.append(line.dump());
     summary_.evaluations.push_back(std::move(line));
-    write(is_best);
+    write(is_best, is_planned(summary_.steps) ? memory_ : before);
     evaluation_seconds_ = seconds_since(begin);
     if (control_.evaluated) {
       control_.evaluated(summary_.evaluations.back());
@@ -260,19 +241,25 @@ class Trainer {
     return std::nullopt;
   }
 
-  void write(bool is_best) {
+  /// Writes what has come up to here; `memory` is what a training that goes on from here is to remember.
+  void write(bool is_best, const Memory& memory) {
+    using enum TrainingFolder::Permanence;
     Checkpoint checkpoint{{{"moest_nn", 1},
                            {"specification", specification_},
                            {"step", summary_.steps},
                            {"seconds", seconds()},
-                           {"kept_step", summary_.kept_step},
-                           {"kept_loss", summary_.kept_loss}},
+                           {"kept_step", memory.kept_step},
+                           {"kept_loss", memory.kept_loss},
+                           {"loss_sum", memory.loss_sum},
+                           {"num_losses", memory.num_losses}},
                           tensors_of(task_.module())};
     if (is_best) {
-      write_checkpoint(path_in(folder_, kModelFile), checkpoint);
+      folder_.write_model(checkpoint, is_planned(summary_.steps) ? stays : may_be_taken_back);
     }
+    folder_.append(kStepLogFile, std::exchange(step_lines_, {}));
     checkpoint.optimizer = optimizer_.state();
-    write_checkpoint(path_in(folder_, kCheckpointFile), checkpoint);
+    checkpoint.memory = memory.of_task;
+    write_checkpoint(folder_.path(kCheckpointFile), checkpoint);
   }
 
   /// The step of the last line of the log; -1 if it has none.
@@ -309,14 +296,15 @@ class Trainer {
                                  ? "Nothing was kept."
                                  : fmt::format("The checkpoint of step {} is kept.", last_evaluated());
     return fmt::format(
-        "the loss was not a finite number after {} (the rate is too high, or a router's scores grew beyond "
+        "the {} was not a finite number after {} (the rate is too high, or a router's "
+        "scores grew beyond "
         "all bounds). {} Try a smaller learning_rate or clip.",
-        done, kept);
+        not_finite_, done, kept);
   }
 
   Task& task_;
   const TrainingOptions& options_;
-  const std::string& folder_;
+  const TrainingFolder folder_;
   const TrainingControl& control_;
   Json specification_;
   bool is_mixed_;
@@ -324,8 +312,9 @@ class Trainer {
   Clock::time_point begin_ = Clock::now();
   double earlier_seconds_ = 0;
   double evaluation_seconds_ = 0;  // that the last one took
-  double loss_sum_ = 0;            // since the last evaluation
-  std::int64_t losses_ = 0;
+  Memory memory_;
+  std::string step_lines_;  // that are not written yet
+  std::string_view not_finite_ = "loss";
   TrainingSummary summary_;
 };
 
@@ -352,6 +341,10 @@ std::span<const Option<TrainingOptions>> training_options() {
                               "from one evaluation and checkpoint to the next"},
       Option<TrainingOptions>{"seed", &TrainingOptions::seed, 0, 1.8446744073709552e19, "",
                               "same seed, same model, on as many threads of the same machine"},
+      Option<TrainingOptions>{
+          "log_every", &TrainingOptions::log_every, 0, 1e9, "steps",
+          "from one line in steps.jsonl to the next: the loss, the gradient's norm and the "
+          "routing of a step's batch; 0 for none"},
       Option<TrainingOptions>{"max_seconds", &TrainingOptions::max_seconds, 1e-3, 1e9, "s",
                               "end after this time; --resume goes on from there"},
       Option<TrainingOptions>{"device", &TrainingOptions::device, 0, 0, "",
@@ -414,7 +407,7 @@ TrainingSummary train(Task& task, const TrainingOptions& options, const std::str
 }
 
 Json read_specification(const std::string& folder, std::string_view name) {
-  const std::string path = path_in(folder, name);
+  const std::string path = TrainingFolder(folder).path(name);
   if (!fs::exists(path)) {
     throw InputError(fmt::format("there is no training in {}", folder), fmt::format("it holds no {}", name),
                      "Name the --output of a training.");
@@ -423,7 +416,7 @@ Json read_specification(const std::string& folder, std::string_view name) {
 }
 
 void load_model(const std::string& folder, torch::nn::Module& module) {
-  const std::string path = path_in(folder, kModelFile);
+  const std::string path = TrainingFolder(folder).path(kModelFile);
   copy_tensors(read_checkpoint(path).module, tensors_of(module), path);
 }
 

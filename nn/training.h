@@ -14,6 +14,8 @@
 #include <vector>
 
 #include "moest/base/option.h"
+#include "nn/adamw.h"
+#include "nn/training_folder.h"
 
 namespace moest::nn {
 
@@ -30,6 +32,7 @@ struct TrainingOptions {
   int evaluate_every = 100;
   std::uint64_t seed = 0;
   // From here on: how it is run, which a resumed run may change.
+  int log_every = 0;
   std::optional<double> max_seconds = {};
   std::string device = "auto";
   std::string precision = "auto";
@@ -38,7 +41,7 @@ struct TrainingOptions {
 /// The options in the order of the documentation.
 std::span<const Option<TrainingOptions>> training_options();
 
-/// The options that decide what the numbers are: all but max_seconds, device and precision.
+/// The options that decide what the numbers are: all but log_every, max_seconds, device and precision.
 nlohmann::ordered_json training_specification(const TrainingOptions& options);
 
 /// The device that options.device means: the GPU that LibTorch sees, if any, for `auto`. Throws InputError
@@ -72,9 +75,14 @@ class Task {
   /// The loss of the batch of this step, a scalar with its graph, auxiliary losses included. The module is in
   /// training mode.
   virtual torch::Tensor loss(std::int64_t step) = 0;
-  /// Called without gradients, the module in evaluation mode; must draw nothing from LibTorch's generators. A
-  /// resumed training calls it once more, for what it remembers of the evaluation before.
+  /// Called without gradients, the module in evaluation mode; must draw nothing from LibTorch's generators.
   virtual Evaluation evaluate() = 0;
+  /// What evaluations remember of those before them, which a checkpoint keeps.
+  virtual NamedTensors memory() const { return {}; }
+  /// Called with what memory() was, on the CPU.
+  virtual void set_memory(const NamedTensors& /*memory*/) {}
+  /// What the log of steps tells of the batch of the last loss(), besides its number.
+  virtual nlohmann::ordered_json step_fields() { return nlohmann::ordered_json::object(); }
   /// Before each step and evaluation: the share of the steps that are done.
   virtual void set_share_done(double /*share*/) {}
 };
@@ -84,7 +92,7 @@ enum class TrainingStatus {
   finished,     // all steps
   time_limit,   // max_seconds
   interrupted,  // from outside
-  failed,       // the loss was not finite
+  failed,       // the loss or its gradient was not finite
 };
 
 /// The name of a status in JSON.
@@ -120,22 +128,20 @@ struct TrainingControl {
 /// Where a training begins: at step 0 or at the checkpoint in its folder.
 enum class Beginning { fresh, checkpoint };
 
-/// The files of a training in its folder.
-inline constexpr std::string_view kCheckpointFile = "checkpoint.pt";  // all that it takes to go on
-inline constexpr std::string_view kModelFile = "model.pt";            // the best model, without the optimiser
-inline constexpr std::string_view kLogFile = "log.jsonl";             // one line per evaluation
-
 /// Trains the task's module:
 ///   each step: rate from the schedule, loss and gradients (under bfloat16 autocast on a GPU unless told
 ///   otherwise), gradients clipped to the norm `clip`, AdamW with decay of matrices only;
 ///   at step 0, every evaluate_every steps and at the end: evaluate, a line in log.jsonl, model.pt if it is
-///   the best so far, checkpoint.pt.
-/// Ends at the last step, after max_seconds, when interrupted, or when a loss is not finite; in the last case
-/// nothing is written, so that the last good checkpoint stays. At the other ends too it evaluates and writes,
-/// and a run resumed there makes, on as many threads of the same machine, the same steps to the bit as one
-/// that was never stopped. The folder is made where it is missing; one that holds a training is refused
-/// (InputError) unless it is to be resumed, and any other that is not empty always. Throws EnvironmentError
-/// when a file cannot be written: the files that were there stay.
+///   the best so far, checkpoint.pt;
+///   every log_every steps: a line in steps.jsonl with the step's number (from 1 on), loss, rate, norm of the
+///   gradient before clipping, and what the task tells of it.
+/// Ends at the last step, after max_seconds, when interrupted, or when a loss or the norm of its gradient is
+/// not finite; in the last case nothing is written, so that the last good checkpoint stays. At the other ends
+/// too it evaluates and writes. A run resumed there, on as many threads of the same CPU, is the same to the
+/// bit as one that was never stopped, in its steps, its log and the model that it keeps: an evaluation that
+/// only came of the stop is taken back. The folder is made where it is missing; one that holds a training is
+/// refused (InputError) unless it is to be resumed, and any other that is not empty always. Throws
+/// EnvironmentError when a file cannot be written: the files that were there stay.
 TrainingSummary train(Task& task, const TrainingOptions& options, const std::string& folder,
                       Beginning beginning, const TrainingControl& control = {});
 

@@ -64,8 +64,6 @@ BlockImpl::BlockImpl(const TransformerOptions& options, Attention attention, Fee
   } else {
     dense_hidden_ = register_module("dense_hidden", tn::Linear(width, 4 * width));
     dense_output_ = register_module("dense_output", tn::Linear(4 * width, width));
-    start_linear(dense_hidden_, kInitialDeviation);
-    start_linear(dense_output_, output_deviation);
   }
   dropout_ = register_module("dropout", tn::Dropout(options.dropout));
 }

@@ -66,7 +66,8 @@ TORCH_MODULE(Block);
 
 /// `layers` blocks and a last norm. Of every `mixture_every` blocks the last has a mixture layer. Matrices
 /// start normal with standard deviation 0.02, those that write to the residual stream with 0.02 / sqrt(2
-/// layers), and biases at 0, as in GPT-2; the mixture layers start as they say.
+/// layers), and biases at 0, as in GPT-2; feed-forward layers, dense ones and experts alike, as
+/// torch::nn::Linear does.
 class TransformerImpl : public torch::nn::Module {
  public:
   /// Requires options that check_transformer() accepts.

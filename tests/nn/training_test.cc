@@ -41,15 +41,29 @@ class NoisyTask : public Task {
     const torch::Tensor x = samples(step, "batch");
     const torch::Tensor noise = 0.1 * torch::randn({16});
     const torch::Tensor loss = (network_->forward(x).squeeze(1) - x.sum(1).sin() - noise).square().mean();
-    return step == broken_step ? loss * std::numeric_limits<double>::quiet_NaN() : loss;
+    // The root has the value 0 and the derivative infinity.
+    return step == broken_step ? loss * std::numeric_limits<double>::quiet_NaN()
+           : step == steep_step
+               ? loss + (network_->parameters()[0] - network_->parameters()[0].detach()).sum().sqrt()
+               : loss;
   }
   Evaluation evaluate() override {
     const torch::Tensor x = samples(0, "evaluation");
-    const double loss = (network_->forward(x).squeeze(1) - x.sum(1).sin()).square().mean().item<double>();
-    return {loss, {{"square", loss}}};
+    const torch::Tensor fit = network_->forward(x).squeeze(1);
+    const double loss = (fit - x.sum(1).sin()).square().mean().item<double>();
+    const Json change =
+        before_.defined() ? Json((fit - before_).square().sum().item<double>()) : Json(nullptr);
+    before_ = fit;
+    return {loss, {{"square", loss}, {"change", change}}};
   }
+  NamedTensors memory() const override {
+    return before_.defined() ? NamedTensors{{"fit", before_}} : NamedTensors{};
+  }
+  void set_memory(const NamedTensors& memory) override { before_ = memory.at("fit"); }
+  Json step_fields() override { return {{"hidden", hidden_}}; }
 
   std::int64_t broken_step = -1;
+  std::int64_t steep_step = -1;
 
  private:
   torch::Tensor samples(std::int64_t step, std::string_view purpose) const {
@@ -60,6 +74,7 @@ class NoisyTask : public Task {
   std::uint64_t seed_;
   int hidden_;
   tn::Sequential network_;
+  torch::Tensor before_;  // the fit at the evaluation before
 };
 
 TrainingOptions short_options() {
@@ -93,15 +108,15 @@ bool are_equal(const NamedTensors& first, const NamedTensors& second) {
   });
 }
 
-/// What the evaluations found, step by step, but for that at `step`.
-std::vector<std::pair<std::int64_t, double>> squares_but(std::int64_t step, const std::vector<Json>& lines) {
-  std::vector<std::pair<std::int64_t, double>> squares;
-  for (const Json& line : lines) {
-    if (line.at("step") != step) {
-      squares.emplace_back(line.at("step"), line.at("square"));
-    }
+/// The lines of a log without their times.
+std::vector<Json> timeless_lines(const std::string& path) {
+  std::ifstream log(path);
+  std::vector<Json> lines;
+  for (std::string line; std::getline(log, line);) {
+    lines.push_back(Json::parse(line));
+    lines.back().erase("seconds");
   }
-  return squares;
+  return lines;
 }
 
 TEST(Training, LearnsAndTellsWhatItDid) {
@@ -122,12 +137,9 @@ TEST(Training, LearnsAndTellsWhatItDid) {
   const double first = summary.evaluations.front().at("square"),
                last = summary.evaluations.back().at("square");
   EXPECT_LT(last, first / 3);
-  std::ifstream log(folder.path("run/log.jsonl"));
-  std::vector<Json> lines;
-  for (std::string line; std::getline(log, line);) {
-    lines.push_back(Json::parse(line));
-  }
-  EXPECT_EQ(lines, summary.evaluations);
+  std::vector<Json> told = summary.evaluations;
+  std::ranges::for_each(told, [](Json& line) { line.erase("seconds"); });
+  EXPECT_EQ(timeless_lines(folder.path("run/log.jsonl")), told);
 }
 
 TEST(Training, GoesOnFromACheckpointAsIfItHadNotBeenInterrupted) {
@@ -151,8 +163,61 @@ TEST(Training, GoesOnFromACheckpointAsIfItHadNotBeenInterrupted) {
   EXPECT_TRUE(are_equal(found.module, expected.module));
   EXPECT_TRUE(are_equal(found.optimizer, expected.optimizer));
   EXPECT_EQ(found.header.at("kept_loss"), expected.header.at("kept_loss"));
-  EXPECT_EQ(rest.evaluations.size(), undisturbed.evaluations.size() + 1);  // one where it was interrupted
-  EXPECT_EQ(squares_but(8, rest.evaluations), squares_but(8, undisturbed.evaluations));
+  EXPECT_EQ(half.evaluations.back().at("step"), 8);
+  EXPECT_EQ(rest.evaluations.size(), undisturbed.evaluations.size());
+  EXPECT_EQ(timeless_lines(folder.path("parts/log.jsonl")), timeless_lines(folder.path("whole/log.jsonl")));
+}
+
+TEST(Training, TakesBackWhatOnlyCameOfAStop) {
+  /// Its loss is least after 8 steps, where no evaluation is planned.
+  class DippingTask : public NoisyTask {
+   public:
+    DippingTask() : NoisyTask(1) {}
+    torch::Tensor loss(std::int64_t step) override {
+      step_ = step + 1;
+      return NoisyTask::loss(step);
+    }
+    Evaluation evaluate() override { return {std::abs(static_cast<double>(step_) - 8), Json::object()}; }
+    NamedTensors memory() const override { return {}; }
+    void set_memory(const NamedTensors& /*memory*/) override {}
+
+   private:
+    std::int64_t step_ = 0;
+  };
+  const TemporaryFolder folder;
+  const auto kept_step = [&] { return read_checkpoint(folder.path("run/model.pt")).header.at("step"); };
+  DippingTask first, second;
+  StopAfter stop(8);
+  EXPECT_EQ(train(first, short_options(), folder.path("run"), Beginning::fresh, stop.control()).kept_step, 8);
+  EXPECT_EQ(kept_step(), 8);
+  const TrainingSummary rest = train(second, short_options(), folder.path("run"), Beginning::checkpoint);
+  EXPECT_EQ(rest.kept_step, 10);
+  EXPECT_EQ(kept_step(), 10);
+
+  StopAfter late_stop(18);
+  DippingTask third, fourth;
+  train(third, short_options(), folder.path("late"), Beginning::fresh, late_stop.control());
+  train(fourth, short_options(), folder.path("late"), Beginning::checkpoint);
+  EXPECT_EQ(read_checkpoint(folder.path("late/model.pt")).header.at("step"), 10);
+}
+
+TEST(Training, LogsStepsThatItWasToldToLog) {
+  const TemporaryFolder folder;
+  TrainingOptions options = short_options();
+  options.log_every = 2;
+  NoisyTask whole(1), first(1), second(1);
+  train(whole, options, folder.path("whole"), Beginning::fresh);
+  const std::vector<Json> lines = timeless_lines(folder.path("whole/steps.jsonl"));
+  ASSERT_EQ(lines.size(), 10U);
+  EXPECT_EQ(lines.front().at("step"), 2);
+  EXPECT_EQ(lines.back().at("rate"), scheduled_rate(options, 19));
+  EXPECT_GT(lines.back().at("gradient_norm"), 0);
+  EXPECT_EQ(lines.back().at("hidden"), 8);
+  StopAfter stop(8);
+  train(first, options, folder.path("parts"), Beginning::fresh, stop.control());
+  std::ofstream(folder.path("parts/steps.jsonl"), std::ios::app) << "{\"step\": 10}\n{\"st";
+  train(second, options, folder.path("parts"), Beginning::checkpoint);
+  EXPECT_EQ(timeless_lines(folder.path("parts/steps.jsonl")), lines);
 }
 
 TEST(Training, DoesNothingMoreWhenItIsDone) {
@@ -188,6 +253,16 @@ TEST(Training, StopsWhenTheLossIsNoNumberAndKeepsTheLastCheckpoint) {
   EXPECT_EQ(read_checkpoint(folder.path("run/checkpoint.pt")).header.at("step"), 10);
   NoisyTask mended(1);
   EXPECT_EQ(train(mended, short_options(), folder.path("run"), Beginning::checkpoint).steps, 20);
+}
+
+TEST(Training, StopsWhenTheGradientIsNoNumber) {
+  const TemporaryFolder folder;
+  NoisyTask task(1);
+  task.steep_step = 12;
+  const TrainingSummary summary = train(task, short_options(), folder.path("run"), Beginning::fresh);
+  EXPECT_EQ(summary.status, TrainingStatus::failed);
+  EXPECT_EQ(summary.steps, 12);
+  EXPECT_THAT(summary.message, HasSubstr("gradient"));
 }
 
 TEST(Training, EndsWhenItsTimeIsUp) {

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "moest/base/error.h"
+#include "nn/training.h"
 #include "tests/nn/numerical_gradients.h"
 
 namespace moest::nn {
@@ -75,6 +76,38 @@ TEST(Transformer, HasAMixtureInEveryBlockThatItShould) {
        std::vector<std::pair<int, std::size_t>>{{0, 0}, {1, 5}, {2, 2}, {5, 1}}) {
     options.mixture_every = every;
     EXPECT_EQ(Transformer(options, Attention::full)->mixtures().size(), count);
+  }
+}
+
+TEST(Transformer, StartsDenseLayersAndExpertsAlike) {
+  const auto deviation = [](const torch::Tensor& tensor) { return tensor.std().item<double>(); };
+  TransformerOptions options;
+  options.layers = 2;
+  options.mixture_every = 2;  // a dense block, then one with a mixture
+  seed_torch(3, 0, "test");
+  const Transformer transformer(options, Attention::full);
+  const auto parameters = transformer->named_parameters();
+  const double dense = deviation(parameters["blocks.0.dense_hidden.weight"]);
+  EXPECT_NEAR(deviation(parameters["blocks.1.mixture.inner_weight"]) / dense, 1, 0.03);
+  EXPECT_NEAR(dense, 1 / std::sqrt(3.0 * options.width), 0.01 * dense);
+}
+
+TEST(Transformer, StartsTheSameWhateverTheRouter) {
+  const auto started = [](const RouterSpec& router) {
+    TransformerOptions options = small_options(1);
+    options.mixture.router = router;
+    seed_torch(3, 0, "test");
+    return Transformer(options, Attention::full)->named_parameters();
+  };
+  const auto expected = started({});
+  const RouterSpec learned{.kind = "cosine", .temperature = {0.5, true}, .projection = 3};
+  for (const RouterSpec& router : {RouterSpec{.kind = "quadratic"}, RouterSpec{.kind = "laplace"}, learned}) {
+    const auto parameters = started(router);
+    for (const auto& item : expected) {
+      if (item.key().find("router") == std::string::npos) {
+        EXPECT_TRUE(parameters[item.key()].equal(item.value())) << router.kind << ": " << item.key();
+      }
+    }
   }
 }
 
