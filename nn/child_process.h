@@ -16,7 +16,8 @@ struct ChildEnd {
 };
 
 /// A child process that reads nothing. One that still runs when its object goes is interrupted and waited
-/// for.
+/// for. On Linux it is killed when the thread that started it ends, as by a kill of this process: it then
+/// writes no more where a new start may write.
 class ChildProcess {
  public:
   /// Starts `arguments` (the first is the program's path), its output in files. Throws EnvironmentError where

@@ -1,5 +1,6 @@
 // moest-nn compare: routers against each other, over seeds.
 #include <fmt/ranges.h>
+#include <torch/torch.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -87,7 +88,8 @@ int print_results(const CompareCommand& command, const RouterComparison& compari
 ComparisonRun run_all(const CompareCommand& command, const RouterComparison& comparison,
                       ComparisonStore& store) {
   const int cores = resolve_threads(command.threads);
-  const int jobs = command.jobs > 0 ? command.jobs : cores;
+  const int num_gpus = static_cast<int>(torch::cuda::device_count());
+  const int jobs = command.jobs > 0 ? command.jobs : default_jobs(comparison, cores, num_gpus);
   const RunOptions options{own_path(), runs_folder(command.store), jobs, std::max(1, cores / jobs)};
   const app::InterruptGuard guard;
   app::ProgressLine line;
@@ -139,10 +141,14 @@ int run_comparison(const CLI::App& parser, const CompareCommand& command) {
 
 int run_report(const CompareCommand& command) {
   ComparisonStore store(command.store, Database::Access::read);
-  const std::optional<RouterComparison> comparison = store.comparison();
+  std::optional<RouterComparison> comparison = store.comparison();
   if (!comparison) {
     throw InputError(fmt::format("{} holds no comparison yet", command.store),
                      "its first run ended before it began", "Run `moest-nn compare lm --store` with it.");
+  }
+  if (!command.comparison.reference.empty()) {
+    comparison->reference = command.comparison.reference;
+    check(*comparison);
   }
   return print_results(command, *comparison, store.rows(), {{"command", "compare report"}});
 }
@@ -173,11 +179,15 @@ CLI::App* add_task(CLI::App& parser, const ComparedTask& task, CompareCommand& c
       ->required();
   part->add_option("--report", command.report, "folder that a page with figures and tables goes to")
       ->type_name("DIR");
-  app::add_number(*part, "--jobs", command.jobs, "runs at a time (default: as many as threads)");
+  app::add_number(*part, "--jobs", command.jobs,
+                  "runs at a time (default: as many as threads; 1 where runs use a GPU)");
   app::add_threads_option(*part, command.threads);
   app::add_common_options(*part, command.common);
-  part->footer(
-      fmt::format("All other options are those of `moest-nn {}`, and the same for all runs.", task.command));
+  part->footer(fmt::format(
+      "All other options are those of `moest-nn {}`, and the same for all runs. Intervals of the differences "
+      "hold together with probability 0.95 where seeds and routers were fixed beforehand, not with those "
+      "added after a look at the results.",
+      task.command));
   return part;
 }
 
@@ -193,6 +203,10 @@ app::Command make_compare_command(CLI::App& program) {
   }
   CLI::App* report = parser->add_subcommand("report", "the table of a store again, or its page");
   report->add_option("store", command->store, "where the comparison was run")->type_name("STORE")->required();
+  report
+      ->add_option("--reference", command->comparison.reference,
+                   "whom the others are compared with (default: as the comparison was run)")
+      ->type_name("NAME");
   report->add_option("--output", command->report, "folder that a page with figures and tables goes to")
       ->type_name("DIR");
   app::add_common_options(*report, command->common);

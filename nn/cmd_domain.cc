@@ -148,6 +148,7 @@ int run_domain(const CLI::App& parser, DomainCommand command) {
   const DomainSet set = read_domains(command.data, command.domains, command.threads);
   patch_size(command.vision, set.shape());
   const std::vector<std::size_t> chosen = chosen_domains(set, command.left_out);
+  command.data = std::filesystem::absolute(command.data).lexically_normal().string();
   if (!command.is_resumed) {
     begin_run(command);
   }
@@ -158,6 +159,7 @@ int run_domain(const CLI::App& parser, DomainCommand command) {
     Json json{{"command", "domain run"}, {"router", router}};
     json.update(to_json(run));
     json["data"] = command.data;
+    json["data_fingerprint"] = set.data_fingerprint;
     json["kind"] = set.kind;
     json["output"] = command.folder;
     json["options"] = run_json(command);

@@ -19,9 +19,9 @@ using Json = nlohmann::ordered_json;
 
 constexpr std::array kTasks{
     ComparedTask{"lm", "lm train", "validation_bits_per_character", "validation_bits_per_character",
-                 "validation bits per character", true},
-    ComparedTask{"domain", "domain run", "mean_accuracy", "accuracy", "mean accuracy on domains left out",
-                 false},
+                 "validation_bits_per_character", "validation bits per character", "steps", true},
+    ComparedTask{"domain", "domain run", "mean_accuracy", "mean_validation_accuracy", "accuracy",
+                 "mean accuracy on domains left out", "steps over all domains left out", false},
 };
 
 std::vector<std::string> words_of(const std::string& text) {
@@ -38,8 +38,20 @@ constexpr std::array<std::string_view, 9> kOwnArguments{"--router", "--dense",  
                                                         "--output", "--resume",  "--json",
                                                         "--quiet",  "--threads", "--learning-rate"};
 
-bool has_run(std::span<const RunRow> rows, const RunKey& key) {
-  return std::ranges::any_of(rows, [&](const RunRow& row) { return row.key == key; });
+std::optional<double> number_in(const RunRow& row, std::string_view field) {
+  const auto found = row.result.find(field);
+  const bool is_there = row.status != "failed" && found != row.result.end() && found->is_number() &&
+                        std::isfinite(found->get<double>());
+  return is_there ? std::optional(found->get<double>()) : std::nullopt;
+}
+
+/// The row of the run; none where it is missing.
+const RunRow* find_run(const ComparedTask& task, std::span<const RunRow> rows, const RunKey& key) {
+  const auto found = std::ranges::find_if(rows, [&](const RunRow& row) {
+    const bool counts = key.seed > 0 || row.status == "failed" || row.result.contains(task.tuning);
+    return row.key == key && counts;
+  });
+  return found == rows.end() ? nullptr : &*found;
 }
 
 }  // namespace
@@ -168,10 +180,7 @@ std::string RunKey::text() const {
 }
 
 std::optional<double> value_of(const RunRow& row, const ComparedTask& task) {
-  const auto found = row.result.find(task.value);
-  const bool is_there = row.status != "failed" && found != row.result.end() && found->is_number() &&
-                        std::isfinite(found->get<double>());
-  return is_there ? std::optional(found->get<double>()) : std::nullopt;
+  return number_in(row, task.value);
 }
 
 std::optional<double> chosen_rate(const RouterComparison& comparison, const std::string& contestant,
@@ -182,12 +191,11 @@ std::optional<double> chosen_rate(const RouterComparison& comparison, const std:
   }
   std::optional<double> best, rate;
   for (const double candidate : comparison.learning_rates) {
-    const RunKey key{contestant, 0, candidate};
-    const auto row = std::ranges::find(rows, key, &RunRow::key);
-    if (row == rows.end()) {
+    const RunRow* row = find_run(comparison.compared(), rows, {contestant, 0, candidate});
+    if (row == nullptr) {
       return std::nullopt;
     }
-    const std::optional<double> value = value_of(*row, comparison.compared());
+    const std::optional<double> value = number_in(*row, comparison.compared().tuning);
     if (value && (!best || (comparison.compared().smaller_is_better ? *value < *best : *value > *best))) {
       best = value;
       rate = candidate;
@@ -200,7 +208,7 @@ std::optional<double> chosen_rate(const RouterComparison& comparison, const std:
 std::vector<RunKey> missing_runs(const RouterComparison& comparison, std::span<const RunRow> rows) {
   std::vector<RunKey> keys;
   const auto add = [&](const RunKey& key) {
-    if (!has_run(rows, key)) {
+    if (find_run(comparison.compared(), rows, key) == nullptr) {
       keys.push_back(key);
     }
   };

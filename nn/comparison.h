@@ -11,13 +11,16 @@
 
 namespace moest::nn {
 
-/// What is trained, and the number that a run is judged by.
+/// What is trained, the number that a run is judged by, and the one that tuning goes by: which may not see
+/// the domains that are left out.
 struct ComparedTask {
   std::string_view name;     // lm, domain
   std::string_view command;  // of moest-nn, that makes a run
   std::string_view value;    // the field of its result
+  std::string_view tuning;   // the field that tuning goes by
   std::string_view curve;    // the field of its log lines
   std::string_view title;    // of the value
+  std::string_view steps;    // what its result counts
   bool smaller_is_better;
 };
 
@@ -39,7 +42,7 @@ Contestant parse_contestant(const std::string& text);
 
 /// The design: each contestant once with each of the seeds 1 .. num_seeds, all with the same arguments. With
 /// several learning rates each contestant is first run with each of them on seed 0, and takes the one that
-/// does best there: the same budget of tuning for all.
+/// does best there by the task's `tuning` value: the same budget of tuning for all.
 struct RouterComparison {
   std::string task;
   std::vector<Contestant> contestants;
@@ -88,7 +91,8 @@ struct RunRow {
 /// What the run is judged by; none of one that failed.
 std::optional<double> value_of(const RunRow& row, const ComparedTask& task);
 
-/// The learning rate that does best on seed 0; none where there is no choice, or it is not known yet.
+/// The learning rate that does best on seed 0; none where there is no choice, or it is not known yet. A run
+/// on seed 0 whose result lacks the task's `tuning` field, as those of an earlier version do, is missing.
 std::optional<double> chosen_rate(const RouterComparison& comparison, const std::string& contestant,
                                   std::span<const RunRow> rows);
 

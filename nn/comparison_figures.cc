@@ -157,7 +157,8 @@ Figure differences_figure(const RouterComparison& comparison, std::span<const Co
   figure.name = "differences";
   figure.title = fmt::format("{}: differences to {}", comparison.compared().title, comparison.reference);
   figure.caption = fmt::format(
-      "Paired by seed; all intervals hold together with probability 0.95. {} of the line is better",
+      "Paired by seed; all intervals hold together with probability 0.95 where seeds and routers were fixed "
+      "beforehand. {} of the line is better",
       comparison.compared().smaller_is_better ? "Left" : "Right");
   figure.data = "place,difference,low,high,seeds,contestant\n";
   std::vector<std::string> names;
@@ -168,7 +169,9 @@ Figure differences_figure(const RouterComparison& comparison, std::span<const Co
       figure.data +=
           fmt::format("{},{},{},{},{},{}\n", ++place, exact_text(difference.mean), exact_text(difference.low),
                       exact_text(difference.high), difference.num_seeds, summary.name);
-      names.push_back(fmt::format("{} {}", in_quotes(summary.name), place));
+      const bool is_unstable = summary.verdict == DifferenceVerdict::unstable;
+      names.push_back(
+          fmt::format("{} {}", in_quotes(summary.name + (is_unstable ? " (unstable)" : "")), place));
     }
   }
   const std::string settings = fmt::format(

@@ -67,7 +67,10 @@ std::string contestants_html(const RouterComparison& comparison,
                                summary.num_failed > 0 ? fmt::format(" ({} failed)", summary.num_failed) : ""),
                    or_dash(summary.learning_rate, "{:g}"), mean, difference_html(summary.difference),
                    verdict_html(summary.verdict), std::to_string(summary.num_parameters),
-                   std::to_string(summary.num_active_parameters), std::to_string(summary.steps),
+                   std::to_string(summary.num_active_parameters),
+                   summary.min_steps == summary.max_steps
+                       ? std::to_string(summary.max_steps)
+                       : fmt::format("{} to {}", summary.min_steps, summary.max_steps),
                    html_number(summary.seconds, "{:.1f}")});
   }
   return "<section id=\"contestants\"><h2>Routers</h2>\n" +
@@ -99,7 +102,8 @@ std::string routing_html(std::span<const ContestantSummary> summaries) {
   return is_empty ? ""
                   : "<section id=\"routing\"><h2>Routing at the end</h2>\n" +
                         html_paragraph(
-                            "Means over mixture layers and seeds at the last evaluation. Entropies are "
+                            "Means over mixture layers and seeds at the last evaluation of each run. "
+                            "Entropies are "
                             "over log k, k experts: a load of 1 is even.") +
                         table.html() + "</section>\n";
 }
@@ -171,16 +175,16 @@ std::string field(const nlohmann::ordered_json& value) {
 std::string contestants_csv(std::span<const ContestantSummary> summaries) {
   std::string text =
       "name,learning_rate,num_runs,num_failed,mean,standard_error,difference,difference_low,difference_high,"
-      "verdict,num_parameters,num_active_parameters,steps,seconds\n";
+      "verdict,num_parameters,num_active_parameters,min_steps,max_steps,seconds\n";
   for (const ContestantSummary& summary : summaries) {
     const nlohmann::ordered_json json = to_json(summary);
     const auto& difference = json["difference"];
     const auto part = [&](const char* name) { return difference.is_null() ? "" : field(difference[name]); };
-    text +=
-        fmt::format("{},{},{},{},{},{},{},{},{},{},{},{},{},{}\n", summary.name, field(json["learning_rate"]),
-                    summary.num_runs, summary.num_failed, field(json["mean"]), field(json["standard_error"]),
-                    part("mean"), part("low"), part("high"), field(json["verdict"]), summary.num_parameters,
-                    summary.num_active_parameters, summary.steps, exact_text(summary.seconds));
+    text += fmt::format(
+        "{},{},{},{},{},{},{},{},{},{},{},{},{},{},{}\n", summary.name, field(json["learning_rate"]),
+        summary.num_runs, summary.num_failed, field(json["mean"]), field(json["standard_error"]),
+        part("mean"), part("low"), part("high"), field(json["verdict"]), summary.num_parameters,
+        summary.num_active_parameters, summary.min_steps, summary.max_steps, exact_text(summary.seconds));
   }
   return text;
 }

@@ -71,10 +71,30 @@ std::vector<Json> evaluations_in(const fs::path& folder) {
   return evaluations;
 }
 
+/// What --device says, if it is there.
+std::optional<std::string> device_in(const std::vector<std::string>& arguments) {
+  constexpr std::string_view kFlag = "--device";
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
+    if (arguments[i] == kFlag && i + 1 < arguments.size()) {
+      return arguments[i + 1];
+    }
+    if (arguments[i].starts_with(std::string(kFlag) + "=")) {
+      return arguments[i].substr(kFlag.size() + 1);
+    }
+  }
+  return std::nullopt;
+}
+
+/// The fingerprint of the data that a run had; empty where it does not say.
+std::string data_of(const RunRow& row) {
+  return row.result.is_object() ? row.result.value("data_fingerprint", "") : "";
+}
+
 /// One training that is being made.
 struct Job {
   RunKey key;
   fs::path folder;
+  bool goes_on;  // from a checkpoint
   ChildProcess process;
   Clock::time_point begin;
 };
@@ -130,7 +150,7 @@ class Runner {
       fs::remove_all(folder);
     }
     fs::create_directories(folder);
-    jobs_.push_back({key, folder,
+    jobs_.push_back({key, folder, goes_on,
                      ChildProcess(arguments_of(key, training, goes_on), (folder / kOutputFile).string(),
                                   (folder / kErrorFile).string()),
                      Clock::now()});
@@ -173,8 +193,9 @@ class Runner {
     const std::string errors = content_of(job.folder / kErrorFile);
     if (end.status == kBadInput) {
       throw InputError(fmt::format("the run {} refuses its options", job.key.text()), errors,
-                       "The options of all runs are those of `moest-nn " +
-                           std::string(comparison_.compared().command) + "`.");
+                       job.goes_on ? fmt::format("Remove {} to begin it again.", job.folder.string())
+                                   : fmt::format("The options of all runs are those of `moest-nn {}`.",
+                                                 comparison_.compared().command));
     }
     const Json output = Json::parse(content_of(job.folder / kOutputFile), nullptr, false);
     const bool has_result = end.status == kDone || (end.status == kFailed && output.is_object());
@@ -198,6 +219,7 @@ class Runner {
     row.version = build_line();
     row.host = host_name();
     row.threads = options_.threads;
+    check_data(row);
     store_.add(row, comparison_.compared());
     rows_.push_back(std::move(row));
     fs::remove_all(job.folder);
@@ -205,6 +227,17 @@ class Runner {
     if (progress_) {
       progress_({result_.num_run, num_missing_runs(comparison_, rows_),
                  std::chrono::duration<double>(Clock::now() - begin_).count()});
+    }
+  }
+
+  void check_data(const RunRow& row) const {
+    for (const RunRow& before : rows_) {
+      if (!data_of(before).empty() && !data_of(row).empty() && data_of(before) != data_of(row)) {
+        throw InputError(
+            fmt::format("the run {} had other data than those in the store", row.key.text()),
+            fmt::format("their fingerprint is {} there, {} now", data_of(before), data_of(row)),
+            fmt::format("Choose another store, or bring the old data back and remove {}.", options_.folder));
+      }
     }
   }
 
@@ -222,6 +255,15 @@ class Runner {
 };
 
 }  // namespace
+
+int default_jobs(const RouterComparison& comparison, int cores, int num_gpus) {
+  const std::string for_all = device_in(comparison.arguments).value_or("auto");
+  const bool uses_gpu = std::ranges::any_of(comparison.contestants, [&](const Contestant& contestant) {
+    const std::string device = device_in(contestant.arguments).value_or(for_all);
+    return device == "cuda" || (device == "auto" && num_gpus > 0);
+  });
+  return uses_gpu ? 1 : cores;
+}
 
 ComparisonRun run_missing(const RouterComparison& comparison, ComparisonStore& store,
                           const RunOptions& options, const std::atomic<bool>* interrupt,

@@ -31,10 +31,15 @@ struct ComparisonRun {
   std::string last_problem;
 };
 
+/// The runs at a time where nobody says how many: as many as cores, but one where a run's --device means a
+/// GPU, of which the machine has num_gpus.
+int default_jobs(const RouterComparison& comparison, int cores, int num_gpus);
+
 /// Runs what is missing, as the command that the design says, each into the store as it ends. A run that was
 /// ended from outside goes on from its checkpoint the next time; one that diverged is a row with its status.
-/// Throws InputError with the message of a run that refuses its arguments, and EnvironmentError where no
-/// process can be made; the other runs are interrupted then.
+/// Throws InputError with the message of a run that refuses its arguments, and for one whose
+/// `data_fingerprint` is not that of the runs in the store, which stay as they are; EnvironmentError where no
+/// process can be made. The other runs are interrupted then.
 ComparisonRun run_missing(const RouterComparison& comparison, ComparisonStore& store,
                           const RunOptions& options, const std::atomic<bool>* interrupt,
                           const std::function<void(const RunProgress&)>& progress);

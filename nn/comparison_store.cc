@@ -60,7 +60,7 @@ std::vector<RunRow> ComparisonStore::rows() {
 }
 
 void ComparisonStore::add(const RunRow& row, const ComparedTask& task) {
-  file_.statement("INSERT OR IGNORE INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+  file_.statement("INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
       .bind(row.key.text())
       .bind(row.key.contestant)
       .bind(static_cast<std::int64_t>(row.key.seed))

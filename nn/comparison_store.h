@@ -25,7 +25,7 @@ class ComparisonStore {
 
   /// In the order of contestants, seeds and rates.
   std::vector<RunRow> rows();
-  /// Of a run that is there the old row stays.
+  /// Takes the place of the run's row if there is one.
   void add(const RunRow& row, const ComparedTask& task);
 
  private:

@@ -98,14 +98,30 @@ std::map<std::int64_t, double> curve_of_run(const RunRow& run, const std::string
   return curve;
 }
 
-std::optional<double> last_of(const std::vector<CurvePoint>& curve) {
-  return curve.empty() ? std::nullopt : std::optional(curve.back().mean);
+/// The mean over the series of a run of what the last evaluation of each tells.
+std::optional<double> last_of_run(const RunRow& run, const std::string& field) {
+  std::map<std::string, std::optional<double>> last;
+  for (const Json& evaluation : run.evaluations) {
+    last[evaluation.value("series", "")] = field_of(evaluation, field);
+  }
+  std::vector<double> values;
+  for (const auto& [series, value] : last) {
+    if (value) {
+      values.push_back(*value);
+    }
+  }
+  return values.empty() ? std::nullopt : std::optional(sample_of(values).mean);
 }
 
-std::optional<RoutingMeans> routing_means(const RouterComparison& comparison, std::span<const RunRow> rows,
-                                          const std::string& contestant) {
-  const auto last = [&](const char* field) {
-    return last_of(learning_curve(comparison, rows, contestant, field));
+std::optional<RoutingMeans> routing_means(std::span<const RunRow* const> runs) {
+  const auto last = [&](const char* field) -> std::optional<double> {
+    std::vector<double> values;
+    for (const RunRow* run : runs) {
+      if (const std::optional<double> value = last_of_run(*run, field)) {
+        values.push_back(*value);
+      }
+    }
+    return values.empty() ? std::nullopt : std::optional(sample_of(values).mean);
   };
   const std::optional<double> load_entropy = last("load_entropy");
   if (!load_entropy) {
@@ -135,6 +151,14 @@ std::optional<PairedDifference> difference_of(const std::map<std::uint64_t, doub
                           static_cast<int>(differences.size())};
 }
 
+bool is_at_edge(const std::optional<double>& rate, const std::vector<double>& rates) {
+  if (rates.size() < 2 || !rate) {
+    return false;
+  }
+  const auto [least, largest] = std::ranges::minmax(rates);
+  return *rate == least || *rate == largest;
+}
+
 DifferenceVerdict verdict_of(const PairedDifference& difference, bool smaller_is_better) {
   if (difference.low <= 0 && difference.high >= 0) {
     return DifferenceVerdict::within_noise;
@@ -145,46 +169,63 @@ DifferenceVerdict verdict_of(const PairedDifference& difference, bool smaller_is
 }  // namespace
 
 std::string name_of(DifferenceVerdict verdict) {
-  return verdict == DifferenceVerdict::better  ? "better"
-         : verdict == DifferenceVerdict::worse ? "worse"
-                                               : "within_noise";
+  switch (verdict) {
+    case DifferenceVerdict::better:
+      return "better";
+    case DifferenceVerdict::worse:
+      return "worse";
+    case DifferenceVerdict::within_noise:
+      return "within_noise";
+    case DifferenceVerdict::unstable:
+      break;
+  }
+  return "unstable";
 }
 
 std::vector<ContestantSummary> summarise(const RouterComparison& comparison, std::span<const RunRow> rows) {
+  const ComparedTask& task = comparison.compared();
   const std::map<std::uint64_t, double> reference = values_by_seed(comparison, rows, comparison.reference);
+  const bool has_whole_reference =
+      reference.size() == final_runs(comparison, rows, comparison.reference).size();
   std::vector<ContestantSummary> summaries;
   for (const Contestant& contestant : comparison.contestants) {
     ContestantSummary& summary = summaries.emplace_back();
     summary.name = contestant.name;
     summary.learning_rate = chosen_rate(comparison, contestant.name, rows);
-    const std::vector<const RunRow*> runs = final_runs(comparison, rows, contestant.name);
+    summary.has_rate_at_edge = is_at_edge(summary.learning_rate, comparison.learning_rates);
+    std::vector<const RunRow*> runs = final_runs(comparison, rows, contestant.name);
     summary.num_runs = static_cast<int>(runs.size());
-    std::vector<double> values;
-    for (const RunRow* run : runs) {
-      if (const std::optional<double> value = value_of(*run, comparison.compared())) {
-        values.push_back(*value);
-        summary.num_parameters = run->result.value("num_parameters", std::int64_t{0});
-        summary.num_active_parameters = run->result.value("num_active_parameters", summary.num_parameters);
-        summary.steps = run->result.value("steps", std::int64_t{0});
-        summary.seconds += run->seconds;
-      }
+    std::erase_if(runs, [&](const RunRow* run) { return !value_of(*run, task); });
+    summary.num_failed = summary.num_runs - static_cast<int>(runs.size());
+    const bool is_reference = contestant.name == comparison.reference;
+    if (!is_reference && summary.num_runs > 0 && (summary.num_failed > 0 || !has_whole_reference)) {
+      summary.verdict = DifferenceVerdict::unstable;
     }
-    summary.num_failed = summary.num_runs - static_cast<int>(values.size());
-    if (values.empty()) {
+    if (runs.empty()) {
       continue;
     }
-    summary.seconds /= static_cast<double>(values.size());
+    std::vector<double> values;
+    for (const RunRow* run : runs) {
+      values.push_back(*value_of(*run, task));
+      summary.num_parameters = run->result.value("num_parameters", std::int64_t{0});
+      summary.num_active_parameters = run->result.value("num_active_parameters", summary.num_parameters);
+      summary.seconds += run->seconds / static_cast<double>(runs.size());
+      if (const std::int64_t steps = run->result.value("steps", std::int64_t{0}); steps > 0) {
+        summary.min_steps = summary.min_steps > 0 ? std::min(summary.min_steps, steps) : steps;
+        summary.max_steps = std::max(summary.max_steps, steps);
+      }
+    }
     const Sample sample = sample_of(values);
     summary.mean = sample.mean;
     summary.standard_error = sample.standard_error;
-    if (contestant.name != comparison.reference) {
+    if (!is_reference) {
       summary.difference = difference_of(values_by_seed(comparison, rows, contestant.name), reference,
                                          comparison.contestants.size() - 1);
     }
-    if (summary.difference) {
-      summary.verdict = verdict_of(*summary.difference, comparison.compared().smaller_is_better);
+    if (summary.difference && !summary.verdict) {
+      summary.verdict = verdict_of(*summary.difference, task.smaller_is_better);
     }
-    summary.routing = routing_means(comparison, rows, contestant.name);
+    summary.routing = routing_means(runs);
   }
   return summaries;
 }
@@ -208,6 +249,7 @@ Json to_json(const ContestantSummary& summary) {
   const bool has_value = summary.num_runs > summary.num_failed;
   return {{"name", summary.name},
           {"learning_rate", or_null(summary.learning_rate)},
+          {"rate_at_edge", summary.has_rate_at_edge},
           {"num_runs", summary.num_runs},
           {"num_failed", summary.num_failed},
           {"mean", has_value ? Json(summary.mean) : Json(nullptr)},
@@ -216,7 +258,8 @@ Json to_json(const ContestantSummary& summary) {
           {"verdict", summary.verdict ? Json(name_of(*summary.verdict)) : Json(nullptr)},
           {"num_parameters", summary.num_parameters},
           {"num_active_parameters", summary.num_active_parameters},
-          {"steps", summary.steps},
+          {"min_steps", summary.min_steps},
+          {"max_steps", summary.max_steps},
           {"seconds", summary.seconds},
           {"routing", routing}};
 }

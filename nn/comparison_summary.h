@@ -15,16 +15,20 @@ namespace moest::nn {
 /// A difference in the value, this contestant's less the reference's, over the seeds that both have: its
 /// mean, and the interval mean +- t s / sqrt(S) with Student's quantile of S - 1 degrees of freedom. The
 /// intervals of a comparison hold together with probability 0.95 (Bonferroni: each with 1 - 0.05 /
-/// (contestants - 1)).
+/// (contestants - 1)) where seeds and contestants were fixed beforehand: not with those that were added after
+/// a look at the results.
 struct PairedDifference {
   double mean = 0, low = 0, high = 0;
   int num_seeds = 0;
 };
 
-enum class DifferenceVerdict { better, worse, within_noise };
+/// `unstable`: runs of the contestant or of the reference failed, and the seeds that are left, which are not
+/// chosen at random, judge nobody.
+enum class DifferenceVerdict { better, worse, within_noise, unstable };
 std::string name_of(DifferenceVerdict verdict);
 
-/// What is said of the routing at the last evaluations: means over layers, series and seeds.
+/// What is said of the routing at the last evaluation of each series of each run: means over layers, series
+/// and seeds.
 struct RoutingMeans {
   double load_entropy = 0, weight_entropy = 0;
   std::optional<double> change_rate, margin;
@@ -33,15 +37,16 @@ struct RoutingMeans {
 struct ContestantSummary {
   std::string name;
   std::optional<double> learning_rate;
+  bool has_rate_at_edge = false;     // of several rates it took the least or the largest
   int num_runs = 0, num_failed = 0;  // with the seeds 1, 2, ..
   double mean = 0;                   // of the value, over the runs that did not fail
   std::optional<double> standard_error;
   std::optional<PairedDifference> difference;  // none of the reference, and with fewer than two seeds
   std::optional<DifferenceVerdict> verdict;
   std::int64_t num_parameters = 0;
-  std::int64_t num_active_parameters = 0;  // in use at a token
-  std::int64_t steps = 0;
-  double seconds = 0;  // mean of a run
+  std::int64_t num_active_parameters = 0;     // in use at a token
+  std::int64_t min_steps = 0, max_steps = 0;  // of the runs; 0 where these do not tell
+  double seconds = 0;                         // mean of a run
   std::optional<RoutingMeans> routing;
 };
 

@@ -51,26 +51,87 @@ std::string names_where(std::span<const ContestantSummary> summaries, Holds&& ho
   return fmt::format("{}", fmt::join(names, ", "));
 }
 
-std::string budgets_text(std::span<const ContestantSummary> summaries) {
-  std::int64_t fewest = 0, most = 0, least_steps = 0, most_steps = 0;
-  for (const ContestantSummary& summary : summaries) {
-    if (summary.num_active_parameters > 0) {
-      fewest = fewest == 0 ? summary.num_active_parameters : std::min(fewest, summary.num_active_parameters);
-      most = std::max(most, summary.num_active_parameters);
-      least_steps = least_steps == 0 ? summary.steps : std::min(least_steps, summary.steps);
-      most_steps = std::max(most_steps, summary.steps);
+/// Numbers that are known of these: the least and the largest; 0 where none is.
+struct Range {
+  std::int64_t least = 0, largest = 0;
+
+  void add(std::int64_t low, std::int64_t high) {
+    if (low > 0) {
+      least = least == 0 ? low : std::min(least, low);
+      largest = std::max(largest, high);
     }
   }
-  if (fewest == 0) {
+};
+
+/// What differs in size or budget; empty where nothing is known.
+std::string budgets_text(std::span<const ContestantSummary> summaries, std::string_view of_steps) {
+  Range parameters, steps;
+  for (const ContestantSummary& summary : summaries) {
+    parameters.add(summary.num_active_parameters, summary.num_active_parameters);
+    steps.add(summary.min_steps, summary.max_steps);
+  }
+  std::vector<std::string> sentences;
+  if (parameters.largest > 0) {
+    sentences.push_back(
+        parameters.least == parameters.largest
+            ? fmt::format("All have {} parameters in use at a token.", parameters.largest)
+            : fmt::format("The largest has {} more parameters in use at a token than the smallest.",
+                          percent(static_cast<double>(parameters.largest - parameters.least) /
+                                  static_cast<double>(parameters.least))));
+  }
+  if (steps.largest > 0) {
+    sentences.push_back(
+        steps.least == steps.largest
+            ? fmt::format("All runs made {} {}.", steps.largest, of_steps)
+            : fmt::format("Runs made between {} and {} {}.", steps.least, steps.largest, of_steps));
+  }
+  return fmt::format("{}", fmt::join(sentences, " "));
+}
+
+/// Who has no verdict because of failed runs, and how many these are; empty where none failed.
+std::string failures_text(const RouterComparison& comparison, std::span<const ContestantSummary> summaries) {
+  std::vector<std::string> failed, unstable;
+  for (const ContestantSummary& summary : summaries) {
+    if (summary.num_failed > 0) {
+      failed.push_back(fmt::format("{} of {} of {}", summary.num_failed, summary.num_runs, summary.name));
+    }
+    if (summary.verdict == DifferenceVerdict::unstable) {
+      unstable.push_back(summary.name);
+    }
+  }
+  if (failed.empty()) {
     return "";
   }
   std::string text =
-      fewest == most ? fmt::format("All have {} parameters in use at a token", most)
-                     : fmt::format("The largest has {} more parameters in use at a token than the smallest",
-                                   percent(static_cast<double>(most - fewest) / static_cast<double>(fewest)));
-  text += least_steps == most_steps ? fmt::format(", and all made {} steps.", most_steps)
-                                    : fmt::format("; steps differ: {} to {}.", least_steps, most_steps);
+      fmt::format("Runs failed: {}. They count in no mean and in no difference.", fmt::join(failed, ", "));
+  if (!unstable.empty()) {
+    text += fmt::format(" Unstable, so without a verdict against {}: {}.", comparison.reference,
+                        fmt::join(unstable, ", "));
+  }
   return text;
+}
+
+/// What is to be said of the rates that tuning chose; empty where there was none.
+std::string tuning_text(const RouterComparison& comparison, std::span<const ContestantSummary> summaries) {
+  if (comparison.learning_rates.size() < 2) {
+    return "";
+  }
+  std::vector<std::string> sentences;
+  const std::string at_edge =
+      names_where(summaries, [](const ContestantSummary& summary) { return summary.has_rate_at_edge; });
+  if (!at_edge.empty()) {
+    const auto [least, largest] = std::ranges::minmax(comparison.learning_rates);
+    sentences.push_back(
+        fmt::format("The learning rates of {} are at the edge of those that were tried, {:g} to {:g}: better "
+                    "ones may lie beyond it, so add some to --learning-rates.",
+                    at_edge, least, largest));
+  }
+  const std::string untuned =
+      names_where(summaries, [](const ContestantSummary& summary) { return !summary.learning_rate; });
+  if (!untuned.empty()) {
+    sentences.push_back(fmt::format("Runs that choose the learning rates of {} are missing.", untuned));
+  }
+  return fmt::format("{}", fmt::join(sentences, " "));
 }
 
 }  // namespace
@@ -95,18 +156,17 @@ std::string reading_of(const RouterComparison& comparison, std::span<const Conte
         fmt::format("Within the noise between seeds, so that these runs do not tell them from {}: {}.",
                     comparison.reference, noise));
   }
-  if (better.empty() && worse.empty() && noise.empty()) {
-    sentences.push_back("Differences need two seeds or more that both have.");
-  } else {
-    sentences.emplace_back("Intervals are paired by seed and hold together with probability 0.95.");
-  }
-  sentences.push_back(budgets_text(summaries));
-  const std::string failed =
-      names_where(summaries, [](const ContestantSummary& summary) { return summary.num_failed > 0; });
-  if (!failed.empty()) {
-    sentences.push_back(
-        fmt::format("Runs of {} failed and count in no mean: read theirs with care.", failed));
-  }
+  const bool has_differences = std::ranges::any_of(
+      summaries, [](const ContestantSummary& summary) { return summary.difference.has_value(); });
+  sentences.emplace_back(has_differences
+                             ? "Intervals are paired by seed and hold together with probability 0.95 where "
+                               "seeds and routers were fixed beforehand, not with those added after a look "
+                               "at the results."
+                             : "Differences need two seeds or more that both have.");
+  sentences.push_back(failures_text(comparison, summaries));
+  sentences.push_back(tuning_text(comparison, summaries));
+  sentences.push_back(budgets_text(summaries, comparison.compared().steps));
+  std::erase(sentences, "");
   return fmt::format("{}", fmt::join(sentences, " "));
 }
 

@@ -41,6 +41,15 @@ std::string fingerprint(const DomainSet& domains) {
 // Bytes -> numbers in [0, 1].
 torch::Tensor inputs(const torch::Tensor& pixels) { return pixels.to(torch::kFloat32) / 255; }
 
+double mean_over(const std::vector<DomainResult>& results, double DomainResult::*field) {
+  MOEST_EXPECT(!results.empty());
+  double sum = 0;
+  for (const DomainResult& result : results) {
+    sum += result.*field;
+  }
+  return sum / static_cast<double>(results.size());
+}
+
 using Loads = std::vector<std::vector<double>>;  // of each layer, of each expert
 
 // The mean over layers of the total variation between two loads.
@@ -236,12 +245,9 @@ Evaluation DomainTask::evaluate() {
     load[domains_.domains[seen_[i]].name] = loads[i];
   }
   load[domains_.domains[left_out_].name] = loads.back();
-  Json routing = Json::array();
-  experts_before_.resize(held_out_routing.size());
-  for (std::size_t layer = 0; layer < held_out_routing.size(); ++layer) {
-    const Routing all = joined(held_out_routing[layer]);
-    routing.push_back(statistics_json(routing_statistics(all, experts_before_[layer])));
-    experts_before_[layer] = all.experts;
+  std::vector<Routing> routing;
+  for (const std::vector<Routing>& of_layer : held_out_routing) {
+    routing.push_back(joined(of_layer));
   }
   return {std::isfinite(validation_loss) ? 1 - validation_accuracy : validation_loss,
           {{"validation_accuracy", validation_accuracy},
@@ -250,8 +256,10 @@ Evaluation DomainTask::evaluate() {
            {"load_shift", shift_of_last(loads)},
            {"training_load_shift", training_load_shift},
            {"load", load},
-           {"routing", routing}}};
+           {"routing", routing_.next_json(routing)}}};
 }
+
+Json DomainTask::step_fields() { return {{"routing", last_routing_json(model_->transformer()->mixtures())}}; }
 
 DomainResult leave_one_out(const DomainSet& domains, std::size_t left_out, const VisionOptions& vision,
                            const TrainingOptions& training, const std::string& folder, Beginning beginning,
@@ -274,13 +282,18 @@ DomainResult leave_one_out(const DomainSet& domains, std::size_t left_out, const
   return result;
 }
 
-double DomainRun::mean_accuracy() const {
-  MOEST_EXPECT(!results.empty());
-  double sum = 0;
+std::int64_t DomainRun::steps() const {
+  std::int64_t sum = 0;
   for (const DomainResult& result : results) {
-    sum += result.accuracy;
+    sum += result.summary.steps;
   }
-  return sum / static_cast<double>(results.size());
+  return sum;
+}
+
+double DomainRun::mean_accuracy() const { return mean_over(results, &DomainResult::accuracy); }
+
+double DomainRun::mean_validation_accuracy() const {
+  return mean_over(results, &DomainResult::validation_accuracy);
 }
 
 DomainRun leave_each_out(const DomainSet& domains, std::span<const std::size_t> left_out,

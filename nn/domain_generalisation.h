@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "nn/domains.h"
+#include "nn/routing_statistics.h"
 #include "nn/training.h"
 #include "nn/vision_transformer.h"
 
@@ -57,6 +58,10 @@ class DomainTask : public Task {
   torch::nn::Module& module() override { return *model_; }
   torch::Tensor loss(std::int64_t step) override;
   Evaluation evaluate() override;
+  NamedTensors memory() const override { return routing_.memory(); }
+  void set_memory(const NamedTensors& memory) override { routing_.set_memory(memory); }
+  /// routing: the statistics of each mixture layer over the batch.
+  nlohmann::ordered_json step_fields() override;
   void set_share_done(double share) override { model_->transformer()->set_share_done(share); }
 
   VisionTransformer model() const { return model_; }
@@ -88,7 +93,7 @@ class DomainTask : public Task {
   std::vector<int> num_trained_on_;
   std::vector<Images> held_out_;  // of each
   Images unseen_;
-  std::vector<torch::Tensor> experts_before_;  // of each layer, over the held-out images
+  RoutingHistory routing_;  // over the held-out images
 };
 
 /// What came of leaving out one domain.
@@ -118,8 +123,11 @@ struct DomainRun {
   std::int64_t num_parameters = 0;
   std::int64_t num_active_parameters = 0;  // in use at a token
 
-  /// The mean of the accuracies. Requires a result.
+  /// The sum over the results.
+  std::int64_t steps() const;
+  /// The means over the results, at least one.
   double mean_accuracy() const;
+  double mean_validation_accuracy() const;
 };
 
 /// Leaves out these domains, one after the other, each in the folder FOLDER/without_NAME: where that holds a

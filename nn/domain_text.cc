@@ -92,6 +92,8 @@ Json to_json(const DomainRun& run) {
   return {{"status", name_of(run.status)},
           {"message", run.message},
           {"mean_accuracy", is_whole(run) ? Json(run.mean_accuracy()) : Json(nullptr)},
+          {"mean_validation_accuracy", is_whole(run) ? Json(run.mean_validation_accuracy()) : Json(nullptr)},
+          {"steps", run.steps()},
           {"domains", domains},
           {"num_parameters", run.num_parameters},
           {"num_active_parameters", run.num_active_parameters},

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <filesystem>
 #include <numbers>
 #include <numeric>
 #include <utility>
@@ -49,11 +50,31 @@ std::vector<std::vector<int>> shares(const ImageSet& digits, std::size_t num_dom
   return result;
 }
 
+std::string fingerprint_of(const ImageSet& images) {
+  const std::string_view pixels(reinterpret_cast<const char*>(images.pixels.data()), images.pixels.size());
+  const std::string_view labels(reinterpret_cast<const char*>(images.labels.data()),
+                                images.labels.size() * sizeof(int));
+  return fmt::format("{:016x}", text_hash(fmt::format("{} {}", text_hash(pixels), text_hash(labels))));
+}
+
+std::string fingerprint_of(const ImageFolder& folder, const std::string& root) {
+  namespace fs = std::filesystem;
+  std::string text;
+  for (const auto& files : folder.files) {
+    for (const ImageFolder::File& file : files) {
+      std::error_code unreadable;  // which reading it tells
+      text += fmt::format("{} {}\n", fs::path(file.path).lexically_relative(root).string(),
+                          fs::file_size(file.path, unreadable));
+    }
+  }
+  return fmt::format("{:016x}", text_hash(text));
+}
+
 std::vector<std::string> digit_names() { return {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"}; }
 
 DomainSet folder_domains(const std::string& data, const DomainOptions& options, int num_threads) {
   ImageFolder folder = list_image_folder(data);
-  DomainSet set{"folder", folder.classes, {}};
+  DomainSet set{"folder", folder.classes, {}, fingerprint_of(folder, data)};
   for (std::size_t domain = 0; domain < folder.domains.size(); ++domain) {
     const std::vector<ImageFolder::File>& files = folder.files[domain];
     const int size = static_cast<int>(files.size());
@@ -149,7 +170,10 @@ DomainSet read_domains(const std::string& data, const DomainOptions& options, in
   }
   const ImageSet read = read_mnist(data);
   const ImageSet digits = options.image_size ? resized(read, *options.image_size) : read;
-  return options.kind == "coloured" ? coloured_domains(digits, options) : rotated_domains(digits, options);
+  DomainSet set =
+      options.kind == "coloured" ? coloured_domains(digits, options) : rotated_domains(digits, options);
+  set.data_fingerprint = fingerprint_of(read);
+  return set;
 }
 
 Picture turned(const Picture& picture, double degrees) {

@@ -130,11 +130,50 @@ TEST(RouterComparison, TunesEachContestantOnASeedOfItsOwn) {
   EXPECT_EQ(chosen_rate(comparison, "cosine", rows), 0.001);
   EXPECT_THAT(texts(missing_runs(comparison, rows)),
               ElementsAre("linear seed 1 rate 0.01", "cosine seed 1 rate 0.001"));
-  comparison.task = "domain";  // where more is better
+  comparison.task = "domain";  // where more is better, and the domains left out are not to be seen
   for (RunRow& row : rows) {
-    row.result = {{"mean_accuracy", row.result["validation_bits_per_character"]}};
+    const double value = row.result["validation_bits_per_character"];
+    row.result = {{"mean_accuracy", -value}, {"mean_validation_accuracy", value}};
   }
   EXPECT_EQ(chosen_rate(comparison, "linear", rows), 0.001);
+}
+
+TEST(RouterComparison, TunesAgainWhereAnOlderRunLacksWhatTuningGoesBy) {
+  RouterComparison comparison = design();
+  comparison.task = "domain";
+  comparison.num_seeds = 1;
+  comparison.learning_rates = {0.001, 0.01};
+  std::vector<RunRow> rows;
+  for (const Contestant& contestant : comparison.contestants) {
+    for (const double rate : comparison.learning_rates) {
+      rows.push_back(row_of(contestant.name, 0, 0, rate));
+      rows.back().result = {{"mean_accuracy", 0.5}, {"mean_validation_accuracy", 0.5 + rate}};
+    }
+  }
+  rows[0].result.erase("mean_validation_accuracy");
+  rows[2].result.erase("mean_validation_accuracy");
+  rows[2].status = "failed";  // which needs no such field
+  EXPECT_EQ(chosen_rate(comparison, "linear", rows), std::nullopt);
+  EXPECT_THAT(texts(missing_runs(comparison, rows)),
+              ElementsAre("linear seed 0 rate 0.001", "cosine seed 1 rate 0.01"));
+  EXPECT_THAT(reading_of(comparison, summarise(comparison, rows)),
+              HasSubstr("Runs that choose the learning rates of linear are missing."));
+}
+
+TEST(RouterComparison, RunsOneAtATimeOnAGpu) {
+  const auto jobs = [](const std::string& contestant, std::vector<std::string> arguments, int num_gpus) {
+    RouterComparison comparison = design();
+    comparison.contestants.push_back(parse_contestant(contestant));
+    comparison.arguments = std::move(arguments);
+    return default_jobs(comparison, 16, num_gpus);
+  };
+  EXPECT_EQ(jobs("laplace", {}, 0), 16);
+  EXPECT_EQ(jobs("laplace", {}, 1), 1) << "auto takes the GPU";
+  EXPECT_EQ(jobs("laplace", {"--device", "auto"}, 0), 16);
+  EXPECT_EQ(jobs("laplace", {"--device", "cpu"}, 1), 16);
+  EXPECT_EQ(jobs("laplace", {"--device=cpu"}, 1), 16);
+  EXPECT_EQ(jobs("laplace", {"--device", "cuda"}, 1), 1);
+  EXPECT_EQ(jobs("fast=laplace --device cuda", {"--steps", "3"}, 0), 1);
 }
 
 TEST(RouterSummary, PairsDifferencesBySeed) {
@@ -166,7 +205,61 @@ TEST(RouterSummary, PairsDifferencesBySeed) {
   EXPECT_THAT(comparison_text(comparison, summaries), HasSubstr("-0.100 [-0.136, -0.064]"));
   EXPECT_THAT(reading_of(comparison, summaries),
               AllOf(HasSubstr("Better than linear: cosine."), HasSubstr("from linear: laplace."),
-                    HasSubstr("All have 600 parameters in use at a token, and all made 10 steps.")));
+                    HasSubstr("where seeds and routers were fixed beforehand"),
+                    HasSubstr("All have 600 parameters in use at a token. All runs made 10 steps.")));
+}
+
+TEST(RouterSummary, TellsHowManyStepsRunsMade) {
+  std::vector<RunRow> rows{row_of("linear", 1, 2), row_of("linear", 2, 4), row_of("cosine", 1, 1),
+                           row_of("cosine", 2, 1)};
+  rows[2].result["steps"] = 7;
+  rows[3].result["steps"] = 12;
+  const std::vector<ContestantSummary> summaries = summarise(design(), rows);
+  EXPECT_EQ(summaries[1].min_steps, 7);
+  EXPECT_EQ(summaries[1].max_steps, 12);
+  EXPECT_THAT(reading_of(design(), summaries), HasSubstr("Runs made between 7 and 12 steps."));
+  RouterComparison domains = design();
+  domains.task = "domain";
+  for (RunRow& row : rows) {
+    row.result["mean_accuracy"] = 0.5;
+    row.result["steps"] = 30;
+  }
+  EXPECT_THAT(reading_of(domains, summarise(domains, rows)),
+              HasSubstr("All runs made 30 steps over all domains left out."));
+  for (RunRow& row : rows) {
+    row.result.erase("steps");
+  }
+  EXPECT_THAT(reading_of(domains, summarise(domains, rows)), Not(HasSubstr("steps")));
+}
+
+TEST(RouterSummary, TellsWhoseRateIsAtTheEdgeOfThoseTried) {
+  RouterComparison comparison = design();
+  comparison.learning_rates = {0.01, 0.001, 0.1};
+  std::vector<RunRow> rows;
+  for (const double rate : comparison.learning_rates) {
+    rows.push_back(row_of("linear", 0, rate == 0.01 ? 1 : 2, rate));
+    rows.push_back(row_of("cosine", 0, rate == 0.1 ? 1 : 2, rate));
+  }
+  const std::vector<ContestantSummary> summaries = summarise(comparison, rows);
+  EXPECT_FALSE(summaries[0].has_rate_at_edge);
+  EXPECT_TRUE(summaries[1].has_rate_at_edge);
+  EXPECT_THAT(reading_of(comparison, summaries),
+              AllOf(HasSubstr("The learning rates of cosine are at the edge of those that were tried, 0.001 "
+                              "to 0.1"),
+                    HasSubstr("--learning-rates")));
+  comparison.learning_rates = {0.1};
+  EXPECT_FALSE(summarise(comparison, rows)[1].has_rate_at_edge) << "one rate is no choice";
+}
+
+TEST(RouterSummary, TakesTheRoutingOfEachRunsOwnLastEvaluation) {
+  const auto evaluation = [](int step, const char* series, double load_entropy) {
+    return Json{{"step", step}, {"series", series}, {"routing", {{{"load_entropy", load_entropy}}}}};
+  };
+  std::vector<RunRow> rows{row_of("linear", 1, 2), row_of("linear", 2, 2)};
+  rows[0].evaluations = {evaluation(0, "a", 0.1), evaluation(20, "a", 0.9), evaluation(0, "b", 0.1),
+                         evaluation(17, "b", 0.7)};
+  rows[1].evaluations = {evaluation(0, "a", 0.1), evaluation(10, "a", 0.4)};
+  EXPECT_DOUBLE_EQ(summarise(design(), rows)[0].routing->load_entropy, ((0.9 + 0.7) / 2 + 0.4) / 2);
 }
 
 TEST(RouterSummary, LeavesOutWhatFailed) {
@@ -177,7 +270,42 @@ TEST(RouterSummary, LeavesOutWhatFailed) {
   EXPECT_EQ(summaries[1].mean, 1);
   EXPECT_EQ(summaries[1].num_failed, 1);
   EXPECT_FALSE(summaries[1].difference.has_value()) << "one pair has no interval";
-  EXPECT_THAT(comparison_text(design(), summaries), HasSubstr("Runs of cosine failed"));
+  EXPECT_THAT(comparison_text(design(), summaries), HasSubstr("Runs failed: 1 of 2 of cosine."));
+}
+
+TEST(RouterSummary, JudgesNobodyByTheRunsThatAreLeft) {
+  RouterComparison comparison = design();
+  comparison.contestants.push_back(parse_contestant("laplace"));
+  std::vector<RunRow> rows;
+  for (std::uint64_t seed = 1; seed <= 3; ++seed) {
+    const double noise = 0.001 * static_cast<double>(seed);
+    rows.push_back(row_of("linear", seed, 2));
+    rows.push_back(row_of("cosine", seed, 1 + noise));
+    rows.push_back(row_of("laplace", seed, 3 + noise));
+  }
+  std::vector<ContestantSummary> summaries = summarise(comparison, rows);
+  EXPECT_EQ(summaries[1].verdict, DifferenceVerdict::better);
+  EXPECT_EQ(summaries[2].verdict, DifferenceVerdict::worse);
+  rows[7].status = "failed";  // cosine on seed 3
+  summaries = summarise(comparison, rows);
+  EXPECT_TRUE(summaries[1].difference.has_value());
+  EXPECT_EQ(summaries[1].verdict, DifferenceVerdict::unstable);
+  EXPECT_EQ(summaries[2].verdict, DifferenceVerdict::worse);
+  EXPECT_EQ(to_json(summaries[1])["verdict"], "unstable");
+  EXPECT_EQ(to_json(summaries[1])["num_failed"], 1);
+  EXPECT_THAT(reading_of(comparison, summaries),
+              AllOf(HasSubstr("Runs failed: 1 of 3 of cosine."), HasSubstr("against linear: cosine."),
+                    Not(HasSubstr("Better"))));
+  rows[6].status = "failed";  // the reference on seed 3
+  summaries = summarise(comparison, rows);
+  EXPECT_EQ(summaries[0].verdict, std::nullopt);
+  EXPECT_EQ(summaries[2].verdict, DifferenceVerdict::unstable);
+  EXPECT_THAT(reading_of(comparison, summaries),
+              AllOf(HasSubstr("1 of 3 of linear, 1 of 3 of cosine."), HasSubstr("cosine, laplace.")));
+  for (RunRow& row : rows) {
+    row.status = row.key.contestant == "laplace" ? "failed" : "finished";
+  }
+  EXPECT_EQ(summarise(comparison, rows)[2].verdict, DifferenceVerdict::unstable) << "none is left";
 }
 
 TEST(LearningCurve, AveragesLayersSeriesAndSeeds) {
@@ -210,15 +338,15 @@ TEST(ComparisonStore, KeepsRunsExactly) {
     ComparisonStore store(folder.path("a.db"), Database::Access::write);
     EXPECT_FALSE(store.comparison().has_value());
     store.set_comparison(design());
-    store.add(row, design().compared());
     store.add(row_of("cosine", 2, 9, 0.003), design().compared());
+    store.add(row, design().compared());
     EXPECT_THAT([&] { ComparisonStore(folder.path("a.db"), Database::Access::write); },
                 ThrowsMessage<InputError>(HasSubstr("in use")));
   }
   ComparisonStore store(folder.path("a.db"), Database::Access::read);
   EXPECT_EQ(to_json(*store.comparison()), to_json(design()));
   const std::vector<RunRow> rows = store.rows();
-  ASSERT_THAT(rows, SizeIs(1)) << "the old row stays";
+  ASSERT_THAT(rows, SizeIs(1)) << "the new row takes the place of the old one";
   EXPECT_EQ(rows[0].key, row.key);
   EXPECT_EQ(rows[0].result, row.result);
   EXPECT_EQ(rows[0].evaluations, row.evaluations);
@@ -229,7 +357,7 @@ TEST(ComparisonStore, KeepsRunsExactly) {
 
 /// A moest-nn that trains nothing: it says what its options are and counts how often it was run. The router
 /// `hangs` waits for Ctrl-C, `dies` is killed, `diverges` fails as a training does, `refuses` is a wrong
-/// option.
+/// option. The fingerprint of its data is what the file PROGRAM.data says, if it is there.
 constexpr const char* kProgram = R"(#!/bin/sh
 resume=no
 while [ $# -gt 0 ]; do
@@ -249,7 +377,8 @@ case $router in
   refuses) echo 'moest-nn: no such option' >&2; exit 2 ;;
 esac
 echo '{"step": 0, "validation_bits_per_character": 4}' > "$output/part/log.jsonl"
-echo "{\"status\": \"finished\", \"validation_bits_per_character\": $seed.5, \"resumed\": \"$resume\", \"seconds\": 1}"
+[ -f "$0.data" ] && data="\"data_fingerprint\": \"$(cat "$0.data")\", "
+echo "{$data\"status\": \"finished\", \"validation_bits_per_character\": $seed.5, \"resumed\": \"$resume\", \"seconds\": 1}"
 )";
 
 class ComparisonRuns : public testing::Test {
@@ -307,6 +436,22 @@ TEST_F(ComparisonRuns, EndWithTheMessageOfARefusal) {
   EXPECT_THAT([&] { run(routers({"refuses"})); }, ThrowsMessage<InputError>(HasSubstr("no such option")));
 }
 
+TEST_F(ComparisonRuns, TakeTheSameDataOnly) {
+  EXPECT_EQ(run(routers({"linear"})).num_run, 2) << "those of an earlier version have no fingerprint";
+  folder_.write("program.data", "00aa");
+  EXPECT_EQ(run(routers({"linear", "cosine"})).num_run, 2);
+  folder_.write("program.data", "00bb");
+  EXPECT_THAT(
+      [&] {
+        run(routers({"linear", "cosine", "laplace"}));
+      },
+      ThrowsMessage<InputError>(AllOf(HasSubstr("run laplace seed "), HasSubstr("other data"),
+                                      HasSubstr("00aa there, 00bb now"), HasSubstr(options_.folder))));
+  EXPECT_THAT(store_.rows(), SizeIs(4));
+  folder_.write("program.data", "00aa");
+  EXPECT_EQ(run(routers({"linear", "cosine", "laplace"})).num_run, 2);
+}
+
 TEST_F(ComparisonRuns, GoOnFromTheirCheckpointsAfterAnInterrupt) {
   std::atomic<bool> interrupt = false;
   std::jthread later([&] {
@@ -345,16 +490,24 @@ TEST(ComparisonReport, HasTheTablesAndCurvesOfAllContestants) {
       rows.push_back(std::move(row));
     }
   }
+  for (std::uint64_t seed = 1; seed <= 3; ++seed) {
+    rows.push_back(row_of("laplace", seed, 1 + 0.1 * static_cast<double>(seed)));
+  }
+  rows.back().status = "failed";
+  RouterComparison comparison = design();
+  comparison.contestants.push_back(parse_contestant("laplace"));
   const std::string report = folder.path("report");
-  write_comparison_report(design(), rows, report);
+  write_comparison_report(comparison, rows, report);
   const std::string page = read_input(report + "/index.html");
   EXPECT_THAT(page, AllOf(HasSubstr("cosine"), HasSubstr("differences"), HasSubstr("entropy of the load"),
-                          HasSubstr("within noise"), Not(HasSubstr("figure-change_rate"))));
+                          HasSubstr("within noise"), HasSubstr("unstable"), HasSubstr("3 (1 failed)"),
+                          Not(HasSubstr("figure-change_rate"))));
   for (const char* file : {"figures/load_entropy.svg", "figures/differences.pdf", "figures/differences.csv",
                            "figures/validation_bits_per_character.gp", "tables/runs.csv"}) {
     EXPECT_GT(fs::file_size(fs::path(report) / file), 0U) << file;
   }
   EXPECT_THAT(read_input(report + "/tables/contestants.csv"), HasSubstr("cosine,,3,0,2.2,"));
+  EXPECT_THAT(read_input(report + "/figures/differences.gp"), HasSubstr("laplace (unstable)"));
 }
 
 }  // namespace

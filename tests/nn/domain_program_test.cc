@@ -65,10 +65,11 @@ TEST_F(DomainProgram, LeavesOutEachAngleInTurn) {
   EXPECT_EQ(json.at("kind"), "rotated");
   EXPECT_EQ(json.at("status"), "finished");
   std::vector<std::string> names;
-  double sum = 0;
+  double sum = 0, validation_sum = 0;
   for (const Json& domain : json.at("domains")) {
     names.push_back(domain.at("domain"));
     sum += domain.at("accuracy").get<double>();
+    validation_sum += domain.at("validation_accuracy").get<double>();
     EXPECT_EQ(domain.at("steps"), 6);
     for (const std::string field : {"validation_accuracy", "final_accuracy", "load_shift", "seconds"}) {
       EXPECT_TRUE(domain.at(field).is_number()) << field;
@@ -77,9 +78,25 @@ TEST_F(DomainProgram, LeavesOutEachAngleInTurn) {
   }
   EXPECT_THAT(names, ElementsAre("0", "15", "30", "45", "60", "75"));
   EXPECT_NEAR(json.at("mean_accuracy").get<double>(), sum / 6, 1e-12);
+  EXPECT_NEAR(json.at("mean_validation_accuracy").get<double>(), validation_sum / 6, 1e-12);
+  EXPECT_EQ(json.at("steps"), 36) << "of all trainings together";
   EXPECT_GT(json.at("num_active_parameters"), 0);
   EXPECT_GT(json.at("num_parameters"), json.at("num_active_parameters"));
   EXPECT_GT(json.at("seconds"), 0);
+}
+
+TEST_F(DomainProgram, TellsWhichDataItHad) {
+  const Json one = json_of(brief_run({"--leave-out", "30"}));
+  EXPECT_EQ(one.at("data"), std::filesystem::canonical(workspace_.path("mnist")).string());
+  EXPECT_EQ(workspace_.read_json("run/run.json").at("data"), one.at("data"));
+  std::vector<std::string> with_another_seed = brief_run({"--leave-out", "30", "--seed", "8"});
+  with_another_seed[5] = "other";
+  EXPECT_EQ(json_of(with_another_seed).at("data_fingerprint"), one.at("data_fingerprint"));
+  with_another_seed[5] = "third";
+  std::string images = workspace_.read("mnist/train-images-idx3-ubyte");
+  images.back() ^= 1;
+  workspace_.write("mnist/train-images-idx3-ubyte", images);
+  EXPECT_NE(json_of(with_another_seed).at("data_fingerprint"), one.at("data_fingerprint"));
 }
 
 TEST_F(DomainProgram, PrintsATableWithTheMean) {

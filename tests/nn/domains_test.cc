@@ -309,6 +309,26 @@ TEST(ReadingDomains, TakesSomePicturesOfEachFolderWithTheirClass) {
   }
 }
 
+TEST(ReadingDomains, TellsOtherPicturesByTheFingerprint) {
+  TemporaryFolder folder;
+  const std::vector<std::uint8_t> noise = random_picture({3, 8, 8}, 0).pixels;
+  for (int i = 0; i < 40; ++i) {
+    const std::string path =
+        folder.write(fmt::format("domain{}/class{}/{}.png", i % 2, i / 2 % 2, i), std::string());
+    stbi_write_png(path.c_str(), 1, 1, 3, noise.data(), 0);
+  }
+  const DomainOptions few{.images_per_domain = 12, .image_size = 8};
+  DomainOptions with_another_seed = few;
+  with_another_seed.seed = 5;
+  const std::string before = read_domains(folder.path(), few).data_fingerprint;
+  EXPECT_EQ(read_domains(folder.path() + "/", with_another_seed).data_fingerprint, before);
+  stbi_write_png(folder.path("domain1/class0/1.png").c_str(), 8, 8, 3, noise.data(), 0);
+  const std::string after = read_domains(folder.path(), few).data_fingerprint;
+  EXPECT_NE(after, before) << "another size";
+  std::filesystem::remove(folder.path("domain0/class0/0.png"));
+  EXPECT_NE(read_domains(folder.path(), few).data_fingerprint, after) << "one less";
+}
+
 #endif
 
 }  // namespace
