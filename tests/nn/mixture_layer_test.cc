@@ -307,7 +307,7 @@ TEST(MixtureLayer, RoutesInFullPrecisionWhereProductsAreShort) {
   short_values.sum().backward();
   EXPECT_TRUE(layer->routing().scores.equal(scores));
   EXPECT_EQ(short_values.scalar_type(), torch::kBFloat16);
-  EXPECT_LT(distance(short_values, values), 0.02 * values.abs().max().item<double>());
+  EXPECT_LT(distance(short_values, values), 0.05 * values.abs().max().item<double>());
   EXPECT_GT(distance(short_values, values), 0);
   const torch::Tensor short_gradient = layer->named_parameters()["inner_weight"].grad();
   EXPECT_EQ(short_gradient.scalar_type(), torch::kFloat);
