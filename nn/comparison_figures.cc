@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <set>
 #include <string>
 
@@ -152,6 +153,12 @@ Figure figure_of(const DrawnField& field, const std::vector<NamedCurve>& curves,
 }
 
 /// Differences with their intervals, from the top in the order of the contestants.
+/// A round number of which five or fewer fill the length.
+double tick_distance(double length) {
+  const double power = std::pow(10, std::floor(std::log10(length / 5)));
+  return power * (5 * power >= length ? 1 : 10 * power >= length ? 2 : 25 * power >= length ? 5 : 10);
+}
+
 Figure differences_figure(const RouterComparison& comparison, std::span<const ContestantSummary> summaries) {
   Figure figure;
   figure.name = "differences";
@@ -163,9 +170,12 @@ Figure differences_figure(const RouterComparison& comparison, std::span<const Co
   figure.data = "place,difference,low,high,seeds,contestant\n";
   std::vector<std::string> names;
   int place = 0;
+  double least = 0, most = 0;
   for (const ContestantSummary& summary : summaries) {
     if (summary.difference) {
       const PairedDifference& difference = *summary.difference;
+      least = std::min(least, difference.low);
+      most = std::max(most, difference.high);
       figure.data +=
           fmt::format("{},{},{},{},{},{}\n", ++place, exact_text(difference.mean), exact_text(difference.low),
                       exact_text(difference.high), difference.num_seeds, summary.name);
@@ -174,12 +184,14 @@ Figure differences_figure(const RouterComparison& comparison, std::span<const Co
           fmt::format("{} {}", in_quotes(summary.name + (is_unstable ? " (unstable)" : "")), place));
     }
   }
+  const std::string ticks = most > least ? exact_text(tick_distance(most - least)) : "autofreq";
   const std::string settings = fmt::format(
-      "{}unset key\nset yrange [{}:0.5] noreverse\nset ytics ({}) noenhanced\nset xlabel {} noenhanced\n"
+      "{}unset key\nset xtics {}\nset yrange [{}:0.5] noreverse\nset ytics ({}) noenhanced\nset xlabel {} "
+      "noenhanced\n"
       "set arrow from 0, graph 0 to 0, graph 1 nohead lw 1.5 dt 2 lc rgb '#606060'\nset offsets graph 0.05, "
       "graph "
       "0.05, 0, 0\n",
-      kSettings, place + 0.5, fmt::join(names, ", "),
+      kSettings, ticks, place + 0.5, fmt::join(names, ", "),
       in_quotes(fmt::format("{} less that of {}", comparison.compared().title, comparison.reference)));
   const std::string bars = fmt::format(
       "plot 'differences.csv' skip 1 using 2:1:3:4 with xerrorbars pt 7 ps 0.9 lw 2 lc rgb '{}' notitle",

@@ -155,7 +155,10 @@ class Trainer {
     if (control_.interrupt != nullptr && control_.interrupt->load()) {
       return TrainingStatus::interrupted;
     }
-    if (options_.max_seconds && seconds_since(begin_) + evaluation_seconds_ >= *options_.max_seconds) {
+    // Time for the last evaluation is set aside, unless little were left for steps.
+    if (options_.max_seconds &&
+        seconds_since(begin_) + std::min(evaluation_seconds_, *options_.max_seconds / 4) >=
+            *options_.max_seconds) {
       return TrainingStatus::time_limit;
     }
     return std::nullopt;
