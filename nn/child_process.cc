@@ -24,10 +24,7 @@ namespace {
 bool redirect(const char* path, int flags, int stream) {
   constexpr mode_t kMode = 0666;
   const int file = ::open(path, flags, kMode);
-  if (file < 0 || (file != stream && (::dup2(file, stream) < 0 || ::close(file) != 0))) {
-    return false;
-  }
-  return true;
+  return file >= 0 && (file == stream || (::dup2(file, stream) >= 0 && ::close(file) == 0));
 }
 
 /// The child's part after fork(), of calls that are safe where the parent has threads. What hinders it goes
