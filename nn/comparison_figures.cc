@@ -152,13 +152,13 @@ Figure figure_of(const DrawnField& field, const std::vector<NamedCurve>& curves,
   return figure;
 }
 
-/// Differences with their intervals, from the top in the order of the contestants.
 /// A round number of which five or fewer fill the length.
 double tick_distance(double length) {
   const double power = std::pow(10, std::floor(std::log10(length / 5)));
   return power * (5 * power >= length ? 1 : 10 * power >= length ? 2 : 25 * power >= length ? 5 : 10);
 }
 
+/// Differences with their intervals, from the top in the order of the contestants.
 Figure differences_figure(const RouterComparison& comparison, std::span<const ContestantSummary> summaries) {
   Figure figure;
   figure.name = "differences";

@@ -299,9 +299,8 @@ class Trainer {
                                  ? "Nothing was kept."
                                  : fmt::format("The checkpoint of step {} is kept.", last_evaluated());
     return fmt::format(
-        "the {} was not a finite number after {} (the rate is too high, or a router's "
-        "scores grew beyond "
-        "all bounds). {} Try a smaller learning_rate or clip.",
+        "the {} was not a finite number after {} (the rate is too high, or a router's scores grew beyond all "
+        "bounds). {} Try a smaller learning_rate or clip.",
         not_finite_, done, kept);
   }
 

@@ -58,6 +58,7 @@ void TrainingFolder::begin() const {
   }
   write_output(path(kLogFile), "");
   fs::remove(path(kStepLogFile), error);
+  fs::remove(path(kModelBeforeStopFile), error);
 }
 
 std::vector<Json> TrainingFolder::keep_lines(std::string_view name,

@@ -3,10 +3,12 @@
 #include <gmock/gmock.h>
 #include <sys/resource.h>
 
+#include <chrono>
 #include <cmath>
 #include <csignal>
 #include <fstream>
 #include <limits>
+#include <thread>
 
 #include "moest/base/error.h"
 #include "moest/base/file.h"
@@ -59,7 +61,9 @@ class NoisyTask : public Task {
   NamedTensors memory() const override {
     return before_.defined() ? NamedTensors{{"fit", before_}} : NamedTensors{};
   }
-  void set_memory(const NamedTensors& memory) override { before_ = memory.at("fit"); }
+  void set_memory(const NamedTensors& memory) override {
+    before_ = memory.empty() ? torch::Tensor() : memory.at("fit");
+  }
   Json step_fields() override { return {{"hidden", hidden_}}; }
 
   std::int64_t broken_step = -1;
@@ -75,6 +79,23 @@ class NoisyTask : public Task {
   int hidden_;
   tn::Sequential network_;
   torch::Tensor before_;  // the fit at the evaluation before
+};
+
+/// Its loss is least after `best_step` steps.
+class TurningTask : public NoisyTask {
+ public:
+  explicit TurningTask(std::int64_t best_step) : NoisyTask(1), best_step_(best_step) {}
+  torch::Tensor loss(std::int64_t step) override {
+    step_ = step + 1;
+    return NoisyTask::loss(step);
+  }
+  Evaluation evaluate() override {
+    return {std::abs(static_cast<double>(step_ - best_step_)), Json::object()};
+  }
+
+ private:
+  std::int64_t best_step_;
+  std::int64_t step_ = 0;
 };
 
 TrainingOptions short_options() {
@@ -169,24 +190,9 @@ TEST(Training, GoesOnFromACheckpointAsIfItHadNotBeenInterrupted) {
 }
 
 TEST(Training, TakesBackWhatOnlyCameOfAStop) {
-  /// Its loss is least after 8 steps, where no evaluation is planned.
-  class DippingTask : public NoisyTask {
-   public:
-    DippingTask() : NoisyTask(1) {}
-    torch::Tensor loss(std::int64_t step) override {
-      step_ = step + 1;
-      return NoisyTask::loss(step);
-    }
-    Evaluation evaluate() override { return {std::abs(static_cast<double>(step_) - 8), Json::object()}; }
-    NamedTensors memory() const override { return {}; }
-    void set_memory(const NamedTensors& /*memory*/) override {}
-
-   private:
-    std::int64_t step_ = 0;
-  };
   const TemporaryFolder folder;
   const auto kept_step = [&] { return read_checkpoint(folder.path("run/model.pt")).header.at("step"); };
-  DippingTask first, second;
+  TurningTask first(8), second(8);  // where no evaluation is planned
   StopAfter stop(8);
   EXPECT_EQ(train(first, short_options(), folder.path("run"), Beginning::fresh, stop.control()).kept_step, 8);
   EXPECT_EQ(kept_step(), 8);
@@ -195,7 +201,7 @@ TEST(Training, TakesBackWhatOnlyCameOfAStop) {
   EXPECT_EQ(kept_step(), 10);
 
   StopAfter late_stop(18);
-  DippingTask third, fourth;
+  TurningTask third(8), fourth(8);
   train(third, short_options(), folder.path("late"), Beginning::fresh, late_stop.control());
   train(fourth, short_options(), folder.path("late"), Beginning::checkpoint);
   EXPECT_EQ(read_checkpoint(folder.path("late/model.pt")).header.at("step"), 10);
@@ -279,22 +285,25 @@ TEST(Training, EndsWhenItsTimeIsUp) {
   EXPECT_EQ(read_checkpoint(folder.path("run/checkpoint.pt")).header.at("step"), summary.steps);
 }
 
-TEST(Training, KeepsTheModelOfTheSmallestLoss) {
-  /// Its loss rises from step 10 on.
-  class TurningTask : public NoisyTask {
+TEST(Training, MakesStepsWhereAnEvaluationTakesHalfOfItsTime) {
+  class SlowTask : public NoisyTask {
    public:
-    TurningTask() : NoisyTask(1) {}
-    torch::Tensor loss(std::int64_t step) override {
-      step_ = step + 1;
-      return NoisyTask::loss(step);
+    SlowTask() : NoisyTask(1) {}
+    Evaluation evaluate() override {
+      std::this_thread::sleep_for(std::chrono::milliseconds(500));
+      return NoisyTask::evaluate();
     }
-    Evaluation evaluate() override { return {std::abs(static_cast<double>(step_) - 10), Json::object()}; }
-
-   private:
-    std::int64_t step_ = 0;
   };
   const TemporaryFolder folder;
-  TurningTask task;
+  SlowTask task;
+  TrainingOptions options = short_options();
+  options.max_seconds = 1;
+  EXPECT_GT(train(task, options, folder.path("run"), Beginning::fresh).steps, 0);
+}
+
+TEST(Training, KeepsTheModelOfTheSmallestLoss) {
+  const TemporaryFolder folder;
+  TurningTask task(10);
   const TrainingSummary summary = train(task, short_options(), folder.path("run"), Beginning::fresh);
   EXPECT_EQ(summary.kept_step, 10);
   EXPECT_EQ(summary.kept_loss, 0);
