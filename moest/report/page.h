@@ -12,7 +12,7 @@
 namespace moest {
 
 /// What every page has in its head, and nothing else has.
-inline constexpr std::string_view kPageMark = R"(<meta name="generator" content="moest study report">)";
+inline constexpr std::string_view kPageMark = R"(<meta name="generator" content="moest report">)";
 
 /// The page. A policy in its head forbids it to load anything. `title` is text, `body` HTML.
 std::string html_page(const std::string& title, const std::string& body);
