@@ -8,15 +8,12 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 DatabaseKind kind_of_file() {
-  // "moen" as a number: what the header of the file says that it is.
-  constexpr int kApplicationId = 0x6d6f656e;
-  return {kApplicationId,
+  return {kRouterComparisonMark,
           1,
           {"CREATE TABLE study (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
            "CREATE TABLE runs (key TEXT PRIMARY KEY, contestant TEXT NOT NULL, seed INTEGER NOT NULL, "
            "learning_rate REAL, status TEXT NOT NULL, message TEXT NOT NULL, value REAL, result TEXT, "
            "evaluations TEXT, seconds REAL, version TEXT, host TEXT, threads INTEGER) WITHOUT ROWID"},
-          "store of a comparison of routers",
           "running a comparison in it",
           "moest-nn compare lm --store FILE"};
 }

@@ -19,6 +19,12 @@ namespace moest {
 
 using Json = nlohmann::ordered_json;
 
+namespace {
+
+constexpr const char* kChooseAnother = "Choose another file; a new one is made if there is none.";
+
+}  // namespace
+
 Statement::Statement(sqlite3* database, const std::string& sql) : database_(database) {
   if (sqlite3_prepare_v2(database, sql.c_str(), -1, &statement_, nullptr) != SQLITE_OK) {
     fail();
@@ -105,7 +111,7 @@ Database::Database(const std::string& path, Access access, const DatabaseKind& k
   const int flags =
       access == Access::write ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READWRITE;
   if (sqlite3_open_v2(path.c_str(), &database_, flags, nullptr) != SQLITE_OK) {
-    refuse(kind, sqlite3_errmsg(database_));
+    refuse(kind, sqlite3_errmsg(database_), kChooseAnother);
   }
   constexpr int kWaitMilliseconds = 10'000;
   sqlite3_busy_timeout(database_, kWaitMilliseconds);
@@ -113,14 +119,16 @@ Database::Database(const std::string& path, Access access, const DatabaseKind& k
     const bool is_new = value_of("SELECT count(*) FROM sqlite_master") == 0;
     if (is_new && access == Access::write) {
       make(kind);
-    } else if (value_of("PRAGMA application_id") != kind.application_id) {
-      refuse(kind, is_new ? "it is empty" : "it is a database of another kind");
-    } else if (value_of("PRAGMA user_version") != kind.version) {
-      refuse(kind, fmt::format("it has version {} of the format, and this program {}",
-                               value_of("PRAGMA user_version"), kind.version));
+    } else if (is_new) {
+      refuse(kind, "it is empty", kChooseAnother);
+    } else if (const auto id = value_of("PRAGMA application_id"); id != kind.mark.application_id) {
+      refuse_other(kind, static_cast<int>(id));
+    } else if (const auto version = value_of("PRAGMA user_version"); version != kind.version) {
+      refuse(kind, fmt::format("it has version {} of the format, and this program {}", version, kind.version),
+             kChooseAnother);
     }
   } catch (const EnvironmentError&) {
-    refuse(kind, sqlite3_errmsg(database_));
+    refuse(kind, sqlite3_errmsg(database_), kChooseAnother);
   }
 }
 
@@ -135,7 +143,7 @@ void Database::make(const DatabaseKind& kind) {
   execute("PRAGMA journal_mode = WAL");
   execute("PRAGMA synchronous = NORMAL");
   execute("BEGIN IMMEDIATE");
-  execute(fmt::format("PRAGMA application_id = {}", kind.application_id));
+  execute(fmt::format("PRAGMA application_id = {}", kind.mark.application_id));
   execute(fmt::format("PRAGMA user_version = {}", kind.version));
   for (const std::string& table : kind.tables) {
     execute(table);
@@ -165,9 +173,19 @@ void Database::close() {
   }
 }
 
-void Database::refuse(const DatabaseKind& kind, const std::string& why) {
-  const InputError error(fmt::format("{} is no {}", path_, kind.name), why,
-                         "Choose another file; a new one is made if there is none.");
+// Those who mix up two files of the project are told what the one that they have is.
+void Database::refuse_other(const DatabaseKind& kind, int application_id) {
+  for (const DatabaseMark& mark : {kStudyMark, kRouterComparisonMark}) {
+    if (mark.application_id == application_id) {
+      refuse(kind, fmt::format("it is a {}", mark.name),
+             fmt::format("`{} {}` shows it.", mark.reader, path_));
+    }
+  }
+  refuse(kind, "it is a database of another kind", kChooseAnother);
+}
+
+void Database::refuse(const DatabaseKind& kind, const std::string& why, const std::string& suggestion) {
+  const InputError error(fmt::format("{} is no {}", path_, kind.mark.name), why, suggestion);
   close();
   throw InputError(error);
 }

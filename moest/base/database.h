@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 struct sqlite3;
@@ -50,12 +51,22 @@ class Statement {
   int column_ = 0;
 };
 
+/// What the header of a file says that it is, in `PRAGMA application_id`.
+struct DatabaseMark {
+  int application_id = 0;
+  std::string_view name;
+  std::string_view reader;  // the command that shows it
+};
+
+inline constexpr DatabaseMark kStudyMark{0x6d6f6573, "store of a study", "moest study report"};      // "moes"
+inline constexpr DatabaseMark kRouterComparisonMark{0x6d6f656e, "store of a comparison of routers",  // "moen"
+                                                    "moest-nn compare report"};
+
 /// What a file is: the numbers in its header, its tables, and the words of messages about it.
 struct DatabaseKind {
-  int application_id = 0;
+  DatabaseMark mark;
   int version = 1;
   std::vector<std::string> tables;  // CREATE TABLE ..
-  std::string name;                 // "store of a study"
   std::string work;                 // that a writer does: "running a study in it"
   std::string maker;                // the command that makes one
 };
@@ -81,7 +92,8 @@ class Database {
   void make(const DatabaseKind& kind);
   void lock(const DatabaseKind& kind);
   void close();
-  [[noreturn]] void refuse(const DatabaseKind& kind, const std::string& why);
+  [[noreturn]] void refuse_other(const DatabaseKind& kind, int application_id);
+  [[noreturn]] void refuse(const DatabaseKind& kind, const std::string& why, const std::string& suggestion);
 
   std::string path_;
   int lock_ = -1;

@@ -12,9 +12,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-/// "moes" as a number: what the header of the file says that it is.
-constexpr int kApplicationId = 0x6d6f6573;
-
 constexpr const char* kColumnsBeforeMetrics =
     "key TEXT PRIMARY KEY, arm TEXT NOT NULL, size INTEGER NOT NULL, replicate INTEGER NOT NULL, "
     "seed INTEGER NOT NULL, status TEXT NOT NULL, message TEXT NOT NULL, ";
@@ -72,12 +69,11 @@ TrialRow next_row(Statement& statement) {
 }
 
 DatabaseKind kind_of_file() {
-  return {kApplicationId,
+  return {kStudyMark,
           kStudyFormat,
           {"CREATE TABLE study (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
            fmt::format("CREATE TABLE trials ({}{}{}) WITHOUT ROWID", kColumnsBeforeMetrics,
                        metric_columns(", ", true), kColumnsAfterMetrics)},
-          "store of a study",
           "running a study in it",
           "moest study run STUDY.toml --store FILE"};
 }

@@ -15,6 +15,7 @@ namespace moest {
 namespace {
 
 namespace fs = std::filesystem;
+using testing::AllOf;
 using testing::HasSubstr;
 using testing::ThrowsMessage;
 using Access = StudyStore::Access;
@@ -130,6 +131,12 @@ TEST_F(StudyStoreFile, IsRefusedWhereItIsNone) {
   sqlite3_close(database);
   EXPECT_THAT([&] { StudyStore(path("other.db"), Access::write); },
               ThrowsMessage<InputError>(HasSubstr("database of another kind")));
+  ASSERT_EQ(sqlite3_open(path("routers.db").c_str(), &database), SQLITE_OK);
+  sqlite3_exec(database, "CREATE TABLE t (x); PRAGMA application_id = 0x6d6f656e", nullptr, nullptr, nullptr);
+  sqlite3_close(database);
+  EXPECT_THAT([&] { StudyStore(path("routers.db"), Access::read); },
+              ThrowsMessage<InputError>(AllOf(HasSubstr("it is a store of a comparison of routers"),
+                                              HasSubstr("moest-nn compare report"))));
   EXPECT_THAT([&] { StudyStore(path("no/folder.db"), Access::write); },
               ThrowsMessage<InputError>(HasSubstr("folder")));
 }
