@@ -59,7 +59,7 @@ std::string gzipped(const std::string& text) {
   stream.next_out = reinterpret_cast<Bytef*>(result.data());
   stream.avail_out = static_cast<uInt>(result.size());
   deflate(&stream, Z_FINISH);
-  result.resize(result.size() - stream.avail_out);
+  result.resize(stream.total_out);
   deflateEnd(&stream);
   return result;
 }
