@@ -72,7 +72,8 @@ TEST(Inference, OfOneLinearExpertIsThatOfARegression) {
         const auto at = static_cast<Eigen::Index>(j);
         const CoefficientEstimate& estimate = summary.coefficients[j];
         const double error = std::sqrt(covariance(at, at));
-        EXPECT_NEAR(estimate.coefficient.value, beta[at], 1e-9);
+        // A loss of n = 200 in double cannot tell the minimum nearer than error * sqrt(n eps) = 2e-7 error.
+        EXPECT_NEAR(estimate.coefficient.value, beta[at], 1e-6 * error);
         EXPECT_NEAR(estimate.standard_error.value(), error, 1e-7 * error) << kind << " " << scaling;
         // The quantile of Student's law of 197 degrees at 0.975 is 1.97208 (tables).
         EXPECT_NEAR(estimate.high.value() - estimate.low.value(), 2 * 1.97208 * error, 1e-4 * error);
