@@ -58,7 +58,7 @@ struct DatabaseMark {
   std::string_view reader;  // the command that shows it
 };
 
-inline constexpr DatabaseMark kStudyMark{0x6d6f6573, "store of a study", "moest study report"};      // "moes"
+inline constexpr DatabaseMark kStudyMark{0x6d6f6573, "store of a study", "moest study rates"};       // "moes"
 inline constexpr DatabaseMark kRouterComparisonMark{0x6d6f656e, "store of a comparison of routers",  // "moen"
                                                     "moest-nn compare report"};
 
