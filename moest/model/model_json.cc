@@ -363,9 +363,8 @@ GateSpec gate_from_json(const Json& json, const std::string& path) {
   ObjectReader reader(json, path);
   GateSpec gate;
   gate.kind = string_of(reader.require("kind"), reader.path_of("kind"));
-  const KindInfo& info =
-      at_path(reader.path_of("kind"), [&]() -> const KindInfo& { return gate_info(gate.kind); });
-  read_options(reader, gate_options(), gate, [&](auto name) { return info.has(name); });
+  const KindInfo* info = at_path(reader.path_of("kind"), [&] { return &gate_info(gate.kind); });
+  read_options(reader, gate_options(), gate, [&](auto name) { return info->has(name); });
   reader.refuse_the_rest();
   return gate;
 }
@@ -374,9 +373,8 @@ ExpertSpec expert_from_json(const Json& json, const std::string& path) {
   ObjectReader reader(json, path);
   ExpertSpec expert;
   expert.kind = string_of(reader.require("kind"), reader.path_of("kind"));
-  const KindInfo& info =
-      at_path(reader.path_of("kind"), [&]() -> const KindInfo& { return expert_kind(expert.kind).info; });
-  read_options(reader, expert_options(), expert, [&](auto name) { return info.has(name); });
+  const KindInfo* info = at_path(reader.path_of("kind"), [&] { return &expert_kind(expert.kind).info; });
+  read_options(reader, expert_options(), expert, [&](auto name) { return info->has(name); });
   reader.refuse_the_rest();
   return expert;
 }
