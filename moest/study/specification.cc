@@ -198,13 +198,12 @@ ExpectedRate expected_of(const Json& json, const std::string& path, const Arm& a
   ObjectReader reader(json, path, kWhole);
   ExpectedRate expected;
   expected.metric = string_of(reader.require("metric"), reader.path_of("metric"));
-  const Metric& of =
-      at_path(reader.path_of("metric"), [&]() -> const Metric& { return metric(expected.metric); });
+  const Metric* of = at_path(reader.path_of("metric"), [&] { return &metric(expected.metric); });
   if (const Json* atom = reader.find("atom")) {
     expected.atom =
         static_cast<int>(whole_in(*atom, reader.path_of("atom"), 0, arm.truth.model.spec.num_experts - 1));
-    if (!of.is_of_atoms) {
-      refuse_type(reader.path_of("atom"), *atom, fmt::format("left out: {} is of the whole fit", of.name));
+    if (!of->is_of_atoms) {
+      refuse_type(reader.path_of("atom"), *atom, fmt::format("left out: {} is of the whole fit", of->name));
     }
   }
   const char* field = expected.metric == kChiSquare ? "mean" : "slope";
