@@ -51,15 +51,15 @@ class Statement {
   int column_ = 0;
 };
 
-/// What the header of a file says that it is, in `PRAGMA application_id`.
+/// What the header of a file says that it is.
 struct DatabaseMark {
-  int application_id = 0;
+  int application_id = 0;  // four letters, in `PRAGMA application_id`
   std::string_view name;
   std::string_view reader;  // the command that shows it
 };
 
-inline constexpr DatabaseMark kStudyMark{0x6d6f6573, "store of a study", "moest study rates"};       // "moes"
-inline constexpr DatabaseMark kRouterComparisonMark{0x6d6f656e, "store of a comparison of routers",  // "moen"
+inline constexpr DatabaseMark kStudyMark{0x6d6f6573, "store of a study", "moest study rates"};
+inline constexpr DatabaseMark kRouterComparisonMark{0x6d6f656e, "store of a comparison of routers",
                                                     "moest-nn compare report"};
 
 /// What a file is: the numbers in its header, its tables, and the words of messages about it.
