@@ -8,12 +8,16 @@
 #include "moest/base/file.h"
 #include "moest/base/parallel.h"
 #include "moest/report/page.h"
+#include "moest/report/router_report.h"
+#include "moest/report/router_text.h"
 #include "moest/report/study_report.h"
 #include "moest/report/study_text.h"
 #include "moest/report/text_table.h"
 #include "moest/study/library.h"
 #include "moest/study/plan.h"
 #include "moest/study/rates.h"
+#include "moest/study/router_store.h"
+#include "moest/study/router_summary.h"
 #include "moest/study/runner.h"
 #include "moest/study/store.h"
 #include "moest/study/trial_json.h"
@@ -239,7 +243,30 @@ Study study_in(const StudyStore& store, const std::string& path) {
   return *study;
 }
 
+/// Whether moest-nn compares routers in this file.
+bool holds_routers(const StudyCommand& command) { return has_mark(command.store, kRouterComparisonMark); }
+
+int print_router_status(const StudyCommand& command) {
+  const auto [comparison, rows] = read_router_results(command.store);
+  const std::vector<ContestantSummary> summaries = summarise(comparison, rows);
+  const std::size_t num_planned = rows.size() + static_cast<std::size_t>(num_missing_runs(comparison, rows));
+  if (command.common.json) {
+    print_json(results_json(comparison, summaries,
+                            {{"command", "study status"},
+                             {"num_planned", num_planned},
+                             {"num_done", rows.size()},
+                             {"num_failed", std::ranges::count(rows, "failed", &RunRow::status)}}));
+  } else {
+    write_output("-", comparison_text(comparison, summaries) +
+                          fmt::format("\n  {} of {} runs are there\n", rows.size(), num_planned));
+  }
+  return kDone;
+}
+
 int run_status(const StudyCommand& command) {
+  if (holds_routers(command)) {
+    return print_router_status(command);
+  }
   const StudyStore store(command.store, StudyStore::Access::read);
   const Study study = study_in(store, command.store);
   const std::vector<TrialRow> rows = store.rows();
@@ -264,8 +291,7 @@ int run_rates(const StudyCommand& command) {
   return kDone;
 }
 
-int run_report(const StudyCommand& command) {
-  check_report_folder(command.report);
+void write_report_of_study(const StudyCommand& command) {
   StudyResults results;
   {
     const StudyStore store(command.store, StudyStore::Access::read);
@@ -275,6 +301,15 @@ int run_report(const StudyCommand& command) {
   results.planned = plan(results.study);
   results.rates = rates(results.study, results.rows, results.planned);
   write_study_report(results, command.report);
+}
+
+int run_report(const StudyCommand& command) {
+  check_report_folder(command.report);
+  if (holds_routers(command)) {
+    write_router_report(read_router_results(command.store), command.report);
+  } else {
+    write_report_of_study(command);
+  }
   if (command.common.json) {
     print_json({{"command", "study report"}, {"output", command.report}});
   } else {
@@ -321,7 +356,9 @@ CLI::App* add_part(CLI::App& parser, const std::string& name, const std::string&
 }
 
 void add_store(CLI::App& part, StudyCommand& command) {
-  part.add_option("store", command.store, "where the study was run")->type_name("STORE")->required();
+  part.add_option("store", command.store, "where the study was run, or moest-nn compared routers")
+      ->type_name("STORE")
+      ->required();
 }
 
 }  // namespace

@@ -12,12 +12,12 @@
 #include "moest/base/file.h"
 #include "moest/base/parallel.h"
 #include "moest/report/page.h"
+#include "moest/report/router_report.h"
+#include "moest/report/router_text.h"
+#include "moest/study/router_store.h"
+#include "moest/study/router_summary.h"
 #include "nn/command.h"
-#include "nn/comparison_report.h"
 #include "nn/comparison_run.h"
-#include "nn/comparison_store.h"
-#include "nn/comparison_summary.h"
-#include "nn/comparison_text.h"
 #include "nn/router.h"
 
 namespace moest::nn {
@@ -63,30 +63,21 @@ RouterComparison design_of(const CLI::App& parser, const CompareCommand& command
   return comparison;
 }
 
-int print_results(const CompareCommand& command, const RouterComparison& comparison,
-                  std::span<const RunRow> rows, Json json) {
-  const std::vector<ContestantSummary> summaries = summarise(comparison, rows);
+int print_results(const CompareCommand& command, const RouterResults& results, const Json& head) {
   if (!command.report.empty()) {
-    write_comparison_report(comparison, rows, command.report);
+    write_router_report(results, command.report);
     app::note(command.common, fmt::format("{}/index.html", command.report));
   }
+  const std::vector<ContestantSummary> summaries = summarise(results.comparison, results.rows);
   if (command.common.json) {
-    json["task"] = comparison.task;
-    json["value"] = comparison.compared().value;
-    json["reference"] = comparison.reference;
-    json["contestants"] = Json::array();
-    for (const ContestantSummary& summary : summaries) {
-      json["contestants"].push_back(to_json(summary));
-    }
-    app::print_json(json);
+    app::print_json(results_json(results.comparison, summaries, head));
   } else {
-    write_output("-", comparison_text(comparison, summaries));
+    write_output("-", comparison_text(results.comparison, summaries));
   }
   return app::kDone;
 }
 
-ComparisonRun run_all(const CompareCommand& command, const RouterComparison& comparison,
-                      ComparisonStore& store) {
+ComparisonRun run_all(const CompareCommand& command, const RouterComparison& comparison, RouterStore& store) {
   const int cores = resolve_threads(command.threads);
   const int num_gpus = static_cast<int>(torch::cuda::device_count());
   const int jobs = command.jobs > 0 ? command.jobs : default_jobs(comparison, cores, num_gpus);
@@ -113,15 +104,14 @@ int run_comparison(const CLI::App& parser, const CompareCommand& command) {
   if (!command.report.empty()) {
     check_report_folder(command.report);
   }
-  ComparisonStore store(command.store, Database::Access::write);
+  RouterStore store(command.store, Database::Access::write);
   // A design without a run may have been a mistake.
   if (const std::optional<RouterComparison> before = store.comparison(); before && !store.rows().empty()) {
     check_extends(*before, comparison);
   }
   store.set_comparison(comparison);
   const ComparisonRun run = run_all(command, comparison, store);
-  const std::vector<RunRow> rows = store.rows();
-  print_results(command, comparison, rows,
+  print_results(command, {comparison, store.rows()},
                 {{"command", "compare"},
                  {"store", command.store},
                  {"num_run", run.num_run},
@@ -140,17 +130,12 @@ int run_comparison(const CLI::App& parser, const CompareCommand& command) {
 }
 
 int run_report(const CompareCommand& command) {
-  ComparisonStore store(command.store, Database::Access::read);
-  std::optional<RouterComparison> comparison = store.comparison();
-  if (!comparison) {
-    throw InputError(fmt::format("{} holds no comparison yet", command.store),
-                     "its first run ended before it began", "Run `moest-nn compare lm --store` with it.");
-  }
+  RouterResults results = read_router_results(command.store);
   if (!command.comparison.reference.empty()) {
-    comparison->reference = command.comparison.reference;
-    check(*comparison);
+    results.comparison.reference = command.comparison.reference;
+    check(results.comparison);
   }
-  return print_results(command, *comparison, store.rows(), {{"command", "compare report"}});
+  return print_results(command, results, {{"command", "compare report"}});
 }
 
 CLI::App* add_task(CLI::App& parser, const ComparedTask& task, CompareCommand& command) {

@@ -101,7 +101,7 @@ struct Job {
 
 class Runner {
  public:
-  Runner(const RouterComparison& comparison, ComparisonStore& store, const RunOptions& options,
+  Runner(const RouterComparison& comparison, RouterStore& store, const RunOptions& options,
          const std::atomic<bool>* interrupt, const std::function<void(const RunProgress&)>& progress)
       : comparison_(comparison),
         store_(store),
@@ -242,7 +242,7 @@ class Runner {
   }
 
   const RouterComparison& comparison_;
-  ComparisonStore& store_;
+  RouterStore& store_;
   const RunOptions& options_;
   const std::atomic<bool>* interrupt_;
   const std::function<void(const RunProgress&)>& progress_;
@@ -265,8 +265,8 @@ int default_jobs(const RouterComparison& comparison, int cores, int num_gpus) {
   return uses_gpu ? 1 : cores;
 }
 
-ComparisonRun run_missing(const RouterComparison& comparison, ComparisonStore& store,
-                          const RunOptions& options, const std::atomic<bool>* interrupt,
+ComparisonRun run_missing(const RouterComparison& comparison, RouterStore& store, const RunOptions& options,
+                          const std::atomic<bool>* interrupt,
                           const std::function<void(const RunProgress&)>& progress) {
   return Runner(comparison, store, options, interrupt, progress).run();
 }

@@ -6,8 +6,8 @@
 #include <functional>
 #include <string>
 
-#include "nn/comparison.h"
-#include "nn/comparison_store.h"
+#include "moest/study/router_comparison.h"
+#include "moest/study/router_store.h"
 
 namespace moest::nn {
 
@@ -40,8 +40,8 @@ int default_jobs(const RouterComparison& comparison, int cores, int num_gpus);
 /// Throws InputError with the message of a run that refuses its arguments, and for one whose
 /// `data_fingerprint` is not that of the runs in the store, which stay as they are; EnvironmentError where no
 /// process can be made. The other runs are interrupted then.
-ComparisonRun run_missing(const RouterComparison& comparison, ComparisonStore& store,
-                          const RunOptions& options, const std::atomic<bool>* interrupt,
+ComparisonRun run_missing(const RouterComparison& comparison, RouterStore& store, const RunOptions& options,
+                          const std::atomic<bool>* interrupt,
                           const std::function<void(const RunProgress&)>& progress);
 
 }  // namespace moest::nn

@@ -21,7 +21,9 @@ namespace {
 constexpr std::array<std::string_view, 7> kKinds{"linear",    "cosine",  "perturbed_cosine", "sigmoid",
                                                  "quadratic", "laplace", "dense_to_sparse"};
 constexpr std::array<std::string_view, 2> kCommon{"router_projection", "router_bias"};
-constexpr std::array<std::string_view, 3> kCosine{"temperature", "router_projection", "router_bias"};
+constexpr std::array<std::string_view, 4> kCosine{"temperature", "normalized_sides", "router_projection",
+                                                  "router_bias"};
+constexpr std::array<std::string_view, 2> kSides{"both", "experts"};
 constexpr std::array<std::string_view, 5> kPerturbedCosine{"tau1", "tau2", "temperature", "router_projection",
                                                            "router_bias"};
 constexpr std::array<std::string_view, 3> kSigmoid{"normalized", "router_projection", "router_bias"};
@@ -32,8 +34,11 @@ constexpr std::array<std::string_view, 5> kDenseToSparse{"temperature", "final_t
 // A score's variance at the start, for a token whose coordinates have variance one.
 constexpr double kFirstVariance = 0.1;
 
+/// Whether the length of the token counts in its cosines.
+bool is_one_sided(const RouterSpec& spec) { return spec.normalized_sides == "experts"; }
+
 std::string_view gate_kind(const RouterSpec& spec) {
-  return spec.kind == "linear"                       ? "softmax"
+  return spec.kind == "linear" || is_one_sided(spec) ? "softmax"
          : spec.kind == "sigmoid" && spec.normalized ? "normalized_sigmoid"
                                                      : std::string_view(spec.kind);
 }
@@ -86,10 +91,19 @@ std::string temperature_text(const RouterSpec& spec) {
                                   : fmt::format("temperature {}", spec.temperature.value);
 }
 
+std::string_view formula(const RouterSpec& spec) {
+  return is_one_sided(spec) ? "softmax(omega_i.x / |omega_i| / temperature + b_i)"
+                            : gate_info(gate_kind(spec)).formula;
+}
+
 std::string publication(const RouterSpec& spec) {
   const std::string_view constants = spec.bias ? ", with constants b_i besides" : "";
   if (spec.kind == "linear") {
     return fmt::format("the router of Switch transformers (arXiv 2101.03961){}", constants);
+  }
+  if (is_one_sided(spec)) {
+    return fmt::format("{}the cosine of X-MoE's released code{}",
+                       spec.projection > 0 && !learns(spec) ? "" : "a variant of ", constants);
   }
   if (spec.kind == "cosine" && spec.projection > 0 && learns(spec)) {
     return fmt::format("the router of X-MoE (arXiv 2204.09179){}", constants);
@@ -113,6 +127,10 @@ std::span<const Option<RouterSpec>> router_options() {
           gate_option("temperature").high, "",
           "the temperature is not learned but runs from --temperature to this in the course of "
           "the training"},
+      Option<RouterSpec>{"normalized_sides", &RouterSpec::normalized_sides, 0, 0, "",
+                         "whose lengths do not count in a cosine: those of experts and tokens, or only those "
+                         "of experts",
+                         kSides},
       option_of_gates("router_link", &RouterSpec::link, "router"),
       Option<RouterSpec>{"normalized", &RouterSpec::normalized, 0, 1, "",
                          "the sigmoids of the chosen experts are divided by their sum"},
@@ -246,7 +264,8 @@ torch::Tensor RouterImpl::scores(const torch::Tensor& x) {
     return bias_.defined() ? scores + bias_ : scores;
   };
   if (spec_.kind == "cosine") {
-    return with_bias(over_temperature(torch::matmul(directions(z), directions(omega_).t())));
+    const torch::Tensor features = is_one_sided(spec_) ? z : directions(z);
+    return with_bias(over_temperature(torch::matmul(features, directions(omega_).t())));
   }
   if (spec_.kind == "perturbed_cosine") {
     const torch::Tensor features = z / (norms(z) + spec_.tau2);
@@ -286,7 +305,7 @@ void RouterImpl::set_share_done(double share) {
 }
 
 std::string RouterImpl::variant() const {
-  std::string text = fmt::format("{}: {}", spec_.kind, gate_info(gate_kind(spec_)).formula);
+  std::string text = fmt::format("{}: {}", spec_.kind, formula(spec_));
   if (spec_.kind == "dense_to_sparse") {
     text += fmt::format(", router() the {}", spec_.link);
   } else if (spec_.kind == "quadratic") {

@@ -23,6 +23,7 @@ struct RouterSpec {
   double tau2 = GateSpec{}.tau2;
   Learnable temperature = GateSpec{}.temperature;
   std::optional<double> final_temperature = {};
+  std::string normalized_sides = "both";
   std::string link = GateSpec{}.router;
   bool normalized = false;
   int rank = 4;
@@ -42,7 +43,8 @@ std::vector<std::string> router_names();
 /// it. Throws InputError for an unknown kind.
 const KindInfo& router_info(std::string_view kind);
 
-/// The estimator's gate with the weights of this router, after the projection if there is one.
+/// The estimator's gate with the weights of this router, after the projection if there is one. A cosine of
+/// which only the experts' side is normalised is the softmax gate, with omega_i / (‖omega_i‖ tau).
 GateSpec gate_of(const RouterSpec& spec);
 
 /// All options by their names, from which the same router can be read: whether its temperature is learned is
@@ -56,7 +58,8 @@ void check(const RouterSpec& spec);
 /// The scores s_i(x) of k experts and the weights that they give, of the estimator's gate of that name
 /// (theory.md, section 1), with z = x, or z = P x of `projection` numbers:
 ///     linear            omega_i . z + b_i
-///     cosine            cos(omega_i, z) / tau + b_i, where cos = 0 if either is 0
+///     cosine            cos(omega_i, z) / tau + b_i, where cos = 0 if either is 0; with `normalized_sides`
+///                       "experts" omega_i . z / ‖omega_i‖ / tau + b_i
 ///     perturbed_cosine  omega_i . z / ((‖omega_i‖ + tau_1) (‖z‖ + tau_2)) / tau + b_i
 ///     sigmoid           omega_i . z + b_i, weights sigmoid(s_i), over their sum if `normalized`
 ///     quadratic         z' A_i z + omega_i . z + b_i, A_i = sum_{r <= rank} c_ir u_ir u_ir'

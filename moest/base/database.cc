@@ -100,6 +100,21 @@ void Statement::fail() const {
                          sqlite3_errmsg(database_), "Check its permissions and the free space on the disk.");
 }
 
+bool has_mark(const std::string& path, const DatabaseMark& mark) {
+  sqlite3* database = nullptr;
+  bool has = false;
+  if (sqlite3_open_v2(path.c_str(), &database, SQLITE_OPEN_READWRITE, nullptr) == SQLITE_OK) {
+    try {
+      Statement statement(database, "PRAGMA application_id");
+      has = statement.step() && statement.whole() == mark.application_id;
+    } catch (const EnvironmentError&) {
+      has = false;  // no database
+    }
+  }
+  sqlite3_close_v2(database);
+  return has;
+}
+
 Database::Database(const std::string& path, Access access, const DatabaseKind& kind) : path_(path) {
   if (access == Access::write) {
     check_output(path);

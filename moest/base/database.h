@@ -60,7 +60,10 @@ struct DatabaseMark {
 
 inline constexpr DatabaseMark kStudyMark{0x6d6f6573, "store of a study", "moest study rates"};
 inline constexpr DatabaseMark kRouterComparisonMark{0x6d6f656e, "store of a comparison of routers",
-                                                    "moest-nn compare report"};
+                                                    "moest study status"};
+
+/// Whether the file is there and has this mark.
+bool has_mark(const std::string& path, const DatabaseMark& mark);
 
 /// What a file is: the numbers in its header, its tables, and the words of messages about it.
 struct DatabaseKind {

@@ -11,7 +11,7 @@
 #include "moest/base/error.h"
 #include "moest/base/random.h"
 #include "nn/domain_generalisation.h"
-#include "tests/nn/temporary_folder.h"
+#include "tests/base/temporary_folder.h"
 
 namespace moest::nn {
 namespace {

@@ -8,8 +8,8 @@
 
 #include "moest/base/error.h"
 #include "moest/base/random.h"
+#include "tests/base/temporary_folder.h"
 #include "tests/nn/idx_file.h"
-#include "tests/nn/temporary_folder.h"
 
 #ifdef MOEST_WITH_STB
 #include <stb/stb_image_write.h>

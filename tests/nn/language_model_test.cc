@@ -9,7 +9,7 @@
 #include "moest/base/error.h"
 #include "moest/base/random.h"
 #include "nn/language_text.h"
-#include "tests/nn/temporary_folder.h"
+#include "tests/base/temporary_folder.h"
 
 namespace moest::nn {
 namespace {

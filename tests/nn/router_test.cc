@@ -32,6 +32,8 @@ std::vector<RouterSpec> all_variants() {
   const Learnable fixed{0.3, false}, learned{2.5, true};
   specs.push_back({.kind = "cosine", .temperature = fixed});
   specs.push_back({.kind = "cosine", .temperature = learned, .projection = 3});
+  specs.push_back({.kind = "cosine", .normalized_sides = "experts"});
+  specs.push_back({.kind = "cosine", .temperature = learned, .normalized_sides = "experts", .projection = 3});
   specs.push_back({.kind = "perturbed_cosine", .tau1 = 0.7, .tau2 = 0.02, .temperature = fixed});
   specs.push_back({.kind = "perturbed_cosine", .tau1 = 0.03, .tau2 = 1.7, .temperature = learned});
   specs.push_back({.kind = "dense_to_sparse", .temperature = fixed});
@@ -51,11 +53,18 @@ std::vector<double> row_of(const torch::Tensor& matrix, std::int64_t row) {
   return {numbers.data_ptr<double>(), numbers.data_ptr<double>() + numbers.numel()};
 }
 
-// The raw parameters of the estimator's gate i: the upper triangle of A_i where there is one, then omega_i.
-std::vector<double> raw_gate(const RouterSpec& spec,
+// The raw parameters of the estimator's gate i: the upper triangle of A_i where there is one, then omega_i,
+// which of a cosine of experts only is a direction over the temperature.
+std::vector<double> raw_gate(const RouterSpec& spec, double temperature,
                              const torch::OrderedDict<std::string, torch::Tensor>& from, std::int64_t i) {
   std::vector<double> raw;
-  const std::vector<double> omega = row_of(from["omega"], i);
+  std::vector<double> omega = row_of(from["omega"], i);
+  if (spec.normalized_sides == "experts") {
+    const double length = from["omega"][i].norm().item<double>();
+    for (double& number : omega) {
+      number /= length * temperature;
+    }
+  }
   if (spec.kind == "quadratic") {
     for (std::size_t u = 0; u < omega.size(); ++u) {
       for (std::size_t v = u; v < omega.size(); ++v) {
@@ -80,14 +89,15 @@ torch::Tensor weights_by_estimator(const RouterSpec& spec, double temperature,
   Model model;
   model.spec = {
       gate_of(spec), {.kind = "constant"}, static_cast<int>(num_inputs), static_cast<int>(num_experts)};
-  model.spec.gate.temperature.value = temperature;
+  model.spec.gate.temperature =
+      model.spec.gate.kind == "softmax" ? Learnable{} : Learnable{temperature, spec.temperature.learned};
   for (std::int64_t u = 0; u < num_inputs; ++u) {
     model.inputs.push_back(fmt::format("x{}", u + 1));
   }
   model.targets = {"y"};
   for (std::int64_t i = 0; i < num_experts; ++i) {
     const double bias = from.contains("bias") ? from["bias"][i].item<double>() : 0;
-    model.atoms.push_back({bias, raw_gate(spec, from, i), {0.0}});
+    model.atoms.push_back({bias, raw_gate(spec, temperature, from, i), {0.0}});
   }
   const torch::Tensor numbers = z.detach().contiguous();
   using Strides = Eigen::Stride<Eigen::Dynamic, Eigen::Dynamic>;
@@ -228,6 +238,11 @@ TEST(Router, NamesThePublishedFunctionThatItIs) {
   EXPECT_THAT(variant({.kind = "cosine", .temperature = {0.5, true}, .projection = 3, .bias = false}),
               AllOf(HasSubstr("X-MoE"), HasSubstr("learned from 0.5 in [0.01, 100]"),
                     HasSubstr("to 3 numbers"), HasSubstr("no b_i")));
+  EXPECT_THAT(
+      variant({.kind = "cosine", .normalized_sides = "experts", .projection = 3, .bias = false}),
+      AllOf(HasSubstr("|omega_i| / temperature"), HasSubstr("; the cosine of X-MoE's released code.")));
+  EXPECT_THAT(variant({.kind = "cosine", .temperature = {1, true}, .normalized_sides = "experts"}),
+              HasSubstr("a variant of the cosine of X-MoE's"));
   EXPECT_THAT(variant({.kind = "cosine"}), AllOf(HasSubstr("HN25"), HasSubstr("temperature 1;")));
   EXPECT_THAT(variant({.kind = "dense_to_sparse", .temperature = {2}, .final_temperature = 0.3}),
               AllOf(HasSubstr("EvoMoE"), HasSubstr("from 2 to 0.3")));
@@ -248,6 +263,8 @@ TEST(Router, RefusesWhatNoRouterCanBe) {
   EXPECT_THAT(refusal({.kind = "cosine", .projection = 1}), HasSubstr("a sign"));
   EXPECT_THAT(refusal({.kind = "linear", .tau1 = 0.2}),
               HasSubstr("--tau1 does not belong to the linear router"));
+  EXPECT_THAT(refusal({.kind = "perturbed_cosine", .normalized_sides = "experts"}),
+              HasSubstr("--normalized-sides does not belong to the perturbed_cosine router"));
   EXPECT_THAT(refusal({.kind = "perturbed_cosine", .tau2 = 0}), HasSubstr("out of range"));
   EXPECT_THAT(refusal({.kind = "cosine", .temperature = {1e-3, true}}), HasSubstr("between 0.01 and 100"));
   EXPECT_THAT(refusal({.kind = "dense_to_sparse", .temperature = {1, true}, .final_temperature = 0.3}),

@@ -14,8 +14,8 @@
 #include "moest/base/file.h"
 #include "nn/adamw.h"
 #include "nn/checkpoint.h"
+#include "tests/base/temporary_folder.h"
 #include "tests/nn/numerical_gradients.h"
-#include "tests/nn/temporary_folder.h"
 
 namespace moest::nn {
 namespace {

@@ -136,7 +136,7 @@ TEST_F(StudyStoreFile, IsRefusedWhereItIsNone) {
   sqlite3_close(database);
   EXPECT_THAT([&] { StudyStore(path("routers.db"), Access::read); },
               ThrowsMessage<InputError>(AllOf(HasSubstr("it is a store of a comparison of routers"),
-                                              HasSubstr("moest-nn compare report"))));
+                                              HasSubstr("moest study status"))));
   EXPECT_THAT([&] { StudyStore(path("no/folder.db"), Access::write); },
               ThrowsMessage<InputError>(HasSubstr("folder")));
 }

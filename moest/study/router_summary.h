@@ -8,9 +8,9 @@
 #include <string>
 #include <vector>
 
-#include "nn/comparison.h"
+#include "moest/study/router_comparison.h"
 
-namespace moest::nn {
+namespace moest {
 
 /// A difference in the value, this contestant's less the reference's, over the seeds that both have: its
 /// mean, and the interval mean +- t s / sqrt(S) with Student's quantile of S - 1 degrees of freedom. The
@@ -55,6 +55,11 @@ std::vector<ContestantSummary> summarise(const RouterComparison& comparison, std
 
 nlohmann::ordered_json to_json(const ContestantSummary& summary);
 
+/// `head`, then the fields task, value, reference and contestants: the summaries.
+nlohmann::ordered_json results_json(const RouterComparison& comparison,
+                                    std::span<const ContestantSummary> summaries,
+                                    nlohmann::ordered_json head);
+
 /// A mean over the seeds at one step, with its standard error (0 of a single seed).
 struct CurvePoint {
   std::int64_t step = 0;
@@ -68,4 +73,4 @@ struct CurvePoint {
 std::vector<CurvePoint> learning_curve(const RouterComparison& comparison, std::span<const RunRow> rows,
                                        const std::string& contestant, const std::string& field);
 
-}  // namespace moest::nn
+}  // namespace moest

@@ -1,4 +1,4 @@
-#include "nn/comparison_text.h"
+#include "moest/report/router_text.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -8,7 +8,7 @@
 
 #include "moest/report/text_table.h"
 
-namespace moest::nn {
+namespace moest {
 namespace {
 
 /// Decimals that show two digits of an error.
@@ -202,4 +202,4 @@ std::string comparison_text(const RouterComparison& comparison,
   return table.text() + "\n  " + wrapped(reading_of(comparison, summaries), 2) + "\n";
 }
 
-}  // namespace moest::nn
+}  // namespace moest

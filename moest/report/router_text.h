@@ -4,9 +4,9 @@
 #include <span>
 #include <string>
 
-#include "nn/comparison_summary.h"
+#include "moest/study/router_summary.h"
 
-namespace moest::nn {
+namespace moest {
 
 /// "0.95 of the time all these intervals hold together": how to read the differences, in sentences of one
 /// paragraph: who is better, who is not distinguishable, whose runs failed, what was chosen at the edge of
@@ -16,4 +16,4 @@ std::string reading_of(const RouterComparison& comparison, std::span<const Conte
 /// The table of the contestants, and the reading below it.
 std::string comparison_text(const RouterComparison& comparison, std::span<const ContestantSummary> summaries);
 
-}  // namespace moest::nn
+}  // namespace moest

@@ -1,4 +1,4 @@
-#include "nn/comparison_report.h"
+#include "moest/report/router_report.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -11,11 +11,11 @@
 #include "moest/base/number.h"
 #include "moest/report/html.h"
 #include "moest/report/page.h"
-#include "nn/comparison_figures.h"
-#include "nn/comparison_summary.h"
-#include "nn/comparison_text.h"
+#include "moest/report/router_figures.h"
+#include "moest/report/router_text.h"
+#include "moest/study/router_summary.h"
 
-namespace moest::nn {
+namespace moest {
 namespace {
 
 using Column = HtmlTable::Column;
@@ -203,8 +203,8 @@ std::string runs_csv(const RouterComparison& comparison, std::span<const RunRow>
 
 }  // namespace
 
-void write_comparison_report(const RouterComparison& comparison, std::span<const RunRow> rows,
-                             const std::string& folder) {
+void write_router_report(const RouterResults& results, const std::string& folder) {
+  const auto& [comparison, rows] = results;
   check_report_folder(folder);
   const std::vector<ContestantSummary> summaries = summarise(comparison, rows);
   const std::vector<Figure> figures = comparison_figures(comparison, rows, summaries);
@@ -223,4 +223,4 @@ void write_comparison_report(const RouterComparison& comparison, std::span<const
                folder);
 }
 
-}  // namespace moest::nn
+}  // namespace moest

@@ -7,17 +7,23 @@
 #include <vector>
 
 #include "moest/base/database.h"
-#include "nn/comparison.h"
+#include "moest/study/router_comparison.h"
 
-namespace moest::nn {
+namespace moest {
+
+/// A comparison and what came of its runs.
+struct RouterResults {
+  RouterComparison comparison;
+  std::vector<RunRow> rows;
+};
 
 /// Table `study` holds the design as StudyStore's does its specification; table `runs` a row per run, keyed
 /// by RunKey::text(), with the number that it is judged by, and its result and evaluations as JSON. Columns
 /// that differ between two runs of the same command are called seconds, version, host or threads.
-class ComparisonStore {
+class RouterStore {
  public:
   /// Throws as Database.
-  ComparisonStore(const std::string& path, Database::Access access);
+  RouterStore(const std::string& path, Database::Access access);
 
   /// What it holds; none if it is new.
   std::optional<RouterComparison> comparison();
@@ -32,4 +38,7 @@ class ComparisonStore {
   Database file_;
 };
 
-}  // namespace moest::nn
+/// What the store holds. Throws as Database, and InputError for one without a comparison.
+RouterResults read_router_results(const std::string& path);
+
+}  // namespace moest

@@ -1,4 +1,4 @@
-#include "nn/comparison_summary.h"
+#include "moest/study/router_summary.h"
 
 #include <algorithm>
 #include <cmath>
@@ -7,7 +7,7 @@
 
 #include "moest/model/student.h"
 
-namespace moest::nn {
+namespace moest {
 namespace {
 
 using Json = nlohmann::ordered_json;
@@ -264,6 +264,18 @@ Json to_json(const ContestantSummary& summary) {
           {"routing", routing}};
 }
 
+Json results_json(const RouterComparison& comparison, std::span<const ContestantSummary> summaries,
+                  Json head) {
+  head["task"] = comparison.task;
+  head["value"] = comparison.compared().value;
+  head["reference"] = comparison.reference;
+  head["contestants"] = Json::array();
+  for (const ContestantSummary& summary : summaries) {
+    head["contestants"].push_back(to_json(summary));
+  }
+  return head;
+}
+
 std::vector<CurvePoint> learning_curve(const RouterComparison& comparison, std::span<const RunRow> rows,
                                        const std::string& contestant, const std::string& field) {
   std::map<std::int64_t, std::vector<double>> by_step;
@@ -282,4 +294,4 @@ std::vector<CurvePoint> learning_curve(const RouterComparison& comparison, std::
   return curve;
 }
 
-}  // namespace moest::nn
+}  // namespace moest

@@ -1,28 +1,20 @@
-#include "nn/comparison.h"
+#include "moest/study/router_comparison.h"
 
-#include <fmt/format.h>
 #include <gmock/gmock.h>
 
-#include <atomic>
 #include <cmath>
-#include <cstdlib>
-#include <filesystem>
-#include <thread>
 
 #include "moest/base/error.h"
-#include "moest/base/file.h"
 #include "moest/model/student.h"
-#include "nn/comparison_report.h"
-#include "nn/comparison_run.h"
-#include "nn/comparison_store.h"
-#include "nn/comparison_summary.h"
-#include "nn/comparison_text.h"
-#include "tests/nn/temporary_folder.h"
+#include "moest/report/router_text.h"
+#include "moest/study/router_store.h"
+#include "moest/study/router_summary.h"
+#include "tests/base/temporary_folder.h"
+#include "tests/study/router_examples.h"
 
-namespace moest::nn {
+namespace moest {
 namespace {
 
-namespace fs = std::filesystem;
 using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
@@ -31,23 +23,6 @@ using testing::Not;
 using testing::SizeIs;
 using testing::ThrowsMessage;
 using Json = nlohmann::ordered_json;
-
-RouterComparison design() {
-  return {"lm", {parse_contestant("linear"), parse_contestant("cosine")}, "linear", 3, {}, {"--steps", "10"}};
-}
-
-RunRow row_of(const std::string& contestant, std::uint64_t seed, double value,
-              std::optional<double> rate = {}) {
-  RunRow row;
-  row.key = {contestant, seed, rate};
-  row.status = "finished";
-  row.result = {{"validation_bits_per_character", value},
-                {"num_parameters", 1000},
-                {"num_active_parameters", 600},
-                {"steps", 10}};
-  row.seconds = 2;
-  return row;
-}
 
 std::vector<std::string> texts(const std::vector<RunKey>& keys) {
   std::vector<std::string> texts;
@@ -158,22 +133,6 @@ TEST(RouterComparison, TunesAgainWhereAnOlderRunLacksWhatTuningGoesBy) {
               ElementsAre("linear seed 0 rate 0.001", "cosine seed 1 rate 0.01"));
   EXPECT_THAT(reading_of(comparison, summarise(comparison, rows)),
               HasSubstr("Runs that choose the learning rates of linear are missing."));
-}
-
-TEST(RouterComparison, RunsOneAtATimeOnAGpu) {
-  const auto jobs = [](const std::string& contestant, std::vector<std::string> arguments, int num_gpus) {
-    RouterComparison comparison = design();
-    comparison.contestants.push_back(parse_contestant(contestant));
-    comparison.arguments = std::move(arguments);
-    return default_jobs(comparison, 16, num_gpus);
-  };
-  EXPECT_EQ(jobs("laplace", {}, 0), 16);
-  EXPECT_EQ(jobs("laplace", {}, 1), 1) << "auto takes the GPU";
-  EXPECT_EQ(jobs("laplace", {"--device", "auto"}, 0), 16);
-  EXPECT_EQ(jobs("laplace", {"--device", "cpu"}, 1), 16);
-  EXPECT_EQ(jobs("laplace", {"--device=cpu"}, 1), 16);
-  EXPECT_EQ(jobs("laplace", {"--device", "cuda"}, 1), 1);
-  EXPECT_EQ(jobs("fast=laplace --device cuda", {"--steps", "3"}, 0), 1);
 }
 
 TEST(RouterSummary, PairsDifferencesBySeed) {
@@ -329,21 +288,21 @@ TEST(LearningCurve, AveragesLayersSeriesAndSeeds) {
   EXPECT_THAT(learning_curve(design(), rows, "linear", "margin"), IsEmpty());
 }
 
-TEST(ComparisonStore, KeepsRunsExactly) {
+TEST(RouterStore, KeepsRunsExactly) {
   const TemporaryFolder folder;
   RunRow row = row_of("cosine", 2, 1.0 / 3, 0.003);
   row.evaluations = {{{"step", 3}, {"loss", 0.1}}};
   row.message = "it's \"odd\"";
   {
-    ComparisonStore store(folder.path("a.db"), Database::Access::write);
+    RouterStore store(folder.path("a.db"), Database::Access::write);
     EXPECT_FALSE(store.comparison().has_value());
     store.set_comparison(design());
     store.add(row_of("cosine", 2, 9, 0.003), design().compared());
     store.add(row, design().compared());
-    EXPECT_THAT([&] { ComparisonStore(folder.path("a.db"), Database::Access::write); },
+    EXPECT_THAT([&] { RouterStore(folder.path("a.db"), Database::Access::write); },
                 ThrowsMessage<InputError>(HasSubstr("in use")));
   }
-  ComparisonStore store(folder.path("a.db"), Database::Access::read);
+  RouterStore store(folder.path("a.db"), Database::Access::read);
   EXPECT_EQ(to_json(*store.comparison()), to_json(design()));
   const std::vector<RunRow> rows = store.rows();
   ASSERT_THAT(rows, SizeIs(1)) << "the new row takes the place of the old one";
@@ -351,164 +310,9 @@ TEST(ComparisonStore, KeepsRunsExactly) {
   EXPECT_EQ(rows[0].result, row.result);
   EXPECT_EQ(rows[0].evaluations, row.evaluations);
   EXPECT_EQ(rows[0].message, row.message);
-  EXPECT_THAT([&] { ComparisonStore(folder.write("b.db", "text"), Database::Access::read); },
+  EXPECT_THAT([&] { RouterStore(folder.write("b.db", "text"), Database::Access::read); },
               ThrowsMessage<InputError>(HasSubstr("no store of a comparison")));
 }
 
-/// A moest-nn that trains nothing: it says what its options are and counts how often it was run. The router
-/// `hangs` waits for Ctrl-C, `dies` is killed, `diverges` fails as a training does, `refuses` is a wrong
-/// option. The fingerprint of its data is what the file PROGRAM.data says, if it is there.
-constexpr const char* kProgram = R"(#!/bin/sh
-resume=no
-while [ $# -gt 0 ]; do
-  case $1 in
-    --router) router=$2 ;;
-    --seed) seed=$2 ;;
-    --output) output=$2 ;;
-    --resume) resume=yes ;;
-  esac
-  shift
-done
-mkdir -p "$output/part"
-case $router in
-  hangs) touch "$output/checkpoint.pt"; trap 'exit 3' INT; [ $resume = yes ] || { while :; do sleep 0.01; done; } ;;
-  dies) kill -9 $$ ;;
-  diverges) echo '{"status": "failed", "message": "the loss was NaN"}'; exit 1 ;;
-  refuses) echo 'moest-nn: no such option' >&2; exit 2 ;;
-esac
-echo '{"step": 0, "validation_bits_per_character": 4}' > "$output/part/log.jsonl"
-[ -f "$0.data" ] && data="\"data_fingerprint\": \"$(cat "$0.data")\", "
-echo "{$data\"status\": \"finished\", \"validation_bits_per_character\": $seed.5, \"resumed\": \"$resume\", \"seconds\": 1}"
-)";
-
-class ComparisonRuns : public testing::Test {
- protected:
-  ComparisonRuns() {
-    options_.program = folder_.write("program", kProgram);
-    fs::permissions(options_.program, fs::perms::owner_all);
-    options_.folder = folder_.path("runs");
-    options_.jobs = 2;
-  }
-
-  RouterComparison routers(const std::vector<std::string>& names) const {
-    RouterComparison comparison = design();
-    comparison.contestants.clear();
-    for (const std::string& name : names) {
-      comparison.contestants.push_back(parse_contestant(name));
-    }
-    comparison.reference = names.front();
-    comparison.num_seeds = 2;
-    return comparison;
-  }
-  ComparisonRun run(const RouterComparison& comparison, const std::atomic<bool>* interrupt = nullptr) {
-    return run_missing(comparison, store_, options_, interrupt, {});
-  }
-
-  TemporaryFolder folder_;
-  ComparisonStore store_{folder_.path("store.db"), Database::Access::write};
-  RunOptions options_;
-};
-
-TEST_F(ComparisonRuns, FillTheStoreAndLeaveNothingElse) {
-  const ComparisonRun result = run(routers({"linear", "cosine"}));
-  EXPECT_EQ(result.num_run, 4);
-  EXPECT_EQ(result.num_missing, 0);
-  const std::vector<RunRow> rows = store_.rows();
-  ASSERT_THAT(rows, SizeIs(4));
-  EXPECT_EQ(value_of(rows[1], compared_task("lm")), 2.5);
-  EXPECT_EQ(rows[0].evaluations[0]["series"], "part");
-  EXPECT_TRUE(fs::is_empty(options_.folder));
-  EXPECT_EQ(run(routers({"linear", "cosine"})).num_run, 0) << "all are there";
-}
-
-TEST_F(ComparisonRuns, RecordWhatDivergesAndGoOnPastWhatDies) {
-  const ComparisonRun result = run(routers({"linear", "diverges", "dies"}));
-  EXPECT_EQ(result.num_run, 4);
-  EXPECT_EQ(result.num_missing, 2);
-  EXPECT_THAT(result.last_problem, AllOf(HasSubstr("dies"), HasSubstr("signal 9")));
-  const std::vector<RunRow> rows = store_.rows();
-  EXPECT_EQ(rows[0].key.contestant, "diverges");
-  EXPECT_EQ(rows[0].status, "failed");
-  EXPECT_EQ(rows[0].message, "the loss was NaN");
-}
-
-TEST_F(ComparisonRuns, EndWithTheMessageOfARefusal) {
-  EXPECT_THAT([&] { run(routers({"refuses"})); }, ThrowsMessage<InputError>(HasSubstr("no such option")));
-}
-
-TEST_F(ComparisonRuns, TakeTheSameDataOnly) {
-  EXPECT_EQ(run(routers({"linear"})).num_run, 2) << "those of an earlier version have no fingerprint";
-  folder_.write("program.data", "00aa");
-  EXPECT_EQ(run(routers({"linear", "cosine"})).num_run, 2);
-  folder_.write("program.data", "00bb");
-  EXPECT_THAT(
-      [&] {
-        run(routers({"linear", "cosine", "laplace"}));
-      },
-      ThrowsMessage<InputError>(AllOf(HasSubstr("run laplace seed "), HasSubstr("other data"),
-                                      HasSubstr("00aa there, 00bb now"), HasSubstr(options_.folder))));
-  EXPECT_THAT(store_.rows(), SizeIs(4));
-  folder_.write("program.data", "00aa");
-  EXPECT_EQ(run(routers({"linear", "cosine", "laplace"})).num_run, 2);
-}
-
-TEST_F(ComparisonRuns, GoOnFromTheirCheckpointsAfterAnInterrupt) {
-  std::atomic<bool> interrupt = false;
-  std::jthread later([&] {
-    const fs::path checkpoint = fs::path(options_.folder) / "hangs seed 1" / "training" / "checkpoint.pt";
-    while (!fs::exists(checkpoint)) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(5));
-    }
-    interrupt = true;
-  });
-  options_.jobs = 1;
-  const ComparisonRun result = run(routers({"hangs"}), &interrupt);
-  EXPECT_EQ(result.num_run, 0);
-  EXPECT_EQ(result.num_missing, 2);
-  EXPECT_THAT(result.last_problem, IsEmpty());
-  RouterComparison one = routers({"hangs"});
-  one.num_seeds = 1;
-  EXPECT_EQ(run(one).num_run, 1);
-  EXPECT_EQ(store_.rows()[0].result["resumed"], "yes");
-}
-
-TEST(ComparisonReport, HasTheTablesAndCurvesOfAllContestants) {
-  if (std::system("gnuplot --version > /dev/null 2>&1") != 0) {
-    GTEST_SKIP() << "gnuplot is not installed";
-  }
-  const TemporaryFolder folder;
-  std::vector<RunRow> rows;
-  for (const char* name : {"linear", "cosine"}) {
-    for (std::uint64_t seed = 1; seed <= 3; ++seed) {
-      RunRow row = row_of(name, seed, 2 + 0.1 * static_cast<double>(seed));
-      for (int step = 0; step <= 10; step += 5) {
-        row.evaluations.push_back({{"step", step},
-                                   {"series", "."},
-                                   {"validation_bits_per_character", 3 - 0.1 * step},
-                                   {"routing", {{{"load_entropy", 0.9}, {"change_rate", nullptr}}}}});
-      }
-      rows.push_back(std::move(row));
-    }
-  }
-  for (std::uint64_t seed = 1; seed <= 3; ++seed) {
-    rows.push_back(row_of("laplace", seed, 1 + 0.1 * static_cast<double>(seed)));
-  }
-  rows.back().status = "failed";
-  RouterComparison comparison = design();
-  comparison.contestants.push_back(parse_contestant("laplace"));
-  const std::string report = folder.path("report");
-  write_comparison_report(comparison, rows, report);
-  const std::string page = read_input(report + "/index.html");
-  EXPECT_THAT(page, AllOf(HasSubstr("cosine"), HasSubstr("differences"), HasSubstr("entropy of the load"),
-                          HasSubstr("within noise"), HasSubstr("unstable"), HasSubstr("3 (1 failed)"),
-                          Not(HasSubstr("figure-change_rate"))));
-  for (const char* file : {"figures/load_entropy.svg", "figures/differences.pdf", "figures/differences.csv",
-                           "figures/validation_bits_per_character.gp", "tables/runs.csv"}) {
-    EXPECT_GT(fs::file_size(fs::path(report) / file), 0U) << file;
-  }
-  EXPECT_THAT(read_input(report + "/tables/contestants.csv"), HasSubstr("cosine,,3,0,2.2,"));
-  EXPECT_THAT(read_input(report + "/figures/differences.gp"), HasSubstr("laplace (unstable)"));
-}
-
 }  // namespace
-}  // namespace moest::nn
+}  // namespace moest

@@ -5,9 +5,9 @@
 #include <vector>
 
 #include "moest/report/figure.h"
-#include "nn/comparison_summary.h"
+#include "moest/study/router_summary.h"
 
-namespace moest::nn {
+namespace moest {
 
 /// `differences`: the contestants' differences to the reference with their intervals, where there are any;
 /// then numbers of the evaluations over the steps, means over the seeds with bands of one standard error: the
@@ -16,4 +16,4 @@ namespace moest::nn {
 std::vector<Figure> comparison_figures(const RouterComparison& comparison, std::span<const RunRow> rows,
                                        std::span<const ContestantSummary> summaries);
 
-}  // namespace moest::nn
+}  // namespace moest

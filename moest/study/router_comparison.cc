@@ -1,4 +1,4 @@
-#include "nn/comparison.h"
+#include "moest/study/router_comparison.h"
 
 #include <fmt/format.h>
 
@@ -12,7 +12,7 @@
 #include "moest/base/error.h"
 #include "moest/base/number.h"
 
-namespace moest::nn {
+namespace moest {
 namespace {
 
 using Json = nlohmann::ordered_json;
@@ -238,4 +238,4 @@ int num_missing_runs(const RouterComparison& comparison, std::span<const RunRow>
          static_cast<int>(num_untuned) * comparison.num_seeds;
 }
 
-}  // namespace moest::nn
+}  // namespace moest

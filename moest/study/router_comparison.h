@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-namespace moest::nn {
+namespace moest {
 
 /// What is trained, the number that a run is judged by, and the one that tuning goes by: which may not see
 /// the domains that are left out.
@@ -103,4 +103,4 @@ std::vector<RunKey> missing_runs(const RouterComparison& comparison, std::span<c
 /// How many runs are missing, those that cannot be run yet among them.
 int num_missing_runs(const RouterComparison& comparison, std::span<const RunRow> rows);
 
-}  // namespace moest::nn
+}  // namespace moest

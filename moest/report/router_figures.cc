@@ -1,4 +1,4 @@
-#include "nn/comparison_figures.h"
+#include "moest/report/router_figures.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -12,7 +12,7 @@
 #include "moest/base/number.h"
 #include "moest/report/gnuplot.h"
 
-namespace moest::nn {
+namespace moest {
 namespace {
 
 /// A number of the evaluations that is drawn over the steps.
@@ -221,4 +221,4 @@ std::vector<Figure> comparison_figures(const RouterComparison& comparison, std::
   return figures;
 }
 
-}  // namespace moest::nn
+}  // namespace moest

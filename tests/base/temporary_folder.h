@@ -7,7 +7,7 @@
 #include <fstream>
 #include <string>
 
-namespace moest::nn {
+namespace moest {
 
 class TemporaryFolder {
  public:
@@ -29,10 +29,10 @@ class TemporaryFolder {
  private:
   static std::string unique_name() {
     static int count = 0;
-    return "moest_nn_test_" + std::to_string(::getpid()) + "_" + std::to_string(count++);
+    return "moest_test_" + std::to_string(::getpid()) + "_" + std::to_string(count++);
   }
 
   std::filesystem::path path_ = std::filesystem::temp_directory_path() / unique_name();
 };
 
-}  // namespace moest::nn
+}  // namespace moest

@@ -1,8 +1,13 @@
-#include "nn/comparison_store.h"
+#include "moest/study/router_store.h"
 
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "moest/base/error.h"
 #include "moest/base/json_text.h"
 
-namespace moest::nn {
+namespace moest {
 namespace {
 
 using Json = nlohmann::ordered_json;
@@ -20,21 +25,21 @@ DatabaseKind kind_of_file() {
 
 }  // namespace
 
-ComparisonStore::ComparisonStore(const std::string& path, Database::Access access)
+RouterStore::RouterStore(const std::string& path, Database::Access access)
     : file_(path, access, kind_of_file()) {}
 
-std::optional<RouterComparison> ComparisonStore::comparison() {
+std::optional<RouterComparison> RouterStore::comparison() {
   Statement statement = file_.statement("SELECT value FROM study WHERE name = 'specification'");
   return statement.step() ? std::optional(comparison_of(statement.json())) : std::nullopt;
 }
 
-void ComparisonStore::set_comparison(const RouterComparison& comparison) {
+void RouterStore::set_comparison(const RouterComparison& comparison) {
   file_.statement("INSERT OR REPLACE INTO study VALUES ('specification', ?)")
       .bind(readable_text(to_json(comparison)))
       .step();
 }
 
-std::vector<RunRow> ComparisonStore::rows() {
+std::vector<RunRow> RouterStore::rows() {
   Statement statement = file_.statement(
       "SELECT contestant, seed, learning_rate, status, message, result, evaluations, seconds, version, host, "
       "threads FROM runs ORDER BY contestant, seed, learning_rate");
@@ -56,7 +61,7 @@ std::vector<RunRow> ComparisonStore::rows() {
   return rows;
 }
 
-void ComparisonStore::add(const RunRow& row, const ComparedTask& task) {
+void RouterStore::add(const RunRow& row, const ComparedTask& task) {
   file_.statement("INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
       .bind(row.key.text())
       .bind(row.key.contestant)
@@ -74,4 +79,14 @@ void ComparisonStore::add(const RunRow& row, const ComparedTask& task) {
       .step();
 }
 
-}  // namespace moest::nn
+RouterResults read_router_results(const std::string& path) {
+  RouterStore store(path, Database::Access::read);
+  std::optional<RouterComparison> comparison = store.comparison();
+  if (!comparison) {
+    throw InputError(fmt::format("{} holds no comparison yet", path), "its first run ended before it began",
+                     "Run `moest-nn compare lm --store` with it.");
+  }
+  return {std::move(*comparison), store.rows()};
+}
+
+}  // namespace moest
