@@ -91,7 +91,7 @@ ComparisonRun run_all(const CompareCommand& command, const RouterComparison& com
                 static_cast<double>(state.num_done) / all);
     }
   };
-  const ComparisonRun run = run_missing(comparison, store, options, guard.flag(), progress);
+  ComparisonRun run = run_missing(comparison, store, options, guard.flag(), progress);
   if (run.num_missing == 0) {
     std::error_code ignored;
     fs::remove(runs_folder(command.store), ignored);
