@@ -37,7 +37,8 @@ std::string host_name() {
   constexpr std::size_t kLongest = 256;
   std::string name(kLongest, '\0');
   ::gethostname(name.data(), kLongest - 1);
-  return name.c_str();
+  name.resize(name.find('\0'));
+  return name;
 }
 
 std::string content_of(const fs::path& file) {
