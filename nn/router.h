@@ -71,8 +71,9 @@ void check(const RouterSpec& spec);
 ///
 /// Parameters: omega (k x p), bias (k), projection (p x d), quadratic (k rank x p: u_11, u_12, .., u_k,rank),
 /// coefficients (k x rank: c), log_temperature (); on a schedule that one is a buffer. They start at small
-/// random values: weights near 1/k that differ by token, for x whose coordinates have variance one. They take
-/// one number from LibTorch's generator, whatever the router.
+/// random values: weights near 1/k that differ by token, for x whose coordinates have variance one (a cosine
+/// of experts only: scores of variance 1 / tau^2). They take one number from LibTorch's generator, whatever
+/// the router.
 class RouterImpl : public torch::nn::Module {
  public:
   /// Throws InputError as check() does, and where the cosine would see fewer than two numbers.
