@@ -1,4 +1,4 @@
-// moest study: convergence studies, from a file to rates.
+// moest study: convergence studies, from a file to rates; and what comparisons of routers say.
 #include <algorithm>
 #include <memory>
 
@@ -249,16 +249,15 @@ bool holds_routers(const StudyCommand& command) { return has_mark(command.store,
 int print_router_status(const StudyCommand& command) {
   const auto [comparison, rows] = read_router_results(command.store);
   const std::vector<ContestantSummary> summaries = summarise(comparison, rows);
-  const std::size_t num_planned = rows.size() + static_cast<std::size_t>(num_missing_runs(comparison, rows));
+  const int num_planned = num_planned_runs(comparison);
+  const int num_done = num_planned - num_missing_runs(comparison, rows);
   if (command.common.json) {
-    print_json(results_json(comparison, summaries,
-                            {{"command", "study status"},
-                             {"num_planned", num_planned},
-                             {"num_done", rows.size()},
-                             {"num_failed", std::ranges::count(rows, "failed", &RunRow::status)}}));
+    print_json(
+        results_json(comparison, summaries,
+                     {{"command", "study status"}, {"num_planned", num_planned}, {"num_done", num_done}}));
   } else {
-    write_output("-", comparison_text(comparison, summaries) +
-                          fmt::format("\n  {} of {} runs are there\n", rows.size(), num_planned));
+    write_output("-", router_text(comparison, summaries) +
+                          fmt::format("\n  {} of {} runs are there\n", num_done, num_planned));
   }
   return kDone;
 }
@@ -355,11 +354,12 @@ CLI::App* add_part(CLI::App& parser, const std::string& name, const std::string&
   return part;
 }
 
-void add_store(CLI::App& part, StudyCommand& command) {
-  part.add_option("store", command.store, "where the study was run, or moest-nn compared routers")
-      ->type_name("STORE")
-      ->required();
+void add_store(CLI::App& part, StudyCommand& command, const std::string& what) {
+  part.add_option("store", command.store, what)->type_name("STORE")->required();
 }
+
+constexpr const char* kStudyOnly = "where the study was run";
+constexpr const char* kStudyOrRouters = "where the study was run, or `moest-nn compare`";
 
 }  // namespace
 
@@ -387,13 +387,13 @@ Command make_study_command(CLI::App& program) {
   parts.emplace_back(run, run_study);
 
   CLI::App* status = add_part(*parser, "status", "say how far a study is, and how its fits went", *command);
-  add_store(*status, *command);
+  add_store(*status, *command, kStudyOrRouters);
   parts.emplace_back(status, run_status);
   CLI::App* rates = add_part(*parser, "rates", "print slopes, what is expected, and verdicts", *command);
-  add_store(*rates, *command);
+  add_store(*rates, *command, kStudyOnly);
   parts.emplace_back(rates, run_rates);
   CLI::App* report = add_part(*parser, "report", "write a page, figures and tables into a folder", *command);
-  add_store(*report, *command);
+  add_store(*report, *command, kStudyOrRouters);
   report->add_option("--output", command->report, "folder of the report; a former one is written over")
       ->type_name("DIR")
       ->required();

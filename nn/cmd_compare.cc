@@ -72,7 +72,7 @@ int print_results(const CompareCommand& command, const RouterResults& results, c
   if (command.common.json) {
     app::print_json(results_json(results.comparison, summaries, head));
   } else {
-    write_output("-", comparison_text(results.comparison, summaries));
+    write_output("-", router_text(results.comparison, summaries));
   }
   return app::kDone;
 }

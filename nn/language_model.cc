@@ -240,6 +240,7 @@ Evaluation LanguageTask::evaluate() {
   const TextScore training = score(corpus_.training, [](double) {});
   const TextScore validation = score(corpus_.validation, keep_routing);
   std::vector<Routing> routing;
+  routing.reserve(parts.size());
   for (const std::vector<Routing>& of_layer : parts) {
     routing.push_back(joined(of_layer));
   }

@@ -65,12 +65,13 @@ Option<RouterSpec> option_of_gates(std::string_view name, Option<RouterSpec>::Me
 }
 
 bool learns(const RouterSpec& spec) {
-  return router_info(spec.kind).has("temperature") && learns_temperature(gate_of(spec));
+  return is_one_sided(spec) ? spec.temperature.learned.value_or(false)
+                            : router_info(spec.kind).has("temperature") && learns_temperature(gate_of(spec));
 }
 
 torch::Tensor norms(const torch::Tensor& rows) { return rows.norm(2, -1, /*keepdim=*/true); }
 
-// The direction of each row; 0, and no derivative, where that has none.
+// The direction of each row; where it has none 0, with the derivative of the row itself.
 torch::Tensor directions(const torch::Tensor& rows) {
   const torch::Tensor lengths = norms(rows);
   return rows / torch::where(lengths > 0, lengths, torch::ones_like(lengths));
@@ -102,8 +103,9 @@ std::string publication(const RouterSpec& spec) {
     return fmt::format("the router of Switch transformers (arXiv 2101.03961){}", constants);
   }
   if (is_one_sided(spec)) {
-    return fmt::format("{}the cosine of X-MoE's released code{}",
-                       spec.projection > 0 && !learns(spec) ? "" : "a variant of ", constants);
+    const bool is_published = spec.projection > 0 && spec.temperature.value == 1 && !learns(spec);
+    return fmt::format("{}the scores of X-MoE's released code{}", is_published ? "" : "a variant of ",
+                       constants);
   }
   if (spec.kind == "cosine" && spec.projection > 0 && learns(spec)) {
     return fmt::format("the router of X-MoE (arXiv 2204.09179){}", constants);
@@ -167,7 +169,9 @@ GateSpec gate_of(const RouterSpec& spec) {
   gate.kind = gate_kind(spec);
   gate.tau1 = spec.tau1;
   gate.tau2 = spec.tau2;
-  gate.temperature = spec.temperature;
+  if (!is_one_sided(spec)) {
+    gate.temperature = spec.temperature;
+  }
   if (spec.final_temperature) {
     gate.temperature.learned = false;
   }
@@ -209,7 +213,7 @@ RouterImpl::RouterImpl(const RouterSpec& spec, std::int64_t num_inputs, std::int
   MOEST_EXPECT(num_inputs >= 1 && num_experts >= 1);
   const std::int64_t p = spec.projection > 0 ? spec.projection : num_inputs;
   if (spec.kind == "cosine" && p < CosineGate::kMinInputs) {
-    throw InputError("the cosine router sees one number only", "its cosine is a sign",
+    throw InputError("the cosine router sees one number only", "the direction of a number is a sign",
                      "Give --router-projection 2 or more, or choose another router.");
   }
   // A generator of its own, so that what is made after it starts the same whatever the router.

@@ -205,8 +205,8 @@ Figure differences_figure(const RouterComparison& comparison, std::span<const Co
 
 }  // namespace
 
-std::vector<Figure> comparison_figures(const RouterComparison& comparison, std::span<const RunRow> rows,
-                                       std::span<const ContestantSummary> summaries) {
+std::vector<Figure> router_figures(const RouterComparison& comparison, std::span<const RunRow> rows,
+                                   std::span<const ContestantSummary> summaries) {
   std::vector<Figure> figures;
   if (std::ranges::any_of(summaries,
                           [](const ContestantSummary& summary) { return summary.difference.has_value(); })) {

@@ -13,7 +13,7 @@ namespace moest {
 /// then numbers of the evaluations over the steps, means over the seeds with bands of one standard error: the
 /// value itself, and of the routing what is there of load_entropy, weight_entropy, change_rate and margin.
 /// Throws EnvironmentError if gnuplot is missing.
-std::vector<Figure> comparison_figures(const RouterComparison& comparison, std::span<const RunRow> rows,
-                                       std::span<const ContestantSummary> summaries);
+std::vector<Figure> router_figures(const RouterComparison& comparison, std::span<const RunRow> rows,
+                                   std::span<const ContestantSummary> summaries);
 
 }  // namespace moest

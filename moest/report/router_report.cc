@@ -207,7 +207,7 @@ void write_router_report(const RouterResults& results, const std::string& folder
   const auto& [comparison, rows] = results;
   check_report_folder(folder);
   const std::vector<ContestantSummary> summaries = summarise(comparison, rows);
-  const std::vector<Figure> figures = comparison_figures(comparison, rows, summaries);
+  const std::vector<Figure> figures = router_figures(comparison, rows, summaries);
   const std::string title = fmt::format("Routers: {}", comparison.compared().title);
   std::string body = fmt::format("<h1>{}</h1>\n", html_text(title));
   body += contestants_html(comparison, summaries);

@@ -170,8 +170,7 @@ std::string reading_of(const RouterComparison& comparison, std::span<const Conte
   return fmt::format("{}", fmt::join(sentences, " "));
 }
 
-std::string comparison_text(const RouterComparison& comparison,
-                            std::span<const ContestantSummary> summaries) {
+std::string router_text(const RouterComparison& comparison, std::span<const ContestantSummary> summaries) {
   const bool has_rates = comparison.learning_rates.size() > 1;
   std::vector<std::string> header{"router", "runs"};
   if (has_rates) {

@@ -14,6 +14,6 @@ namespace moest {
 std::string reading_of(const RouterComparison& comparison, std::span<const ContestantSummary> summaries);
 
 /// The table of the contestants, and the reading below it.
-std::string comparison_text(const RouterComparison& comparison, std::span<const ContestantSummary> summaries);
+std::string router_text(const RouterComparison& comparison, std::span<const ContestantSummary> summaries);
 
 }  // namespace moest

@@ -230,6 +230,12 @@ std::vector<RunKey> missing_runs(const RouterComparison& comparison, std::span<c
   return keys;
 }
 
+int num_planned_runs(const RouterComparison& comparison) {
+  const std::size_t num_tried = comparison.learning_rates.size() > 1 ? comparison.learning_rates.size() : 0;
+  return static_cast<int>(comparison.contestants.size()) *
+         (comparison.num_seeds + static_cast<int>(num_tried));
+}
+
 int num_missing_runs(const RouterComparison& comparison, std::span<const RunRow> rows) {
   const auto num_untuned = std::ranges::count_if(comparison.contestants, [&](const Contestant& contestant) {
     return !comparison.learning_rates.empty() && !chosen_rate(comparison, contestant.name, rows);

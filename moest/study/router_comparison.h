@@ -100,7 +100,10 @@ std::optional<double> chosen_rate(const RouterComparison& comparison, const std:
 /// rate is not known yet are left out.
 std::vector<RunKey> missing_runs(const RouterComparison& comparison, std::span<const RunRow> rows);
 
-/// How many runs are missing, those that cannot be run yet among them.
+/// How many runs the design has, those that tune among them.
+int num_planned_runs(const RouterComparison& comparison);
+
+/// How many of them are missing, those that cannot be run yet among them.
 int num_missing_runs(const RouterComparison& comparison, std::span<const RunRow> rows);
 
 }  // namespace moest

@@ -39,9 +39,23 @@ TEST_F(StoreOfRouters, HasATableAndSaysWhatIsMissing) {
   const Json json = Json::parse(workspace_.moest({"study", "status", "r.db", "--json"}).out);
   EXPECT_EQ(json["num_planned"], 6);
   EXPECT_EQ(json["num_done"], 5);
-  EXPECT_EQ(json["num_failed"], 0);
   EXPECT_EQ(json["contestants"][0]["mean"], 2.5);
   EXPECT_EQ(json["contestants"][1]["num_runs"], 2);
+}
+
+TEST_F(StoreOfRouters, CountsOnlyTheRunsOfItsDesign) {
+  RouterComparison comparison = design();
+  comparison.contestants.pop_back();
+  comparison.num_seeds = 2;
+  RouterStore(workspace_.path("r.db"), Database::Access::write).set_comparison(comparison);
+  EXPECT_THAT(workspace_.moest({"study", "status", "r.db"}).out, HasSubstr("2 of 2 runs are there"));
+}
+
+TEST_F(StoreOfRouters, IsRefusedWithoutAComparison) {
+  { const RouterStore store(workspace_.path("empty.db"), Database::Access::write); }
+  const RunResult status = workspace_.moest({"study", "status", "empty.db"});
+  EXPECT_EQ(status.status, 2);
+  EXPECT_THAT(status.err, HasSubstr("empty.db holds no comparison yet"));
 }
 
 TEST_F(StoreOfRouters, HasAReport) {

@@ -89,8 +89,7 @@ torch::Tensor weights_by_estimator(const RouterSpec& spec, double temperature,
   Model model;
   model.spec = {
       gate_of(spec), {.kind = "constant"}, static_cast<int>(num_inputs), static_cast<int>(num_experts)};
-  model.spec.gate.temperature =
-      model.spec.gate.kind == "softmax" ? Learnable{} : Learnable{temperature, spec.temperature.learned};
+  model.spec.gate.temperature.value = temperature;
   for (std::int64_t u = 0; u < num_inputs; ++u) {
     model.inputs.push_back(fmt::format("x{}", u + 1));
   }
@@ -233,6 +232,35 @@ TEST(Router, StartsNearEqualWeightsThatDifferByToken) {
   }
 }
 
+TEST(Router, StartsWithScoresOfVarianceOneWhereTokensAreNotNormalized) {
+  for (const int projection : {0, 16}) {
+    torch::manual_seed(3);
+    Router router(RouterSpec{.kind = "cosine", .normalized_sides = "experts", .projection = projection}, 128,
+                  8);
+    const double variance = router->scores(torch::randn({1000, 128})).var().item<double>();
+    EXPECT_THAT(variance, AllOf(testing::Gt(0.7), testing::Lt(1.4))) << projection;
+  }
+}
+
+TEST(Router, HasNoScoreOfAnExpertWithoutDirection) {
+  Stream stream(3, 0, "router");
+  Router router(RouterSpec{.kind = "cosine", .normalized_sides = "experts"}, kInputs, kExperts);
+  randomise(*router, stream, 1);
+  torch::Tensor x = normal_matrix(stream, 3, kInputs);
+  {
+    const torch::NoGradGuard no_gradients;
+    router->named_parameters()["omega"][0].zero_();
+    x[1].zero_();
+  }
+  const torch::Tensor scores = router->scores(x.requires_grad_());
+  const torch::Tensor bias = router->named_parameters()["bias"];
+  EXPECT_TRUE(scores[1].equal(bias));
+  EXPECT_TRUE(scores.select(1, 0).equal(bias[0].expand(3)));
+  for (const torch::Tensor& derivative : derivatives_of_scores(router, x)) {
+    EXPECT_TRUE(derivative.isfinite().all().item<bool>());
+  }
+}
+
 TEST(Router, NamesThePublishedFunctionThatItIs) {
   const auto variant = [](const RouterSpec& spec) { return Router(spec, kInputs, kExperts)->variant(); };
   EXPECT_THAT(variant({.kind = "cosine", .temperature = {0.5, true}, .projection = 3, .bias = false}),
@@ -240,9 +268,12 @@ TEST(Router, NamesThePublishedFunctionThatItIs) {
                     HasSubstr("to 3 numbers"), HasSubstr("no b_i")));
   EXPECT_THAT(
       variant({.kind = "cosine", .normalized_sides = "experts", .projection = 3, .bias = false}),
-      AllOf(HasSubstr("|omega_i| / temperature"), HasSubstr("; the cosine of X-MoE's released code.")));
+      AllOf(HasSubstr("|omega_i| / temperature"), HasSubstr("; the scores of X-MoE's released code.")));
   EXPECT_THAT(variant({.kind = "cosine", .temperature = {1, true}, .normalized_sides = "experts"}),
-              HasSubstr("a variant of the cosine of X-MoE's"));
+              HasSubstr("a variant of the scores of X-MoE's"));
+  EXPECT_THAT(
+      variant({.kind = "cosine", .temperature = {0.1}, .normalized_sides = "experts", .projection = 3}),
+      HasSubstr("a variant of the scores of X-MoE's"));
   EXPECT_THAT(variant({.kind = "cosine"}), AllOf(HasSubstr("HN25"), HasSubstr("temperature 1;")));
   EXPECT_THAT(variant({.kind = "dense_to_sparse", .temperature = {2}, .final_temperature = 0.3}),
               AllOf(HasSubstr("EvoMoE"), HasSubstr("from 2 to 0.3")));

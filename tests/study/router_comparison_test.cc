@@ -78,6 +78,16 @@ TEST(RouterComparison, IsWrittenAndRead) {
   EXPECT_THROW(check_extends(design(), other), InputError);
 }
 
+TEST(RouterComparison, PlansTuningOnlyWhereThereIsAChoice) {
+  RouterComparison comparison = design();
+  EXPECT_EQ(num_planned_runs(comparison), 2 * 3);
+  comparison.learning_rates = {0.01};
+  EXPECT_EQ(num_planned_runs(comparison), 2 * 3);
+  comparison.learning_rates = {0.01, 0.03};
+  EXPECT_EQ(num_planned_runs(comparison), 2 * (3 + 2));
+  EXPECT_EQ(num_missing_runs(comparison, {}), 2 * (3 + 2));
+}
+
 TEST(RouterComparison, RunsSeedAfterSeed) {
   EXPECT_THAT(texts(missing_runs(design(), {})),
               ElementsAre("linear seed 1", "cosine seed 1", "linear seed 2", "cosine seed 2", "linear seed 3",
@@ -161,7 +171,7 @@ TEST(RouterSummary, PairsDifferencesBySeed) {
   EXPECT_NEAR(cosine.low, -0.1 - reach, 1e-7);
   EXPECT_EQ(summaries[1].verdict, DifferenceVerdict::better);
   EXPECT_EQ(summaries[2].verdict, DifferenceVerdict::within_noise);
-  EXPECT_THAT(comparison_text(comparison, summaries), HasSubstr("-0.100 [-0.136, -0.064]"));
+  EXPECT_THAT(router_text(comparison, summaries), HasSubstr("-0.100 [-0.136, -0.064]"));
   EXPECT_THAT(reading_of(comparison, summaries),
               AllOf(HasSubstr("Better than linear: cosine."), HasSubstr("from linear: laplace."),
                     HasSubstr("where seeds and routers were fixed beforehand"),
@@ -229,7 +239,7 @@ TEST(RouterSummary, LeavesOutWhatFailed) {
   EXPECT_EQ(summaries[1].mean, 1);
   EXPECT_EQ(summaries[1].num_failed, 1);
   EXPECT_FALSE(summaries[1].difference.has_value()) << "one pair has no interval";
-  EXPECT_THAT(comparison_text(design(), summaries), HasSubstr("Runs failed: 1 of 2 of cosine."));
+  EXPECT_THAT(router_text(design(), summaries), HasSubstr("Runs failed: 1 of 2 of cosine."));
 }
 
 TEST(RouterSummary, JudgesNobodyByTheRunsThatAreLeft) {

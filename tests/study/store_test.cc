@@ -134,6 +134,11 @@ TEST_F(StudyStoreFile, IsRefusedWhereItIsNone) {
   ASSERT_EQ(sqlite3_open(path("routers.db").c_str(), &database), SQLITE_OK);
   sqlite3_exec(database, "CREATE TABLE t (x); PRAGMA application_id = 0x6d6f656e", nullptr, nullptr, nullptr);
   sqlite3_close(database);
+  EXPECT_TRUE(has_mark(path("routers.db"), kRouterComparisonMark));
+  for (const char* name : {"other.db", "text.db", "none.db", ""}) {
+    EXPECT_FALSE(has_mark(path(name), kRouterComparisonMark)) << name;
+  }
+  EXPECT_FALSE(fs::exists(path("none.db")));
   EXPECT_THAT([&] { StudyStore(path("routers.db"), Access::read); },
               ThrowsMessage<InputError>(AllOf(HasSubstr("it is a store of a comparison of routers"),
                                               HasSubstr("moest study status"))));
