@@ -207,14 +207,12 @@ DomainTask::Measure DomainTask::measure(const Images& images) {
       parts[layer].push_back(mixtures[layer]->routing());
     }
   }
-  for (const std::vector<Routing>& of_layer : parts) {
-    measure.routing.push_back(joined(of_layer));
-  }
+  measure.routing = joined(parts);
   return measure;
 }
 
 Evaluation DomainTask::evaluate() {
-  const double num_seen = static_cast<double>(seen_.size());
+  const auto num_seen = static_cast<double>(seen_.size());
   double validation_accuracy = 0;
   double validation_loss = 0;
   std::vector<Loads> loads;  // of the training domains, then of the one left out
@@ -245,10 +243,6 @@ Evaluation DomainTask::evaluate() {
     load[domains_.domains[seen_[i]].name] = loads[i];
   }
   load[domains_.domains[left_out_].name] = loads.back();
-  std::vector<Routing> routing;
-  for (const std::vector<Routing>& of_layer : held_out_routing) {
-    routing.push_back(joined(of_layer));
-  }
   return {std::isfinite(validation_loss) ? 1 - validation_accuracy : validation_loss,
           {{"validation_accuracy", validation_accuracy},
            {"validation_loss", validation_loss},
@@ -256,7 +250,7 @@ Evaluation DomainTask::evaluate() {
            {"load_shift", shift_of_last(loads)},
            {"training_load_shift", training_load_shift},
            {"load", load},
-           {"routing", routing_.next_json(routing)}}};
+           {"routing", routing_.next_json(joined(held_out_routing))}}};
 }
 
 Json DomainTask::step_fields() { return {{"routing", last_routing_json(model_->transformer()->mixtures())}}; }

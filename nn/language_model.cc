@@ -239,16 +239,11 @@ Evaluation LanguageTask::evaluate() {
   };
   const TextScore training = score(corpus_.training, [](double) {});
   const TextScore validation = score(corpus_.validation, keep_routing);
-  std::vector<Routing> routing;
-  routing.reserve(parts.size());
-  for (const std::vector<Routing>& of_layer : parts) {
-    routing.push_back(joined(of_layer));
-  }
   return {validation.bits_per_character(),
           {{"train_bits_per_character", training.bits_per_character()},
            {"validation_bits_per_character", validation.bits_per_character()},
            {"validation_perplexity", validation.perplexity()},
-           {"routing", routing_.next_json(routing)}}};
+           {"routing", routing_.next_json(joined(parts))}}};
 }
 
 Json LanguageTask::step_fields() {

@@ -263,6 +263,15 @@ Routing joined(std::span<const Routing> parts) {
           joined_field(&Routing::probabilities), joined_field(&Routing::kept)};
 }
 
+std::vector<Routing> joined(std::span<const std::vector<Routing>> layers) {
+  std::vector<Routing> routing;
+  routing.reserve(layers.size());
+  for (const std::vector<Routing>& parts : layers) {
+    routing.push_back(joined(std::span<const Routing>(parts)));
+  }
+  return routing;
+}
+
 MixtureLayerImpl::MixtureLayerImpl(std::int64_t width, const MixtureOptions& options) : options_(options) {
   MOEST_EXPECT(width >= 1);
   check(options);

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "moest/base/option.h"
 #include "nn/router.h"
@@ -49,6 +50,8 @@ struct Routing {
 
 /// The routing of all tokens of several calls, in that order; at least one.
 Routing joined(std::span<const Routing> parts);
+/// The same for each layer.
+std::vector<Routing> joined(std::span<const std::vector<Routing>> layers);
 
 /// f(x) = sum_{i in top_k(x)} w_i(x) (V_i gelu(U_i x + a_i) + c_i): the experts with the top_k largest scores
 /// of the router, with the router's weights over these alone, or over all where weighs_over_all(). No token
