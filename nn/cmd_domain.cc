@@ -100,6 +100,7 @@ void begin_run(const DomainCommand& command) {
 /// The domains that are to be left out: all unless some are named.
 std::vector<std::size_t> chosen_domains(const DomainSet& set, const std::vector<std::string>& names) {
   std::vector<std::string> known;
+  known.reserve(set.domains.size());
   for (const Domain& domain : set.domains) {
     known.push_back(domain.name);
   }
