@@ -33,6 +33,7 @@ struct StudyCommand {
   bool dry_run = false;
   std::string only;
   std::string report;
+  std::string reference;
   int threads = 0;
 };
 
@@ -234,11 +235,17 @@ int run_study(const StudyCommand& given) {
   }
 }
 
-Study study_in(const StudyStore& store, const std::string& path) {
+Study study_in(const StudyStore& store, const StudyCommand& command) {
   const std::optional<Study> study = store.study();
   if (!study) {
-    throw InputError(fmt::format("{} holds no study yet", path), "its first run ended before it began",
+    throw InputError(fmt::format("{} holds no study yet", command.store),
+                     "its first run ended before it began",
                      "Run `moest study run STUDY.toml --store` with it.");
+  }
+  if (!command.reference.empty()) {
+    throw InputError(fmt::format("--reference {} cannot be used", command.reference),
+                     fmt::format("{} holds a study, not a comparison of routers", command.store),
+                     "Leave it out.");
   }
   return *study;
 }
@@ -247,7 +254,7 @@ Study study_in(const StudyStore& store, const std::string& path) {
 bool holds_routers(const StudyCommand& command) { return has_mark(command.store, kRouterComparisonMark); }
 
 int print_router_status(const StudyCommand& command) {
-  const auto [comparison, rows] = read_router_results(command.store);
+  const auto [comparison, rows] = read_router_results(command.store, command.reference);
   const std::vector<ContestantSummary> summaries = summarise(comparison, rows);
   const int num_planned = num_planned_runs(comparison);
   const int num_done = num_planned - num_missing_runs(comparison, rows);
@@ -267,7 +274,7 @@ int run_status(const StudyCommand& command) {
     return print_router_status(command);
   }
   const StudyStore store(command.store, StudyStore::Access::read);
-  const Study study = study_in(store, command.store);
+  const Study study = study_in(store, command);
   const std::vector<TrialRow> rows = store.rows();
   const std::size_t planned = trial_keys(study).size();
   if (command.common.json) {
@@ -285,7 +292,7 @@ int run_status(const StudyCommand& command) {
 
 int run_rates(const StudyCommand& command) {
   const StudyStore store(command.store, StudyStore::Access::read);
-  const Study study = study_in(store, command.store);
+  const Study study = study_in(store, command);
   print_rates(command, study, store, plan(study), {{"command", "study rates"}});
   return kDone;
 }
@@ -294,7 +301,7 @@ void write_report_of_study(const StudyCommand& command) {
   StudyResults results;
   {
     const StudyStore store(command.store, StudyStore::Access::read);
-    results.study = study_in(store, command.store);
+    results.study = study_in(store, command);
     results.rows = store.rows();
   }
   results.planned = plan(results.study);
@@ -305,7 +312,7 @@ void write_report_of_study(const StudyCommand& command) {
 int run_report(const StudyCommand& command) {
   check_report_folder(command.report);
   if (holds_routers(command)) {
-    write_router_report(read_router_results(command.store), command.report);
+    write_router_report(read_router_results(command.store, command.reference), command.report);
   } else {
     write_report_of_study(command);
   }
@@ -358,8 +365,13 @@ void add_store(CLI::App& part, StudyCommand& command, const std::string& what) {
   part.add_option("store", command.store, what)->type_name("STORE")->required();
 }
 
-constexpr const char* kStudyOnly = "where the study was run";
-constexpr const char* kStudyOrRouters = "where the study was run, or `moest-nn compare`";
+/// A store of either kind.
+void add_any_store(CLI::App& part, StudyCommand& command) {
+  add_store(part, command, "where the study was run, or `moest-nn compare`");
+  part.add_option("--reference", command.reference,
+                  "whom the routers are compared with (default: as `moest-nn compare` was run)")
+      ->type_name("NAME");
+}
 
 }  // namespace
 
@@ -387,13 +399,13 @@ Command make_study_command(CLI::App& program) {
   parts.emplace_back(run, run_study);
 
   CLI::App* status = add_part(*parser, "status", "say how far a study is, and how its fits went", *command);
-  add_store(*status, *command, kStudyOrRouters);
+  add_any_store(*status, *command);
   parts.emplace_back(status, run_status);
   CLI::App* rates = add_part(*parser, "rates", "print slopes, what is expected, and verdicts", *command);
-  add_store(*rates, *command, kStudyOnly);
+  add_store(*rates, *command, "where the study was run");
   parts.emplace_back(rates, run_rates);
   CLI::App* report = add_part(*parser, "report", "write a page, figures and tables into a folder", *command);
-  add_store(*report, *command, kStudyOrRouters);
+  add_any_store(*report, *command);
   report->add_option("--output", command->report, "folder of the report; a former one is written over")
       ->type_name("DIR")
       ->required();

@@ -111,7 +111,8 @@ int run_comparison(const CLI::App& parser, const CompareCommand& command) {
   }
   store.set_comparison(comparison);
   const ComparisonRun run = run_all(command, comparison, store);
-  print_results(command, {comparison, store.rows()},
+  std::vector<RunRow> rows = store.rows();
+  print_results(command, {judged_by(comparison, rows), std::move(rows)},
                 {{"command", "compare"},
                  {"store", command.store},
                  {"num_run", run.num_run},
@@ -130,12 +131,8 @@ int run_comparison(const CLI::App& parser, const CompareCommand& command) {
 }
 
 int run_report(const CompareCommand& command) {
-  RouterResults results = read_router_results(command.store);
-  if (!command.comparison.reference.empty()) {
-    results.comparison.reference = command.comparison.reference;
-    check(results.comparison);
-  }
-  return print_results(command, results, {{"command", "compare report"}});
+  return print_results(command, read_router_results(command.store, command.comparison.reference),
+                       {{"command", "compare report"}});
 }
 
 CLI::App* add_task(CLI::App& parser, const ComparedTask& task, CompareCommand& command) {
@@ -170,8 +167,8 @@ CLI::App* add_task(CLI::App& parser, const ComparedTask& task, CompareCommand& c
   app::add_common_options(*part, command.common);
   part->footer(fmt::format(
       "All other options are those of `moest-nn {}`, and the same for all runs. Intervals of the differences "
-      "hold together with probability 0.95 where seeds and routers were fixed beforehand, not with those "
-      "added after a look at the results.",
+      "hold together with probability 0.95 where seeds, routers and the reference were fixed beforehand, not "
+      "with those chosen after a look at the results.",
       task.command));
   return part;
 }

@@ -138,6 +138,7 @@ Json summary_json(const LanguageCommand& command, const LanguageTask& task, cons
             {"validation_bits_per_character", of_kept("validation_bits_per_character")},
             {"train_bits_per_character", of_kept("train_bits_per_character")},
             {"validation_perplexity", of_kept("validation_perplexity")},
+            {"test_bits_per_character", nullptr},
             {"steps", summary.steps},
             {"kept_step", summary.kept_step},
             {"num_parameters", summary.num_parameters},
@@ -160,6 +161,9 @@ Json summary_json(const LanguageCommand& command, const LanguageTask& task, cons
     json["validation_perplexity"] = kept->validation.perplexity();
     json["validation"] = score_json(kept->validation);
     json["test"] = optional_json(kept->test);
+    if (kept->test) {
+      json["test_bits_per_character"] = kept->test->bits_per_character();
+    }
     json["sample"] = kept->sample;
   }
   return json;

@@ -221,7 +221,7 @@ class Runner {
     row.host = host_name();
     row.threads = options_.threads;
     check_data(row);
-    store_.add(row, comparison_.compared());
+    store_.add(row, comparison_);
     rows_.push_back(std::move(row));
     fs::remove_all(job.folder);
     ++result_.num_run;

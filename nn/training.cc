@@ -212,8 +212,7 @@ class Trainer {
     task_.set_share_done(share_done());
     task_.module().eval();
     const torch::NoGradGuard no_gradients;
-    const MixedPrecision mixed(is_mixed_);
-    return task_.evaluate();
+    return task_.evaluate();  // in full precision, as the final scores are
   }
 
   /// Evaluates and writes; failed where the loss is not finite.

@@ -94,7 +94,8 @@ void TrainingFolder::append(std::string_view name, const std::string& lines) con
 
 void TrainingFolder::write_model(const Checkpoint& model, Permanence permanence) const {
   if (permanence == Permanence::may_be_taken_back) {
-    fs::rename(path(kModelFile), path(kModelBeforeStopFile));
+    // Not moved: until the new one is whole, the former one stands in its place.
+    write_output(path(kModelBeforeStopFile), read_input(path(kModelFile)));
   }
   write_checkpoint(path(kModelFile), model);
 }

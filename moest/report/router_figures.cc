@@ -23,7 +23,7 @@ struct DrawnField {
 };
 
 std::vector<DrawnField> drawn_fields(const ComparedTask& task) {
-  return {{std::string(task.curve), std::string(task.title),
+  return {{std::string(task.curve), std::string(task.curve_title),
            "The mean over the seeds, with a band of one standard error"},
           {"load_entropy", "entropy of the load",
            "Of the shares of all choices that fall on each expert, over log k: 1 where all are used equally"},
@@ -158,14 +158,20 @@ double tick_distance(double length) {
   return power * (5 * power >= length ? 1 : 10 * power >= length ? 2 : 25 * power >= length ? 5 : 10);
 }
 
+/// Why a difference judges nobody; empty where it does.
+std::string remark(const std::optional<DifferenceVerdict>& verdict) {
+  using enum DifferenceVerdict;
+  return verdict == unstable || verdict == incomplete ? fmt::format(" ({})", name_of(*verdict)) : "";
+}
+
 /// Differences with their intervals, from the top in the order of the contestants.
 Figure differences_figure(const RouterComparison& comparison, std::span<const ContestantSummary> summaries) {
   Figure figure;
   figure.name = "differences";
   figure.title = fmt::format("{}: differences to {}", comparison.compared().title, comparison.reference);
   figure.caption = fmt::format(
-      "Paired by seed; all intervals hold together with probability 0.95 where seeds and routers were fixed "
-      "beforehand. {} of the line is better",
+      "Paired by seed; all intervals hold together with probability 0.95 where seeds, routers and the one "
+      "they are compared with were fixed beforehand. {} of the line is better",
       comparison.compared().smaller_is_better ? "Left" : "Right");
   figure.data = "place,difference,low,high,seeds,contestant\n";
   std::vector<std::string> names;
@@ -179,9 +185,7 @@ Figure differences_figure(const RouterComparison& comparison, std::span<const Co
       figure.data +=
           fmt::format("{},{},{},{},{},{}\n", ++place, exact_text(difference.mean), exact_text(difference.low),
                       exact_text(difference.high), difference.num_seeds, summary.name);
-      const bool is_unstable = summary.verdict == DifferenceVerdict::unstable;
-      names.push_back(
-          fmt::format("{} {}", in_quotes(summary.name + (is_unstable ? " (unstable)" : "")), place));
+      names.push_back(fmt::format("{} {}", in_quotes(summary.name + remark(summary.verdict)), place));
     }
   }
   const std::string ticks = most > least ? exact_text(tick_distance(most - least)) : "autofreq";

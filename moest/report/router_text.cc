@@ -111,6 +111,18 @@ std::string failures_text(const RouterComparison& comparison, std::span<const Co
   return text;
 }
 
+/// Who has no verdict because runs are missing; empty where none is.
+std::string missing_text(const RouterComparison& comparison, std::span<const ContestantSummary> summaries) {
+  const std::string incomplete = names_where(summaries, [](const ContestantSummary& summary) {
+    return summary.verdict == DifferenceVerdict::incomplete;
+  });
+  return incomplete.empty() ? ""
+                            : fmt::format(
+                                  "Without a verdict against {} until the runs that are missing are "
+                                  "there: {}.",
+                                  comparison.reference, incomplete);
+}
+
 /// What is to be said of the rates that tuning chose; empty where there was none.
 std::string tuning_text(const RouterComparison& comparison, std::span<const ContestantSummary> summaries) {
   if (comparison.learning_rates.size() < 2) {
@@ -160,10 +172,11 @@ std::string reading_of(const RouterComparison& comparison, std::span<const Conte
       summaries, [](const ContestantSummary& summary) { return summary.difference.has_value(); });
   sentences.emplace_back(has_differences
                              ? "Intervals are paired by seed and hold together with probability 0.95 where "
-                               "seeds and routers were fixed beforehand, not with those added after a look "
-                               "at the results."
+                               "seeds, routers and the one they are compared with were fixed beforehand, not "
+                               "with those chosen after a look at the results."
                              : "Differences need two seeds or more that both have.");
   sentences.push_back(failures_text(comparison, summaries));
+  sentences.push_back(missing_text(comparison, summaries));
   sentences.push_back(tuning_text(comparison, summaries));
   sentences.push_back(budgets_text(summaries, comparison.compared().steps));
   std::erase(sentences, "");

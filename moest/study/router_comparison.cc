@@ -11,6 +11,7 @@
 
 #include "moest/base/error.h"
 #include "moest/base/number.h"
+#include "moest/base/option.h"
 
 namespace moest {
 namespace {
@@ -19,10 +20,22 @@ using Json = nlohmann::ordered_json;
 
 constexpr std::array kTasks{
     ComparedTask{"lm", "lm train", "validation_bits_per_character", "validation_bits_per_character",
-                 "validation_bits_per_character", "validation bits per character", "steps", true},
+                 "validation_bits_per_character", "validation bits per character",
+                 "validation bits per character", "steps", true},
     ComparedTask{"domain", "domain run", "mean_accuracy", "mean_validation_accuracy", "accuracy",
-                 "mean accuracy on domains left out", "steps over all domains left out", false},
+                 "mean accuracy on domains left out", "mean accuracy on domains left out",
+                 "steps over all domains left out", false},
 };
+
+constexpr ComparedTask kTextWithTestPart{"lm",
+                                         "lm train",
+                                         "test_bits_per_character",
+                                         "validation_bits_per_character",
+                                         "validation_bits_per_character",
+                                         "test bits per character",
+                                         "validation bits per character",
+                                         "steps",
+                                         true};
 
 std::vector<std::string> words_of(const std::string& text) {
   std::istringstream stream(text);
@@ -91,9 +104,21 @@ Contestant parse_contestant(const std::string& text) {
   return contestant;
 }
 
+const ComparedTask& RouterComparison::compared() const {
+  return has_test_part ? kTextWithTestPart : compared_task(task);
+}
+
+RouterComparison judged_by(RouterComparison comparison, std::span<const RunRow> rows) {
+  comparison.has_test_part =
+      comparison.task == kTextWithTestPart.name && std::ranges::any_of(rows, [](const RunRow& row) {
+        return value_of(row, kTextWithTestPart).has_value();
+      });
+  return comparison;
+}
+
 void check(const RouterComparison& comparison) {
   static_cast<void>(comparison.compared());
-  std::set<std::string> names;
+  std::set<std::string_view> names;
   for (const Contestant& contestant : comparison.contestants) {
     if (!names.insert(contestant.name).second) {
       throw InputError(fmt::format("{} is there twice", contestant.name),
@@ -101,10 +126,7 @@ void check(const RouterComparison& comparison) {
                        "Give one of them another name: NAME=ROUTER OPTIONS.");
     }
   }
-  if (!names.contains(comparison.reference)) {
-    throw InputError(fmt::format("the reference {} is not compared", comparison.reference),
-                     "differences are taken from one of the contestants", "Add it, or choose another one.");
-  }
+  check_choice("reference", comparison.reference, std::vector(names.begin(), names.end()));
   if (comparison.num_seeds < 1) {
     throw InputError(
         fmt::format("--seeds {} cannot be used", comparison.num_seeds),

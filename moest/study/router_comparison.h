@@ -20,7 +20,8 @@ struct ComparedTask {
   std::string_view tuning;   // the field that tuning goes by
   std::string_view curve;    // the field of its log lines
   std::string_view title;    // of the value
-  std::string_view steps;    // what its result counts
+  std::string_view curve_title;
+  std::string_view steps;  // what its result counts
   bool smaller_is_better;
 };
 
@@ -40,6 +41,8 @@ struct Contestant {
 /// dense network. Throws InputError for what is neither.
 Contestant parse_contestant(const std::string& text);
 
+struct RunRow;
+
 /// The design: each contestant once with each of the seeds 1 .. num_seeds, all with the same arguments. With
 /// several learning rates each contestant is first run with each of them on seed 0, and takes the one that
 /// does best there by the task's `tuning` value: the same budget of tuning for all.
@@ -50,9 +53,14 @@ struct RouterComparison {
   int num_seeds = 5;
   std::vector<double> learning_rates;
   std::vector<std::string> arguments;  // of every run
+  bool has_test_part = false;          // see judged_by()
 
-  const ComparedTask& compared() const { return compared_task(task); }
+  const ComparedTask& compared() const;
 };
+
+/// The same; of texts with a test part one that judges by this part, which neither the choice of a rate nor
+/// that of the model that a run keeps has seen.
+RouterComparison judged_by(RouterComparison comparison, std::span<const RunRow> rows);
 
 /// Throws InputError for contestants of the same name, a reference that is none of them, no seed, learning
 /// rates that are not positive, and arguments that the comparison gives itself.

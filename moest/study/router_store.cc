@@ -61,7 +61,7 @@ std::vector<RunRow> RouterStore::rows() {
   return rows;
 }
 
-void RouterStore::add(const RunRow& row, const ComparedTask& task) {
+void RouterStore::add(const RunRow& row, const RouterComparison& comparison) {
   file_.statement("INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
       .bind(row.key.text())
       .bind(row.key.contestant)
@@ -69,7 +69,7 @@ void RouterStore::add(const RunRow& row, const ComparedTask& task) {
       .bind(row.key.learning_rate)
       .bind(row.status)
       .bind(row.message)
-      .bind(value_of(row, task))
+      .bind(value_of(row, judged_by(comparison, {&row, 1}).compared()))
       .bind(row.result)
       .bind(Json(row.evaluations))
       .bind(std::optional(row.seconds))
@@ -79,14 +79,19 @@ void RouterStore::add(const RunRow& row, const ComparedTask& task) {
       .step();
 }
 
-RouterResults read_router_results(const std::string& path) {
+RouterResults read_router_results(const std::string& path, const std::string& reference) {
   RouterStore store(path, Database::Access::read);
   std::optional<RouterComparison> comparison = store.comparison();
   if (!comparison) {
     throw InputError(fmt::format("{} holds no comparison yet", path), "its first run ended before it began",
                      "Run `moest-nn compare lm --store` with it.");
   }
-  return {std::move(*comparison), store.rows()};
+  if (!reference.empty()) {
+    comparison->reference = reference;
+    check(*comparison);
+  }
+  std::vector<RunRow> rows = store.rows();
+  return {judged_by(std::move(*comparison), rows), std::move(rows)};
 }
 
 }  // namespace moest

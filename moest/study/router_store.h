@@ -32,13 +32,15 @@ class RouterStore {
   /// In the order of contestants, seeds and rates.
   std::vector<RunRow> rows();
   /// Takes the place of the run's row if there is one.
-  void add(const RunRow& row, const ComparedTask& task);
+  void add(const RunRow& row, const RouterComparison& comparison);
 
  private:
   Database file_;
 };
 
-/// What the store holds. Throws as Database, and InputError for one without a comparison.
-RouterResults read_router_results(const std::string& path);
+/// What the store holds, judged_by() its rows, with the contestant `reference` in place of the design's own
+/// unless it is empty. Throws as Database, and InputError for a store without a comparison and for a
+/// reference that is not compared.
+RouterResults read_router_results(const std::string& path, const std::string& reference = "");
 
 }  // namespace moest

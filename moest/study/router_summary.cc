@@ -151,6 +151,18 @@ std::optional<PairedDifference> difference_of(const std::map<std::uint64_t, doub
                           static_cast<int>(differences.size())};
 }
 
+/// Why nobody is to be judged by these runs of a contestant or of the reference; none where they are whole.
+std::optional<DifferenceVerdict> obstacle(const RouterComparison& comparison, std::span<const RunRow> rows,
+                                          const std::string& contestant) {
+  const std::vector<const RunRow*> runs = final_runs(comparison, rows, contestant);
+  const auto is_failed = [&](const RunRow* run) { return !value_of(*run, comparison.compared()); };
+  if (std::ranges::any_of(runs, is_failed)) {
+    return DifferenceVerdict::unstable;
+  }
+  return std::ssize(runs) < comparison.num_seeds ? std::optional(DifferenceVerdict::incomplete)
+                                                 : std::nullopt;
+}
+
 bool is_at_edge(const std::optional<double>& rate, const std::vector<double>& rates) {
   if (rates.size() < 2 || !rate) {
     return false;
@@ -177,16 +189,18 @@ std::string name_of(DifferenceVerdict verdict) {
     case DifferenceVerdict::within_noise:
       return "within_noise";
     case DifferenceVerdict::unstable:
+      return "unstable";
+    case DifferenceVerdict::incomplete:
       break;
   }
-  return "unstable";
+  return "incomplete";
 }
 
 std::vector<ContestantSummary> summarise(const RouterComparison& comparison, std::span<const RunRow> rows) {
   const ComparedTask& task = comparison.compared();
   const std::map<std::uint64_t, double> reference = values_by_seed(comparison, rows, comparison.reference);
-  const bool has_whole_reference =
-      reference.size() == final_runs(comparison, rows, comparison.reference).size();
+  const std::optional<DifferenceVerdict> obstacle_of_reference =
+      obstacle(comparison, rows, comparison.reference);
   std::vector<ContestantSummary> summaries;
   for (const Contestant& contestant : comparison.contestants) {
     ContestantSummary& summary = summaries.emplace_back();
@@ -198,8 +212,9 @@ std::vector<ContestantSummary> summarise(const RouterComparison& comparison, std
     std::erase_if(runs, [&](const RunRow* run) { return !value_of(*run, task); });
     summary.num_failed = summary.num_runs - static_cast<int>(runs.size());
     const bool is_reference = contestant.name == comparison.reference;
-    if (!is_reference && summary.num_runs > 0 && (summary.num_failed > 0 || !has_whole_reference)) {
-      summary.verdict = DifferenceVerdict::unstable;
+    if (!is_reference) {
+      const std::optional<DifferenceVerdict> own = obstacle(comparison, rows, contestant.name);
+      summary.verdict = own ? own : obstacle_of_reference;
     }
     if (runs.empty()) {
       continue;

@@ -15,16 +15,17 @@ namespace moest {
 /// A difference in the value, this contestant's less the reference's, over the seeds that both have: its
 /// mean, and the interval mean +- t s / sqrt(S) with Student's quantile of S - 1 degrees of freedom. The
 /// intervals of a comparison hold together with probability 0.95 (Bonferroni: each with 1 - 0.05 /
-/// (contestants - 1)) where seeds and contestants were fixed beforehand: not with those that were added after
-/// a look at the results.
+/// (contestants - 1)) where seeds, contestants and the reference were fixed beforehand: not with those that
+/// were chosen after a look at the results.
 struct PairedDifference {
   double mean = 0, low = 0, high = 0;
   int num_seeds = 0;
 };
 
 /// `unstable`: runs of the contestant or of the reference failed, and the seeds that are left, which are not
-/// chosen at random, judge nobody.
-enum class DifferenceVerdict { better, worse, within_noise, unstable };
+/// chosen at random, judge nobody. `incomplete`: runs of one of the two are missing, which may be those whose
+/// process died, and a look before the end is not the test that was planned.
+enum class DifferenceVerdict { better, worse, within_noise, unstable, incomplete };
 std::string name_of(DifferenceVerdict verdict);
 
 /// What is said of the routing at the last evaluation of each series of each run: means over layers, series

@@ -146,6 +146,14 @@ TEST_F(StudyReport, KeepsAwayFromFoldersOfOtherThings) {
   EXPECT_EQ(workspace_.read("report/index.html"), "");
 }
 
+TEST_F(StudyReport, HasNoReference) {
+  const RunResult result =
+      workspace_.moest({"study", "report", "s.db", "--output", "report", "--reference", "linear"});
+  EXPECT_EQ(result.status, 2);
+  EXPECT_THAT(result.err, HasSubstr("--reference linear cannot be used (s.db holds a study"));
+  EXPECT_THAT(workspace_.files(), Not(Contains("report")));
+}
+
 TEST_F(StudyReport, SaysThatGnuplotIsMissingAndWritesNothing) {
   const RunResult result = workspace_.run(
       {"/usr/bin/env", "PATH=/nowhere", MOEST_PROGRAM, "study", "report", "s.db", "--output", "report"});

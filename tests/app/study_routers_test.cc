@@ -21,9 +21,9 @@ class StoreOfRouters : public testing::Test {
     RouterStore store(workspace_.path("r.db"), Database::Access::write);
     store.set_comparison(design());
     for (std::uint64_t seed = 1; seed <= 3; ++seed) {
-      store.add(row_of("linear", seed, 2.5), design().compared());
+      store.add(row_of("linear", seed, 2.5), design());
       if (seed < 3) {
-        store.add(row_of("cosine", seed, 1 + 0.125 * static_cast<double>(seed)), design().compared());
+        store.add(row_of("cosine", seed, 1 + 0.125 * static_cast<double>(seed)), design());
       }
     }
   }
@@ -34,13 +34,26 @@ class StoreOfRouters : public testing::Test {
 TEST_F(StoreOfRouters, HasATableAndSaysWhatIsMissing) {
   const RunResult status = workspace_.moest({"study", "status", "r.db"});
   EXPECT_EQ(status.status, 0) << status.err;
-  EXPECT_THAT(status.out, AllOf(HasSubstr("difference to linear"), HasSubstr("Better than linear: cosine"),
-                                HasSubstr("5 of 6 runs are there")));
+  EXPECT_THAT(status.out,
+              AllOf(HasSubstr("difference to linear"), HasSubstr("that are missing are there: cosine."),
+                    HasSubstr("5 of 6 runs are there")));
   const Json json = Json::parse(workspace_.moest({"study", "status", "r.db", "--json"}).out);
   EXPECT_EQ(json["num_planned"], 6);
   EXPECT_EQ(json["num_done"], 5);
   EXPECT_EQ(json["contestants"][0]["mean"], 2.5);
   EXPECT_EQ(json["contestants"][1]["num_runs"], 2);
+}
+
+TEST_F(StoreOfRouters, IsReadAgainstAnotherReference) {
+  const Json json =
+      Json::parse(workspace_.moest({"study", "status", "r.db", "--reference", "cosine", "--json"}).out);
+  EXPECT_EQ(json["reference"], "cosine");
+  EXPECT_NEAR(json["contestants"][0]["difference"]["mean"].get<double>(), 2.5 - 1.1875, 1e-12);
+  EXPECT_TRUE(json["contestants"][1]["difference"].is_null());
+  const RunResult unknown = workspace_.moest({"study", "status", "r.db", "--reference", "cosin"});
+  EXPECT_EQ(unknown.status, 2);
+  EXPECT_THAT(unknown.err,
+              HasSubstr("reference = cosin is unknown (known: cosine, linear) Did you mean `cosine`?"));
 }
 
 TEST_F(StoreOfRouters, CountsOnlyTheRunsOfItsDesign) {

@@ -95,8 +95,7 @@ TEST_F(CompareProgram, RunsEachRouterWithEachSeedAndPairsThem) {
   EXPECT_FALSE(std::filesystem::exists(workspace_.path("s.db.runs")))
       << "what is in the store needs no folder";
   const RunResult table = workspace_.moest({"compare", "report", "s.db"});
-  EXPECT_THAT(table.out, AllOf(HasSubstr("difference to linear"), HasSubstr("soft"),
-                               HasSubstr("All runs made 4 steps.")));
+  EXPECT_THAT(table.out, AllOf(HasSubstr("difference to linear"), HasSubstr("soft"), HasSubstr(" 4 steps.")));
   const Json against_soft = json_of({"compare", "report", "s.db", "--reference", "soft"});
   EXPECT_EQ(against_soft.at("reference"), "soft");
   EXPECT_TRUE(against_soft["contestants"][2].at("difference").is_null());
@@ -104,7 +103,7 @@ TEST_F(CompareProgram, RunsEachRouterWithEachSeedAndPairsThem) {
               -soft.at("difference").at("mean").get<double>(), 1e-12);
   const RunResult unknown = workspace_.moest({"compare", "report", "s.db", "--reference", "cosine"});
   EXPECT_EQ(unknown.status, 2);
-  EXPECT_THAT(unknown.err, HasSubstr("cosine is not compared"));
+  EXPECT_THAT(unknown.err, HasSubstr("reference = cosine is unknown"));
   if (std::system("gnuplot --version > /dev/null 2>&1") == 0) {
     EXPECT_EQ(workspace_.moest({"compare", "report", "s.db", "--output", "report"}).status, 0);
     EXPECT_TRUE(std::filesystem::is_regular_file(workspace_.path("report") / "index.html"));
@@ -165,7 +164,8 @@ TEST_F(CompareProgram, RefusesWhatNoRunTakes) {
   EXPECT_THAT(refusal({"--routers", "linear", "--stepz", "5"}), HasSubstr("--stepz"));
   EXPECT_THAT(refusal({"--routers", "linaer"}), HasSubstr("Did you mean `linear`?"));
   EXPECT_THAT(refusal({"--routers", "linear", "--seed", "4"}), HasSubstr("--seed is not for all runs"));
-  EXPECT_THAT(refusal({"--routers", "linear", "--reference", "cosine"}), HasSubstr("cosine is not compared"));
+  EXPECT_THAT(refusal({"--routers", "linear", "--reference", "cosine"}),
+              HasSubstr("reference = cosine is unknown"));
   EXPECT_EQ(workspace_.moest({"compare", "report", "none.db"}).status, 2);
 }
 

@@ -8,14 +8,18 @@
 
 #include "moest/base/error.h"
 #include "moest/base/random.h"
+#include "nn/checkpoint.h"
 #include "nn/language_text.h"
 #include "tests/base/temporary_folder.h"
+#include "tests/nn/short_products.h"
 
 namespace moest::nn {
 namespace {
 
 using testing::AllOf;
+using testing::DoubleNear;
 using testing::Each;
+using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::ThrowsMessage;
 using Json = nlohmann::ordered_json;
@@ -91,6 +95,58 @@ TEST(LanguageModel, LearnsAShortPeriod) {
     const SavedLanguageModel saved = load_language_model(folder.path("run"), torch::kCPU);
     EXPECT_EQ(sample_text(saved.model, saved.vocabulary, "abac-ab", greedy), "ac-abac-ab");
   }
+}
+
+TEST(LanguageModel, IsTrainedAlongItsScheduleOfTemperatures) {
+  const TemporaryFolder folder;
+  const Corpus corpus = corpus_of(random_letters(3, 500, 5), "character");
+  LanguageSpecification specification = small_specification();
+  RouterSpec& router = specification.transformer.mixture.router;
+  router.kind = "dense_to_sparse";
+  router.temperature.value = 2;
+  router.final_temperature = 0.5;
+  TrainingOptions options = short_training();
+  options.steps = 4;
+  options.evaluate_every = 2;
+  std::vector<double> temperatures;
+  TrainingControl control;
+  control.evaluated = [&](const Json&) {
+    const NamedTensors module = read_checkpoint(folder.path("run/checkpoint.pt")).module;
+    temperatures.push_back(
+        std::exp(module.at("transformer.blocks.0.mixture.router.log_temperature").item<double>()));
+  };
+  LanguageTask task(corpus, specification, options);
+  train(task, options, folder.path("run"), Beginning::fresh, control);
+  EXPECT_THAT(temperatures, ElementsAre(DoubleNear(2, 1e-6), DoubleNear(1, 1e-6), DoubleNear(0.5, 1e-6)));
+}
+
+TEST(LanguageModel, LearnsTheSameFromShortProducts) {
+  seed_torch(6, 0, "test");
+  TransformerOptions options = small_specification().transformer;
+  options.width = 32;
+  LanguageModel model(20, 8, options);
+  const torch::Tensor tokens = torch::randint(20, {16, 9});
+  const auto gradient = [&] {
+    const torch::Tensor loss = model->loss(tokens.slice(1, 0, -1), tokens.slice(1, 1));
+    EXPECT_EQ(loss.scalar_type(), torch::kFloat);
+    model->zero_grad();
+    loss.backward();
+    std::vector<torch::Tensor> parts{loss.detach().flatten()};
+    for (const torch::Tensor& parameter : model->parameters()) {
+      EXPECT_EQ(parameter.grad().scalar_type(), torch::kFloat);
+      parts.push_back(parameter.grad().flatten().clone());
+    }
+    return torch::cat(parts);
+  };
+  const torch::Tensor whole = gradient();
+  torch::Tensor rounded;
+  {
+    const ShortProducts short_products;
+    rounded = gradient();
+  }
+  const double error = ((rounded - whole).norm() / whole.norm()).item<double>();
+  EXPECT_GT(error, 0);
+  EXPECT_LT(error, 0.02);
 }
 
 TEST(LanguageModel, IsRoutedByTheStepsTokensAlone) {

@@ -1,10 +1,8 @@
 #include "nn/mixture_layer.h"
 
-#include <ATen/autocast_mode.h>
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <torch/version.h>
 
 #include <algorithm>
 #include <cmath>
@@ -15,6 +13,7 @@
 
 #include "moest/base/error.h"
 #include "tests/nn/numerical_gradients.h"
+#include "tests/nn/short_products.h"
 
 namespace moest::nn {
 namespace {
@@ -272,24 +271,6 @@ TEST(MixtureLayer, GivesTheSameBitsAgain) {
     EXPECT_TRUE(first[i].equal(second[i])) << i;
   }
 }
-
-// The shorter numbers of mixed precision for products, while it lives.
-class ShortProducts {
- public:
-  ShortProducts() { set(true); }
-  ShortProducts(const ShortProducts&) = delete;
-  ShortProducts& operator=(const ShortProducts&) = delete;
-  ~ShortProducts() { set(false); }
-
- private:
-  static void set(bool enabled) {
-#if TORCH_VERSION_MAJOR > 2 || (TORCH_VERSION_MAJOR == 2 && TORCH_VERSION_MINOR >= 4)
-    at::autocast::set_autocast_enabled(at::kCPU, enabled);
-#else
-    at::autocast::set_cpu_enabled(enabled);
-#endif
-  }
-};
 
 TEST(MixtureLayer, RoutesInFullPrecisionWhereProductsAreShort) {
   torch::manual_seed(2);

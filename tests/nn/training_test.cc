@@ -84,7 +84,8 @@ class NoisyTask : public Task {
 /// Its loss is least after `best_step` steps.
 class TurningTask : public NoisyTask {
  public:
-  explicit TurningTask(std::int64_t best_step) : NoisyTask(1), best_step_(best_step) {}
+  explicit TurningTask(std::int64_t best_step, int hidden = 8)
+      : NoisyTask(1, hidden), best_step_(best_step) {}
   torch::Tensor loss(std::int64_t step) override {
     step_ = step + 1;
     return NoisyTask::loss(step);
@@ -226,6 +227,50 @@ TEST(Training, LogsStepsThatItWasToldToLog) {
   EXPECT_EQ(timeless_lines(folder.path("parts/steps.jsonl")), lines);
 }
 
+/// One vector, drawn to (1, 2, 3): at the first step a thousand times as much as later.
+class PullTask : public Task {
+ public:
+  PullTask() { at_ = network_.register_parameter("at", torch::zeros({3})); }
+  Json specification() const override { return {{"kind", "pull"}}; }
+  tn::Module& module() override { return network_; }
+  torch::Tensor loss(std::int64_t step) override { return pull(at_, step); }
+  Evaluation evaluate() override { return {pull(at_, 1).item<double>(), Json::object()}; }
+
+  static torch::Tensor pull(const torch::Tensor& at, std::int64_t step) {
+    return (step == 0 ? 1000 : 1) * (at - torch::tensor({1.0F, 2.0F, 3.0F})).square().sum();
+  }
+
+ private:
+  tn::Module network_;
+  torch::Tensor at_;
+};
+
+TEST(Training, StepsByTheRatesOfItsScheduleWithClippedGradients) {
+  const TemporaryFolder folder;
+  TrainingOptions options;
+  options.steps = 4;
+  options.warmup = 2;
+  options.learning_rate = 0.1;
+  options.final_rate = 0.1;
+  options.clip = 0.5;
+  PullTask task;
+  train(task, options, folder.path("run"), Beginning::fresh);
+
+  const torch::Tensor expected = torch::zeros({3}).requires_grad_();
+  torch::optim::AdamW optimizer({expected},
+                                torch::optim::AdamWOptions().betas({0.9, options.beta2}).weight_decay(0));
+  const std::array rates{0.05, 0.1, 0.1, 0.1 * (0.1 + 0.9 / 2)};
+  for (std::size_t step = 0; step < rates.size(); ++step) {
+    optimizer.zero_grad();
+    PullTask::pull(expected, static_cast<std::int64_t>(step)).backward();
+    expected.mutable_grad().mul_(0.5 / expected.grad().norm().item<double>());  // all are longer
+    static_cast<torch::optim::AdamWOptions&>(optimizer.param_groups()[0].options()).lr(rates[step]);
+    optimizer.step();
+  }
+  const torch::Tensor found = read_checkpoint(folder.path("run/checkpoint.pt")).module.at("at");
+  EXPECT_TRUE(found.allclose(expected, 1e-4, 1e-6)) << found << expected;
+}
+
 TEST(Training, DoesNothingMoreWhenItIsDone) {
   const TemporaryFolder folder;
   NoisyTask task(1);
@@ -268,7 +313,9 @@ TEST(Training, StopsWhenTheGradientIsNoNumber) {
   const TrainingSummary summary = train(task, short_options(), folder.path("run"), Beginning::fresh);
   EXPECT_EQ(summary.status, TrainingStatus::failed);
   EXPECT_EQ(summary.steps, 12);
-  EXPECT_THAT(summary.message, HasSubstr("gradient"));
+  EXPECT_THAT(summary.message, AllOf(HasSubstr("gradient"), HasSubstr("checkpoint of step 10 is kept")));
+  NoisyTask mended(1);
+  EXPECT_EQ(train(mended, short_options(), folder.path("run"), Beginning::checkpoint).steps_of_run, 10);
 }
 
 TEST(Training, EndsWhenItsTimeIsUp) {
@@ -352,22 +399,53 @@ TEST(Training, HasAFolderOfItsOwn) {
               ThrowsMessage<InputError>(HasSubstr("cannot read")));
 }
 
+/// While it lives, writing a file of more than 20 kB fails as it does on a full disk.
+class FullDisk {
+ public:
+  FullDisk() {
+    getrlimit(RLIMIT_FSIZE, &former_);
+    std::signal(SIGXFSZ, SIG_IGN);
+    const rlimit limit{20'000, former_.rlim_max};
+    setrlimit(RLIMIT_FSIZE, &limit);
+  }
+  FullDisk(const FullDisk&) = delete;
+  FullDisk& operator=(const FullDisk&) = delete;
+  ~FullDisk() { setrlimit(RLIMIT_FSIZE, &former_); }
+
+ private:
+  rlimit former_{};
+};
+
+TEST(Training, KeepsItsModelWhereTheDiskIsFullAtAStop) {
+  const TemporaryFolder folder;
+  TurningTask task(8, 1000);  // best where it stops, so that another model is to take the place of this
+  StopAfter stop(8);
+  TrainingControl control = stop.control();
+  std::optional<FullDisk> disk;
+  control.progress = [&, stops = control.progress](const TrainingProgress& state) {
+    stops(state);
+    if (state.step == 8) {
+      disk.emplace();
+    }
+  };
+  EXPECT_THAT([&] { train(task, short_options(), folder.path("run"), Beginning::fresh, control); },
+              ThrowsMessage<EnvironmentError>(HasSubstr("cannot write")));
+  disk.reset();
+  EXPECT_EQ(read_checkpoint(folder.path("run/model.pt")).header.at("step"), 5);
+}
+
 TEST(Training, LeavesTheFormerFilesWhereTheDiskIsFull) {
   const TemporaryFolder folder;
   NoisyTask task(1, 1000);  // a checkpoint of 60 kB
   StopAfter stop(8);
   train(task, short_options(), folder.path("run"), Beginning::fresh, stop.control());
   const std::string before = read_input(folder.path("run/checkpoint.pt"));
-  // A limit on the size of files: then writing fails as it does on a full disk.
-  rlimit former{};
-  getrlimit(RLIMIT_FSIZE, &former);
-  std::signal(SIGXFSZ, SIG_IGN);
-  const rlimit limit{20'000, former.rlim_max};
-  setrlimit(RLIMIT_FSIZE, &limit);
   NoisyTask same(1, 1000);
-  EXPECT_THAT([&] { train(same, short_options(), folder.path("run"), Beginning::checkpoint); },
-              ThrowsMessage<EnvironmentError>(HasSubstr("cannot write")));
-  setrlimit(RLIMIT_FSIZE, &former);
+  {
+    const FullDisk disk;
+    EXPECT_THAT([&] { train(same, short_options(), folder.path("run"), Beginning::checkpoint); },
+                ThrowsMessage<EnvironmentError>(HasSubstr("cannot write")));
+  }
   EXPECT_EQ(read_input(folder.path("run/checkpoint.pt")), before);
   EXPECT_EQ(train(same, short_options(), folder.path("run"), Beginning::checkpoint).steps, 20);
   EXPECT_EQ(std::distance(fs::directory_iterator(folder.path("run")), fs::directory_iterator()), 3);

@@ -174,7 +174,7 @@ TEST(RouterSummary, PairsDifferencesBySeed) {
   EXPECT_THAT(router_text(comparison, summaries), HasSubstr("-0.100 [-0.136, -0.064]"));
   EXPECT_THAT(reading_of(comparison, summaries),
               AllOf(HasSubstr("Better than linear: cosine."), HasSubstr("from linear: laplace."),
-                    HasSubstr("where seeds and routers were fixed beforehand"),
+                    HasSubstr("seeds, routers and the one they are compared with were fixed"),
                     HasSubstr("All have 600 parameters in use at a token. All runs made 10 steps.")));
 }
 
@@ -277,6 +277,40 @@ TEST(RouterSummary, JudgesNobodyByTheRunsThatAreLeft) {
   EXPECT_EQ(summarise(comparison, rows)[2].verdict, DifferenceVerdict::unstable) << "none is left";
 }
 
+TEST(RouterSummary, JudgesNobodyBeforeAllRunsAreThere) {
+  std::vector<RunRow> rows;
+  for (std::uint64_t seed = 1; seed <= 3; ++seed) {
+    rows.push_back(row_of("cosine", seed, 1 + 0.001 * static_cast<double>(seed)));
+    rows.push_back(row_of("linear", seed, 2));
+  }
+  EXPECT_EQ(summarise(design(), rows)[1].verdict, DifferenceVerdict::better);
+  const std::vector<RunRow> without_one(rows.begin() + 1, rows.end());
+  const std::vector<RunRow> without_one_of_reference(rows.begin(), rows.end() - 1);
+  for (const std::vector<RunRow>& some : {without_one, without_one_of_reference}) {
+    const std::vector<ContestantSummary> summaries = summarise(design(), some);
+    EXPECT_EQ(summaries[1].difference->num_seeds, 2);
+    EXPECT_EQ(to_json(summaries[1])["verdict"], "incomplete");
+    EXPECT_EQ(summaries[0].verdict, std::nullopt);
+    EXPECT_THAT(reading_of(design(), summaries),
+                AllOf(HasSubstr("against linear until the runs that are missing are there: cosine."),
+                      Not(HasSubstr("Better"))));
+  }
+}
+
+TEST(RouterSummary, JudgesByTheTestPartOfTextsThatHaveOne) {
+  std::vector<RunRow> rows{row_of("linear", 1, 2), row_of("cosine", 1, 1)};
+  EXPECT_EQ(judged_by(design(), rows).compared().value, "validation_bits_per_character");
+  rows[0].result["test_bits_per_character"] = nullptr;
+  EXPECT_FALSE(judged_by(design(), rows).has_test_part);
+  rows[0].result["test_bits_per_character"] = 2.25;
+  rows[1].result["test_bits_per_character"] = 2.5;
+  const RouterComparison comparison = judged_by(design(), rows);
+  EXPECT_EQ(summarise(comparison, rows)[1].mean, 2.5);
+  EXPECT_EQ(comparison.compared().tuning, "validation_bits_per_character");
+  EXPECT_THAT(router_text(comparison, summarise(comparison, rows)), HasSubstr("test bits per character"));
+  EXPECT_EQ(to_json(comparison), to_json(design()));
+}
+
 TEST(LearningCurve, AveragesLayersSeriesAndSeeds) {
   const auto evaluation = [](int step, const char* series, double value, double first, double second) {
     return Json{{"step", step},
@@ -298,6 +332,17 @@ TEST(LearningCurve, AveragesLayersSeriesAndSeeds) {
   EXPECT_THAT(learning_curve(design(), rows, "linear", "margin"), IsEmpty());
 }
 
+TEST(RouterStore, IsReadWithWhatItJudgesBy) {
+  const TemporaryFolder folder;
+  RouterStore(folder.path("a.db"), Database::Access::write).set_comparison(design());
+  EXPECT_FALSE(read_router_results(folder.path("a.db")).comparison.has_test_part);
+  RunRow row = row_of("linear", 1, 2);
+  row.result["test_bits_per_character"] = 2.25;
+  RouterStore(folder.path("a.db"), Database::Access::write).add(row, design());
+  EXPECT_TRUE(read_router_results(folder.path("a.db")).comparison.has_test_part);
+  EXPECT_EQ(read_router_results(folder.path("a.db"), "cosine").comparison.reference, "cosine");
+}
+
 TEST(RouterStore, KeepsRunsExactly) {
   const TemporaryFolder folder;
   RunRow row = row_of("cosine", 2, 1.0 / 3, 0.003);
@@ -307,8 +352,8 @@ TEST(RouterStore, KeepsRunsExactly) {
     RouterStore store(folder.path("a.db"), Database::Access::write);
     EXPECT_FALSE(store.comparison().has_value());
     store.set_comparison(design());
-    store.add(row_of("cosine", 2, 9, 0.003), design().compared());
-    store.add(row, design().compared());
+    store.add(row_of("cosine", 2, 9, 0.003), design());
+    store.add(row, design());
     EXPECT_THAT([&] { RouterStore(folder.path("a.db"), Database::Access::write); },
                 ThrowsMessage<InputError>(HasSubstr("in use")));
   }
