@@ -351,7 +351,7 @@ std::span<const Option<TrainingOptions>> training_options() {
       Option<TrainingOptions>{"device", &TrainingOptions::device, 0, 0, "",
                               "where to compute: auto takes a GPU if there is one", kDevices},
       Option<TrainingOptions>{"precision", &TrainingOptions::precision, 0, 0, "",
-                              "of matrix products: auto is bfloat16 on a GPU", kPrecisions},
+                              "of matrix products in training: auto is bfloat16 on a GPU", kPrecisions},
   };
   return kOptions;
 }
