@@ -109,10 +109,11 @@ const ComparedTask& RouterComparison::compared() const {
 }
 
 RouterComparison judged_by(RouterComparison comparison, std::span<const RunRow> rows) {
+  const auto has = [](const RunRow& row) { return value_of(row, kTextWithTestPart).has_value(); };
+  // Runs of earlier versions lack it: with one of these all are judged as they were.
   comparison.has_test_part =
-      comparison.task == kTextWithTestPart.name && std::ranges::any_of(rows, [](const RunRow& row) {
-        return value_of(row, kTextWithTestPart).has_value();
-      });
+      comparison.task == kTextWithTestPart.name && std::ranges::any_of(rows, has) &&
+      std::ranges::all_of(rows, [&](const RunRow& row) { return has(row) || row.status == "failed"; });
   return comparison;
 }
 

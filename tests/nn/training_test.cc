@@ -337,14 +337,14 @@ TEST(Training, MakesStepsWhereAnEvaluationTakesHalfOfItsTime) {
    public:
     SlowTask() : NoisyTask(1) {}
     Evaluation evaluate() override {
-      std::this_thread::sleep_for(std::chrono::milliseconds(500));
+      std::this_thread::sleep_for(std::chrono::milliseconds(2100));
       return NoisyTask::evaluate();
     }
   };
   const TemporaryFolder folder;
   SlowTask task;
   TrainingOptions options = short_options();
-  options.max_seconds = 1;
+  options.max_seconds = 4;
   EXPECT_GT(train(task, options, folder.path("run"), Beginning::fresh).steps, 0);
 }
 

@@ -303,6 +303,10 @@ TEST(RouterSummary, JudgesByTheTestPartOfTextsThatHaveOne) {
   rows[0].result["test_bits_per_character"] = nullptr;
   EXPECT_FALSE(judged_by(design(), rows).has_test_part);
   rows[0].result["test_bits_per_character"] = 2.25;
+  EXPECT_FALSE(judged_by(design(), rows).has_test_part) << "one has none";
+  rows[1].status = "failed";
+  EXPECT_TRUE(judged_by(design(), rows).has_test_part);
+  rows[1].status = "finished";
   rows[1].result["test_bits_per_character"] = 2.5;
   const RouterComparison comparison = judged_by(design(), rows);
   EXPECT_EQ(summarise(comparison, rows)[1].mean, 2.5);
