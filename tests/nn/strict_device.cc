@@ -3,18 +3,26 @@
 #include <c10/core/impl/DeviceGuardImplInterface.h>
 #include <fmt/format.h>
 #include <torch/library.h>
+#include <torch/version.h>
 
 #include <stdexcept>
 #include <string>
 #include <vector>
 
+// A device that LibTorch knows and, in its builds without it, leaves without operations: one of those that a
+// module may be moved to, and that copies are asked of.
+#if TORCH_VERSION_MAJOR >= 2
+#define MOEST_STRICT_DEVICE HPU
+#else
+#define MOEST_STRICT_DEVICE XPU
+#endif
+
 namespace moest::nn {
 namespace {
 
-// One that LibTorch knows and, in its builds without it, leaves without operations.
-constexpr c10::DeviceType kType = c10::DeviceType::XPU;
+constexpr c10::DeviceType kType = c10::DeviceType::MOEST_STRICT_DEVICE;
 
-C10_REGISTER_GUARD_IMPL(XPU, c10::impl::NoOpDeviceGuardImpl<c10::DeviceType::XPU>);
+C10_REGISTER_GUARD_IMPL(MOEST_STRICT_DEVICE, c10::impl::NoOpDeviceGuardImpl<kType>);
 
 // The same numbers as a tensor of another device; a new tensor where there are none, which may be enlarged.
 at::Tensor seen_from(const torch::Device& device, const at::Tensor& tensor) {
@@ -126,11 +134,11 @@ at::Tensor copy(const at::Tensor& source, const at::Tensor& target, bool /*non_b
 
 }  // namespace
 
-TORCH_LIBRARY_IMPL(_, XPU, library) {
+TORCH_LIBRARY_IMPL(_, MOEST_STRICT_DEVICE, library) {
   library.fallback(torch::CppFunction::makeFromBoxedFunction<&run_on_cpu>());
 }
 
-TORCH_LIBRARY_IMPL(aten, XPU, library) { library.impl("_copy_from", &copy); }
+TORCH_LIBRARY_IMPL(aten, MOEST_STRICT_DEVICE, library) { library.impl("_copy_from", &copy); }
 
 torch::Device strict_device() { return {kType, 0}; }
 
