@@ -52,10 +52,10 @@ int run_with_torch(int threads, const std::function<int()>& action) {
   if (resolve_threads(threads) > 1) {
     limit_spinning();
   }
-  torch::set_num_threads(resolve_threads(threads));
   // On a GPU: the same sums in each run, and float32 that is not rounded to fewer bits.
   ::setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", 0);
   at::globalContext().setAllowTF32CuBLAS(false);
+  torch::set_num_threads(resolve_threads(threads));
   try {
     return action();
   } catch (const c10::Error& error) {

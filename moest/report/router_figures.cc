@@ -35,19 +35,21 @@ std::vector<DrawnField> drawn_fields(const ComparedTask& task) {
            "Mean distance of the last score that is chosen and the next, in units of the scores"}};
 }
 
-/// The names and curves of those that have points.
+/// The curve of a contestant that has points.
 struct NamedCurve {
   std::string name;
+  Eigen::Index place;  // among the contestants, whose colours are the same in all figures
   std::vector<CurvePoint> points;
 };
 
 std::vector<NamedCurve> curves_of(const RouterComparison& comparison, std::span<const RunRow> rows,
                                   const std::string& field) {
   std::vector<NamedCurve> curves;
-  for (const Contestant& contestant : comparison.contestants) {
-    std::vector<CurvePoint> points = learning_curve(comparison, rows, contestant.name, field);
+  for (std::size_t i = 0; i < comparison.contestants.size(); ++i) {
+    const std::string& name = comparison.contestants[i].name;
+    std::vector<CurvePoint> points = learning_curve(comparison, rows, name, field);
     if (!points.empty()) {
-      curves.push_back({contestant.name, std::move(points)});
+      curves.push_back({name, static_cast<Eigen::Index>(i), std::move(points)});
     }
   }
   return curves;
@@ -116,7 +118,7 @@ PlotCommand curves_command(const std::string& name, const std::vector<NamedCurve
   };
   for (std::size_t i = 0; i < curves.size(); ++i) {
     const std::size_t column = 2 + kColumnsPerCurve * i;
-    const auto index = static_cast<Eigen::Index>(i);
+    const Eigen::Index index = curves[i].place;
     const std::string of_curve = fmt::format("lc rgb '{}'", colour(index % kNumColours));
     LegendSwitch all;
     all.elements.push_back(add(fmt::format(

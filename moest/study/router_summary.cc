@@ -5,6 +5,7 @@
 #include <map>
 #include <set>
 
+#include "moest/base/error.h"
 #include "moest/model/student.h"
 
 namespace moest {
@@ -151,18 +152,6 @@ std::optional<PairedDifference> difference_of(const std::map<std::uint64_t, doub
                           static_cast<int>(differences.size())};
 }
 
-/// Why nobody is to be judged by these runs of a contestant or of the reference; none where they are whole.
-std::optional<DifferenceVerdict> obstacle(const RouterComparison& comparison, std::span<const RunRow> rows,
-                                          const std::string& contestant) {
-  const std::vector<const RunRow*> runs = final_runs(comparison, rows, contestant);
-  const auto is_failed = [&](const RunRow* run) { return !value_of(*run, comparison.compared()); };
-  if (std::ranges::any_of(runs, is_failed)) {
-    return DifferenceVerdict::unstable;
-  }
-  return std::ssize(runs) < comparison.num_seeds ? std::optional(DifferenceVerdict::incomplete)
-                                                 : std::nullopt;
-}
-
 bool is_at_edge(const std::optional<double>& rate, const std::vector<double>& rates) {
   if (rates.size() < 2 || !rate) {
     return false;
@@ -176,6 +165,29 @@ DifferenceVerdict verdict_of(const PairedDifference& difference, bool smaller_is
     return DifferenceVerdict::within_noise;
   }
   return (difference.mean < 0) == smaller_is_better ? DifferenceVerdict::better : DifferenceVerdict::worse;
+}
+
+/// Why nobody is to be judged by the runs of a contestant or of the reference; none where they are whole.
+std::optional<DifferenceVerdict> obstacle(const ContestantSummary& summary, int num_seeds) {
+  return summary.num_failed > 0         ? std::optional(DifferenceVerdict::unstable)
+         : summary.num_runs < num_seeds ? std::optional(DifferenceVerdict::incomplete)
+                                        : std::nullopt;
+}
+
+void add_verdicts(std::vector<ContestantSummary>& summaries, const RouterComparison& comparison) {
+  const auto reference = std::ranges::find(summaries, comparison.reference, &ContestantSummary::name);
+  MOEST_EXPECT(reference != summaries.end());
+  const std::optional<DifferenceVerdict> of_reference = obstacle(*reference, comparison.num_seeds);
+  for (ContestantSummary& summary : summaries) {
+    if (summary.name == comparison.reference) {
+      continue;
+    }
+    const std::optional<DifferenceVerdict> own = obstacle(summary, comparison.num_seeds);
+    summary.verdict = own ? own : of_reference;
+    if (!summary.verdict && summary.difference) {
+      summary.verdict = verdict_of(*summary.difference, comparison.compared().smaller_is_better);
+    }
+  }
 }
 
 }  // namespace
@@ -199,8 +211,6 @@ std::string name_of(DifferenceVerdict verdict) {
 std::vector<ContestantSummary> summarise(const RouterComparison& comparison, std::span<const RunRow> rows) {
   const ComparedTask& task = comparison.compared();
   const std::map<std::uint64_t, double> reference = values_by_seed(comparison, rows, comparison.reference);
-  const std::optional<DifferenceVerdict> obstacle_of_reference =
-      obstacle(comparison, rows, comparison.reference);
   std::vector<ContestantSummary> summaries;
   for (const Contestant& contestant : comparison.contestants) {
     ContestantSummary& summary = summaries.emplace_back();
@@ -211,11 +221,6 @@ std::vector<ContestantSummary> summarise(const RouterComparison& comparison, std
     summary.num_runs = static_cast<int>(runs.size());
     std::erase_if(runs, [&](const RunRow* run) { return !value_of(*run, task); });
     summary.num_failed = summary.num_runs - static_cast<int>(runs.size());
-    const bool is_reference = contestant.name == comparison.reference;
-    if (!is_reference) {
-      const std::optional<DifferenceVerdict> own = obstacle(comparison, rows, contestant.name);
-      summary.verdict = own ? own : obstacle_of_reference;
-    }
     if (runs.empty()) {
       continue;
     }
@@ -233,15 +238,13 @@ std::vector<ContestantSummary> summarise(const RouterComparison& comparison, std
     const Sample sample = sample_of(values);
     summary.mean = sample.mean;
     summary.standard_error = sample.standard_error;
-    if (!is_reference) {
+    if (contestant.name != comparison.reference) {
       summary.difference = difference_of(values_by_seed(comparison, rows, contestant.name), reference,
                                          comparison.contestants.size() - 1);
     }
-    if (summary.difference && !summary.verdict) {
-      summary.verdict = verdict_of(*summary.difference, task.smaller_is_better);
-    }
     summary.routing = routing_means(runs);
   }
+  add_verdicts(summaries, comparison);
   return summaries;
 }
 

@@ -116,6 +116,7 @@ TEST_F(LanguageProgram, TrainsOnWikitextThatIsResumedAndEvaluatedFromOutside) {
   const Json own = json_of({"lm", "evaluate", "run", "--batch", "4", "--threads", "1"});
   EXPECT_EQ(own.at("validation"), whole.at("validation"));
   EXPECT_EQ(own.at("test"), whole.at("test"));
+  EXPECT_EQ(whole.at("test_bits_per_character"), whole.at("test").at("bits_per_character"));
   EXPECT_EQ(own.at("data_fingerprint"), whole.at("data_fingerprint"));
   EXPECT_EQ(own.at("validation").at("unknown_tokens"), 8);
   EXPECT_EQ(own.at("test").at("tokens"), 5 * 4 - 1);

@@ -41,29 +41,37 @@ at::Tensor seen_from(const torch::Device& device, const at::Tensor& tensor) {
   return seen;
 }
 
-at::Tensor on_cpu(const at::Tensor& tensor, const std::string& operation) {
-  // As on a GPU, single numbers may come from the CPU.
-  if (tensor.defined() && tensor.is_cpu() && tensor.dim() > 0) {
-    throw std::runtime_error(fmt::format("{} mixes tensors of two devices", operation));
+// The value with f of each of its tensors in their places.
+template <class F>
+c10::IValue mapped(const c10::IValue& value, F&& f) {
+  if (value.isTensor()) {
+    return f(value.toTensor());
   }
-  return seen_from(torch::kCPU, tensor);
+  if (value.isTensorList()) {
+    c10::List<at::Tensor> tensors;
+    for (const at::Tensor& tensor : value.toTensorVector()) {
+      tensors.push_back(f(tensor));
+    }
+    return tensors;
+  }
+  return value;
 }
 
 c10::IValue on_cpu(const c10::IValue& value, const std::string& operation) {
   if (value.isDevice()) {
     return torch::Device(torch::kCPU);
   }
-  if (value.isTensor()) {
-    return on_cpu(value.toTensor(), operation);
-  }
-  if (value.isTensorList()) {
-    c10::List<at::Tensor> tensors;
-    for (const at::Tensor& tensor : value.toTensorVector()) {
-      tensors.push_back(on_cpu(tensor, operation));
+  return mapped(value, [&](const at::Tensor& tensor) {
+    // As on a GPU, single numbers may come from the CPU.
+    if (tensor.defined() && tensor.is_cpu() && tensor.dim() > 0) {
+      throw std::runtime_error(fmt::format("{} mixes tensors of two devices", operation));
     }
-    return tensors;
-  }
-  return value;
+    return seen_from(torch::kCPU, tensor);
+  });
+}
+
+c10::IValue on_strict_device(const c10::IValue& value) {
+  return mapped(value, [](const at::Tensor& tensor) { return seen_from(strict_device(), tensor); });
 }
 
 // What an operation has written to; it may have needed more room than there was.
@@ -74,20 +82,6 @@ at::Tensor written(const at::Tensor& argument, const at::Tensor& result) {
     argument.unsafeGetTensorImpl()->set_sizes_and_strides(enlarged.sizes(), enlarged.strides());
   }
   return argument;
-}
-
-c10::IValue on_strict_device(const c10::IValue& value) {
-  if (value.isTensor()) {
-    return seen_from(strict_device(), value.toTensor());
-  }
-  if (value.isTensorList()) {
-    c10::List<at::Tensor> tensors;
-    for (const at::Tensor& tensor : value.toTensorVector()) {
-      tensors.push_back(seen_from(strict_device(), tensor));
-    }
-    return tensors;
-  }
-  return value;
 }
 
 bool is_written(const c10::Argument& argument) {
